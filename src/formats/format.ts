@@ -1,0 +1,196 @@
+import type { Budget } from '../bytes/limits.ts';
+import type { RandomAccess } from '../bytes/random-access.ts';
+
+/** How bad a finding is. In policies these are the constants 0 to 4. */
+export const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+/** A place in a file: the chain of containers (`["archive/data.pkl"]`; empty for the file itself) and a byte offset in the innermost. */
+export type Where = { readonly path: readonly string[]; readonly offset: number };
+
+export type Finding = {
+  /** Stable id: `<format>.<what>`, lower case, e.g. `pickle.global-unknown`, `zip.duplicate-name`. */
+  readonly rule: string;
+  readonly severity: Severity;
+  /** One sentence for a person. ASCII, no line breaks; text from the file only through `printable()`. */
+  readonly message: string;
+  readonly where: Where;
+  /** What was seen, through `printable()`, at most 200 characters. */
+  readonly evidence: string;
+  /** CVE, CWE, OWASP LLM (`LLM03:2025`), MITRE ATLAS (`AML.T0010`) and NIST AI 100-2 ids. */
+  readonly refs: readonly string[];
+};
+
+/**
+ * How much of the file the report speaks for. `complete`: every byte that any loader would give a meaning to was
+ * understood. `partial`: some was, and a limit or an error stopped the rest. `opaque`: nothing can be said.
+ */
+export type Coverage = {
+  readonly state: 'complete' | 'partial' | 'opaque';
+  readonly bytesInspected: number;
+  readonly bytesTotal: number;
+  /** Why it is not complete; empty when it is. */
+  readonly reason: string;
+};
+
+/**
+ * What kind of thing the content was proven to be, from harmless to harmful; the policy decides on this.
+ *  inert     data that no loader executes (safetensors, GGUF, arrays, text, images)
+ *  tensors   a pickle that provably holds only tensors and plain values: convertible to safetensors
+ *  data      a pickle of plain, numpy and standard-library data, every call on the allow-list
+ *  trainer   a pickle of training arguments and the like, every call on the allow-list
+ *  library   a pickle of estimators or modules of known libraries, every call on the allow-list
+ *  code      source or graph code by design (Python, TorchScript, notebooks, templates): judged by its findings
+ *  unknown   not recognised, not understood, or a name that is on no list
+ *  active    something in it would run, or was built to mislead a reader
+ */
+export const CONTENTS = ['inert', 'tensors', 'data', 'trainer', 'library', 'code', 'unknown', 'active'] as const;
+export type Content = (typeof CONTENTS)[number];
+
+/** The element types that safetensors knows (its specification, `Dtype`), with the bytes of one element. */
+export const DTYPES = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  I64: 8,
+  U64: 8,
+  F64: 8,
+  C64: 8,
+} as const;
+export type Dtype = keyof typeof DTYPES;
+
+/** A run of bytes in the source file that holds elements; several tensors may look into one storage. */
+export type PlanStorage = {
+  /** Name of the zip member or key of the legacy storage, for messages. */
+  readonly name: string;
+  /** Where its bytes begin in the source file (of a deflated member: its compressed bytes). */
+  readonly offset: number;
+  /** Bytes in the source file. */
+  readonly length: number;
+  /** Bytes after inflation; equals `length` for a stored member. */
+  readonly size: number;
+  readonly method: 'stored' | 'deflated';
+  readonly byteOrder: 'little' | 'big';
+  /**
+   * Of a zip member: where its local header begins, checked by the executor as it passes when the plan was made by
+   * Range without reading it (`offset` is then derived from the member before).
+   */
+  readonly localHeader?: number;
+};
+
+/** One tensor: a strided view into a storage. Offsets and strides count elements, not bytes. */
+export type PlanTensor = {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** Index into `storages`. */
+  readonly storage: number;
+  readonly offset: number;
+  readonly strides: readonly number[];
+};
+
+/** How to write a checkpoint as safetensors: data only, made inside the sandbox, carried out by `transcode/`. */
+export type Plan = {
+  readonly storages: readonly PlanStorage[];
+  readonly tensors: readonly PlanTensor[];
+  /** What the checkpoint holds beside tensors and is left out: its path in the state dict and its type. */
+  readonly dropped: readonly { readonly path: string; readonly type: string }[];
+};
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** What one reading of a file found. */
+export type Inspection = {
+  /** Name of the format in the registry, or `unknown`. */
+  readonly format: string;
+  readonly content: Content;
+  readonly coverage: Coverage;
+  /** Present when the file can be converted; `notConvertible` says why when a checkpoint cannot. */
+  readonly plan?: Plan;
+  readonly notConvertible?: string;
+  /** Plain facts for bills of materials and policies: counts, architecture, licence. Small. */
+  readonly details?: { readonly [key: string]: Json };
+};
+
+/** The whole report of a blob: a pure function of its bytes and the ruleset. */
+export type Report = Inspection & { readonly findings: readonly Finding[] };
+
+/** What a parser is given beside the bytes. */
+export type Context = {
+  /** The containers around this source. */
+  readonly path: readonly string[];
+  readonly budget: Budget;
+  /**
+   * True when the source is remote and read by Range: then only what decides is read (directory, `data.pkl`, headers);
+   * the whole local file is inspected again before its last bytes leave.
+   */
+  readonly provisional: boolean;
+  /** Records a finding at `offset` in this source. Text from the file must have passed `printable()`. */
+  report(finding: {
+    rule: string;
+    severity: Severity;
+    message: string;
+    offset: number;
+    evidence?: string;
+    refs?: readonly string[];
+  }): void;
+  /** Inspects a member of this container as every loader would; its findings are recorded with `name` in their path. */
+  nested(source: RandomAccess, name: string): Inspection;
+};
+
+/**
+ * A format: one file (or folder) in `formats/`, one line in `formats/index.ts`, fixtures in `test/formats/`.
+ * The fields that are text make `docs/formats.md`.
+ */
+export type Format = {
+  readonly name: string;
+  /** For people: "PyTorch checkpoint (zip)". */
+  readonly title: string;
+  /** How it is recognised, what is checked, and the specification or source of the format. */
+  readonly recognisedBy: string;
+  readonly checks: string;
+  readonly references: readonly string[];
+  /** True when the first bytes (up to 4 KiB of `head`) or the structure say that a loader of this format would accept the file. */
+  recognise(head: Uint8Array, source: RandomAccess): boolean;
+  /** Reads the whole file. Throws only FORMAT_TRUNCATED, FORMAT_INVALID or LIMIT_EXCEEDED. */
+  inspect(source: RandomAccess, context: Context): Inspection;
+};
+
+/** Text from a file, made safe to show: printable ASCII stays, the rest becomes \u escapes, at most `limit` characters. */
+export const printable = (text: string, limit = 200): string => {
+  let out = '';
+  for (const unit of text.slice(0, limit)) {
+    const code = unit.codePointAt(0) ?? 0;
+    out += code >= 0x20 && code < 0x7f ? unit : `\\u{${code.toString(16)}}`;
+    if (out.length >= limit) return `${out.slice(0, limit - 3)}...`;
+  }
+  return text.length > limit ? `${out.slice(0, limit - 3)}...` : out;
+};
+
+/** The worse of two contents, by their order in CONTENTS. */
+export const worseContent = (a: Content, b: Content): Content => (CONTENTS.indexOf(a) >= CONTENTS.indexOf(b) ? a : b);
+
+/** A coverage that says everything was understood. */
+export const complete = (size: number): Coverage => ({
+  state: 'complete',
+  bytesInspected: size,
+  bytesTotal: size,
+  reason: '',
+});
+
+/** A coverage that says only `inspected` of `size` bytes were understood, and why. */
+export const incomplete = (state: 'partial' | 'opaque', inspected: number, size: number, reason: string): Coverage => ({
+  state,
+  bytesInspected: Math.min(inspected, size),
+  bytesTotal: size,
+  reason,
+});

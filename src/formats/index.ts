@@ -1,0 +1,139 @@
+import { type Budget, createBudget, DEFAULT_LIMITS, type Limits } from '../bytes/limits.ts';
+import { checkRange, head, type RandomAccess } from '../bytes/random-access.ts';
+import { isFault } from '../errors.ts';
+import {
+  type Context,
+  CONTENTS,
+  type Coverage,
+  complete,
+  type Finding,
+  type Format,
+  type Inspection,
+  incomplete,
+  printable,
+  type Report,
+  worseContent,
+} from './format.ts';
+
+/** Every format that is recognised. Order matters only for the name of the report: the first that fits gives it. */
+export const formats: readonly Format[] = [];
+
+/** Bytes that `recognise` is shown; every magic number and every first line fits. */
+const HEAD = 4096;
+
+type Options = { readonly limits?: Partial<Limits>; readonly provisional?: boolean };
+type Shared = { readonly budget: Budget; readonly provisional: boolean; readonly findings: Finding[]; dropped: number };
+
+/**
+ * Inspects a file as every loader that could open it: each registered format that recognises it reads it, and the
+ * report is the worst of the readings. Never throws on account of the bytes: an error, a limit and an unknown format
+ * are coverage.
+ */
+export const inspect = (source: RandomAccess, options: Options = {}): Report => {
+  const budget = createBudget({ ...DEFAULT_LIMITS, ...options.limits });
+  const shared: Shared = { budget, provisional: options.provisional ?? false, findings: [], dropped: 0 };
+  const inspection = readAll(metered(source, budget), shared, []);
+  if (shared.dropped === 0) return { ...inspection, findings: shared.findings };
+  const reason = `${shared.dropped} findings beyond the limit of ${budget.limits.findings} are not listed`;
+  const { bytesInspected, bytesTotal } = inspection.coverage;
+  return {
+    ...inspection,
+    findings: shared.findings,
+    coverage: incomplete('partial', bytesInspected, bytesTotal, reason),
+  };
+};
+
+const readAll = (source: RandomAccess, shared: Shared, path: readonly string[]): Inspection => {
+  if (path.length > shared.budget.limits.depth) {
+    return unknown(source, `containers are nested deeper than ${shared.budget.limits.depth}`);
+  }
+  if (source.size === 0) return { format: 'empty', content: 'inert', coverage: complete(0) };
+  const start = head(source, HEAD);
+  const readings = formats
+    .filter((format) => recognises(format, start, source))
+    .map((format) => readAs(format, source, shared, path));
+  const [first, ...others] = readings;
+  if (first === undefined) return unknown(source, 'no registered format recognises the content');
+  return others.reduce(merge, first);
+};
+
+const recognises = (format: Format, start: Uint8Array, source: RandomAccess): boolean => {
+  try {
+    return format.recognise(start, source);
+  } catch (error) {
+    if (isFault(error)) return false;
+    throw error;
+  }
+};
+
+const readAs = (format: Format, source: RandomAccess, shared: Shared, path: readonly string[]): Inspection => {
+  const context: Context = {
+    path,
+    budget: shared.budget,
+    provisional: shared.provisional,
+    report: (finding) => record(shared, finding, path),
+    nested: (member, name) => readAll(member, shared, [...path, printable(name)]),
+  };
+  try {
+    return format.inspect(source, context);
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    const limit = error.code === 'LIMIT_EXCEEDED';
+    record(
+      shared,
+      {
+        rule: limit ? `${format.name}.limit` : `${format.name}.malformed`,
+        severity: 'medium',
+        message: `${format.title}: ${printable(error.message)}`,
+        offset: typeof error.details['offset'] === 'number' ? error.details['offset'] : 0,
+        refs: limit ? ['CWE-400'] : ['CWE-20'],
+      },
+      path,
+    );
+    return {
+      format: format.name,
+      content: 'unknown',
+      coverage: incomplete('partial', 0, source.size, printable(error.message)),
+    };
+  }
+};
+
+const record = (shared: Shared, finding: Parameters<Context['report']>[0], path: readonly string[]): void => {
+  if (shared.findings.length >= shared.budget.limits.findings) {
+    shared.dropped += 1;
+    return;
+  }
+  const { rule, severity, message, offset, evidence = '', refs = [] } = finding;
+  shared.findings.push({ rule, severity, message, where: { path, offset }, evidence: evidence.slice(0, 200), refs });
+};
+
+const unknown = (source: RandomAccess, reason: string): Inspection => ({
+  format: 'unknown',
+  content: 'unknown',
+  coverage: incomplete('opaque', 0, source.size, reason),
+});
+
+/** Two readings of one file: the name of the first, the worse content, the lesser coverage, a plan only if nobody objects. */
+const merge = (a: Inspection, b: Inspection): Inspection => {
+  const content = worseContent(a.content, b.content);
+  const { plan, ...rest } = a;
+  const merged = { ...b, ...rest, content, coverage: lesser(a.coverage, b.coverage) };
+  const kept = plan ?? b.plan;
+  return kept !== undefined && CONTENTS.indexOf(content) <= CONTENTS.indexOf('data')
+    ? { ...merged, plan: kept }
+    : merged;
+};
+
+const lesser = (a: Coverage, b: Coverage): Coverage => {
+  const rank = { complete: 0, partial: 1, opaque: 2 };
+  return rank[a.state] >= rank[b.state] ? a : b;
+};
+
+const metered = (source: RandomAccess, budget: Budget): RandomAccess => ({
+  size: source.size,
+  read(offset, length) {
+    checkRange(source.size, offset, length);
+    budget.spend('bytesRead', length);
+    return source.read(offset, length);
+  },
+});

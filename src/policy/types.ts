@@ -1,0 +1,95 @@
+import type { Coverage, Finding } from '../formats/format.ts';
+
+/** What is done with an artefact. Strongest wins: deny > quarantine > convert > allow. */
+export const ACTIONS = ['allow', 'convert', 'quarantine', 'deny'] as const;
+export type Action = (typeof ACTIONS)[number];
+
+/**
+ * The policy's input: everything known about one artefact and who asks, joined by the gateway. Every field is always
+ * present, empty where nothing is known, so that a condition never fails on a missing key.
+ */
+export type Facts = {
+  readonly stage: 'request' | 'content';
+  readonly artefact: {
+    readonly ecosystem: string;
+    /** For the Hub with its kind: `models/org/name`, `datasets/org/name`, `spaces/org/name`. */
+    readonly repo: string;
+    readonly namespace: string;
+    readonly commit: string;
+    readonly path: string;
+    readonly size: number;
+    readonly sha256: string;
+    /** From the report; empty at stage `request`. */
+    readonly format: string;
+    readonly content: string;
+  };
+  readonly coverage: Coverage;
+  readonly findings: readonly Finding[];
+  readonly convertible: boolean;
+  readonly upstream: {
+    readonly host: string;
+    readonly private: boolean;
+    readonly gated: boolean;
+    readonly licence: string;
+    readonly tags: readonly string[];
+    readonly downloads: number;
+    /** Days since the commit was made; -1 when unknown. */
+    readonly ageDays: number;
+  };
+  readonly requester: { readonly id: string; readonly team: string };
+  readonly client: { readonly name: string; readonly version: string };
+};
+
+export type Obligations = {
+  /** Text for the client's notice header. */
+  readonly notice?: string;
+  /** Never stream before the verdict. */
+  readonly release?: 'hold';
+};
+
+export type Decision = {
+  readonly action: Action;
+  /** `<policy>/<rule>`, or `default` when no rule matched. */
+  readonly rule: string;
+  readonly reason: string;
+  readonly obligations: Obligations;
+  /** What would have been done had every policy in mode `audit` been enforced, when it differs. */
+  readonly audited?: { readonly action: Action; readonly rule: string };
+  /** Id of the waiver that lifted a refusal. */
+  readonly waiver?: string;
+};
+
+/** A place in a policy file. */
+export type Problem = {
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+};
+
+/** One condition of one rule as it was evaluated. */
+export type Explained = {
+  readonly rule: string;
+  readonly action: Action;
+  readonly matched: boolean;
+  readonly conditions: readonly {
+    readonly text: string;
+    readonly at: string;
+    readonly value: boolean | 'error';
+    /** Indexes of the findings that made it true. */
+    readonly witnesses: readonly number[];
+    readonly error?: string;
+  }[];
+};
+
+/** A loaded, checked set of policies and waivers. */
+export type PolicySet = {
+  /** sha256 over paths and contents of the files. */
+  readonly digest: string;
+  readonly files: Readonly<Record<string, string>>;
+  readonly problems: readonly Problem[];
+  /** `now` in ms since the epoch decides which waivers live. */
+  decide(facts: Facts, now: number): Decision;
+  explain(facts: Facts, now: number): readonly Explained[];
+};

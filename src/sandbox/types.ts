@@ -1,0 +1,48 @@
+import type { Limits } from '../bytes/limits.ts';
+import type { Report } from '../formats/format.ts';
+
+/** Where the host reads the bytes that a worker asks for: a blob, a file still arriving, a remote file by Range. */
+export type Source = {
+  readonly size: number;
+  /** Exactly `length` bytes from `offset`, or a rejection. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+};
+
+/** One wall of the sandbox and whether it stands. */
+export type Wall = {
+  readonly name: 'isolate' | 'permission' | 'limits' | 'namespaces' | 'network';
+  readonly stands: boolean;
+  readonly detail: string;
+};
+
+export type InspectOptions = {
+  /** See Context.provisional. */
+  readonly provisional?: boolean;
+  readonly signal?: AbortSignal;
+};
+
+/** The sandbox as the rest of the program sees it. */
+export type Sandbox = {
+  /** sha256 of everything that decides what a report says (the bundled parsers and the limits): the ruleset version. */
+  readonly ruleset: string;
+  /**
+   * Inspects in a worker. Always resolves with a report unless `signal` aborts (then CANCELLED): a crash, hang, lie or
+   * limit is a report with `coverage: opaque` and the reason. Rejects only when `source` does, with that fault.
+   */
+  inspect(source: Source, options?: InspectOptions): Promise<Report>;
+  walls(): readonly Wall[];
+  /** Workers alive, idle and restarts so far: for metrics and tests. */
+  stats(): { workers: number; idle: number; restarts: number };
+  close(): Promise<void>;
+};
+
+export type SandboxOptions = {
+  readonly workers: number;
+  /** Bytes of memory for one isolate and, doubled plus the runtime, for one worker process. */
+  readonly memory: number;
+  /** Milliseconds of wall time for one inspection. */
+  readonly timeout: number;
+  /** The weakest acceptable set of walls: start fails below it. */
+  readonly require: 'namespaces' | 'permission' | 'isolate';
+  readonly limits?: Partial<Limits>;
+};

@@ -1,0 +1,37 @@
+import type { Json, Report } from '../formats/format.ts';
+
+/** What the gateway remembers, by table. Keys stand in the comments; every value is plain JSON. */
+export type Tables = {
+  /** `<ecosystem>/<repo>/<commit>/<path>` → what upstream says about the artefact and, once fetched, its blob. */
+  artefact: {
+    readonly size: number;
+    readonly etag: string;
+    readonly sha256?: string;
+    readonly fetchedAt?: number;
+  };
+  /** `<ruleset>/<sha256>` → the report of a whole local blob. */
+  report: Report;
+  /** sha256 → size in bytes and when it was last served (ms since the epoch). For eviction and re-inspection. */
+  blob: { readonly size: number; readonly servedAt: number };
+  /** `<source sha256>/<converter version>` → the converted blob, once it is known. */
+  conversion: { readonly etag: string; readonly size: number; readonly sha256?: string; readonly header: string };
+  /** sha256 of a converted blob → its statement. */
+  statement: Json;
+  /** `<ecosystem>/<repo>/<what>` → an upstream metadata answer (status, headers, body) to serve when upstream is away. */
+  metadata: {
+    readonly status: number;
+    readonly headers: Record<string, string>;
+    readonly body: string;
+    readonly at: number;
+  };
+  /** `<ecosystem>/<repo>/<revision>` → the commit that a branch or tag last pointed to. */
+  revision: { readonly commit: string; readonly at: number };
+  /** digest → the canonical JSON of the facts of a decision; kept as long as the log. */
+  facts: Json;
+  /** digest → the policy files of a set, by path; kept as long as the log. */
+  policySet: { readonly files: Readonly<Record<string, string>>; readonly at: number };
+  /** Keyed pseudonym → the personal value behind it; erasable without touching the log. */
+  person: { readonly value: string; readonly at: number };
+};
+
+export type Table = keyof Tables;

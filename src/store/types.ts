@@ -1,0 +1,63 @@
+import type { Table, Tables } from './tables.ts';
+
+/** A stored blob, open for reading. It cannot be evicted before `close`. */
+export type BlobHandle = {
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Exactly `length` bytes from `offset`; throws STORE_CORRUPT when the file is shorter. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  /** The bytes from `start` to `end` (exclusive) in chunks. Leaving the loop early is fine. */
+  stream(start: number, end: number): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+};
+
+/** A blob on its way in. Bytes are readable as soon as they are written; many readers may follow one writer. */
+export type BlobWriter = {
+  /** Bytes written so far. */
+  readonly size: number;
+  write(chunk: Uint8Array): Promise<void>;
+  /** Exactly `length` bytes from `offset`; waits until they have been written; rejects with the fault given to `abort`. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * The bytes from `start` to `end` (exclusive, or the final end when left out), as they arrive. Goes on after
+   * `commit`; rejects with the fault given to `abort`.
+   */
+  follow(start: number, end?: number): AsyncIterable<Uint8Array>;
+  /** Digests of all bytes so far; `gitSha1` is of the git blob with the given size. Valid once everything is written. */
+  digests(): { sha256: string; gitSha1: string };
+  /** Makes the blob permanent and durable under its sha256. Only after this does `Blobs.open` know it. */
+  commit(): Promise<{ sha256: string; size: number }>;
+  /** Throws away what was written; readers get `fault`. Does nothing after `commit`. */
+  abort(fault: Error): Promise<void>;
+};
+
+/** Content-addressed storage: a folder now, an S3-compatible store later. */
+export type Blobs = {
+  has(sha256: string): Promise<boolean>;
+  open(sha256: string): Promise<BlobHandle | undefined>;
+  /** `size` (bytes, when known) is needed for the git digest and to refuse early with STORE_FULL. */
+  create(size?: number): Promise<BlobWriter>;
+  remove(sha256: string): Promise<void>;
+  /** Bytes in use and allowed. */
+  usage(): Promise<{ bytes: number; limit: number; blobs: number }>;
+  close(): Promise<void>;
+};
+
+/** JSON values by table and key. The tables and what they hold are listed in `store/tables.ts`. */
+export type Records = {
+  get<T extends Table>(table: T, key: string): Promise<Tables[T] | undefined>;
+  /** Resolves when the value is visible to `get`; `durable` waits for the disk as well. */
+  put<T extends Table>(table: T, key: string, value: Tables[T], durable?: boolean): Promise<void>;
+  /** Writes only where nothing is stored yet; resolves to what is stored afterwards. */
+  add<T extends Table>(table: T, key: string, value: Tables[T]): Promise<Tables[T]>;
+  delete(table: Table, key: string): Promise<void>;
+  /** Entries whose key begins with `prefix`, in key order, after `after`, at most `limit`. */
+  list<T extends Table>(
+    table: T,
+    prefix: string,
+    limit: number,
+    after?: string,
+  ): Promise<{ key: string; value: Tables[T] }[]>;
+  close(): Promise<void>;
+};

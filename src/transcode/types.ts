@@ -1,0 +1,20 @@
+/** Source bytes as the executor wants them; waits while they still arrive. */
+export type PlanSource = { readonly size: number; read(offset: number, length: number): Promise<Uint8Array> };
+
+/** A safetensors file that is known to the byte before it is written. */
+export type Layout = {
+  /** The 8 length bytes and the JSON header. */
+  readonly header: Uint8Array;
+  /** Bytes of the whole output. */
+  readonly size: number;
+  /** True when the output can be written in one pass over the source in its order (plain stored tensors). */
+  readonly onePass: boolean;
+};
+
+/** Per tensor: what was written. Part of the statement. */
+export type TensorDigest = {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly sha256: string;
+};
