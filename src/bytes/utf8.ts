@@ -1,0 +1,78 @@
+import { WeighbridgeError } from '../errors.ts';
+
+/** UTF-16 units gathered before they become a string; bounds the arguments of one call. */
+const UNITS = 4096;
+
+const invalid = (offset: number): never => {
+  throw new WeighbridgeError('FORMAT_INVALID', `bytes at ${offset} are not UTF-8`, { offset });
+};
+
+/** Bytes of the sequence that `lead` begins and the smallest code point it may encode (RFC 3629); length 0 when none. */
+const sequence = (lead: number): readonly [length: number, smallest: number, bits: number] => {
+  if (lead >= 0xc2 && lead <= 0xdf) return [2, 0x80, lead & 0x1f];
+  if (lead >= 0xe0 && lead <= 0xef) return [3, 0x800, lead & 0x0f];
+  if (lead >= 0xf0 && lead <= 0xf4) return [4, 0x10000, lead & 0x07];
+  return [0, 0, 0];
+};
+
+/**
+ * `bytes` as strict UTF-8 (RFC 3629: no overlong forms, no surrogates). Written out because a bare isolate has no
+ * TextDecoder. Throws FORMAT_INVALID with the offset (plus `base`) of the first wrong byte.
+ */
+export const decodeUtf8 = (bytes: Uint8Array, base = 0): string => {
+  const units = new Uint16Array(UNITS);
+  const parts: string[] = [];
+  let used = 0;
+  let at = 0;
+  while (at < bytes.length) {
+    if (used > UNITS - 2) {
+      parts.push(Reflect.apply(String.fromCharCode, null, units.subarray(0, used)));
+      used = 0;
+    }
+    const lead = bytes[at] ?? 0;
+    if (lead < 0x80) {
+      units[used++] = lead;
+      at += 1;
+      continue;
+    }
+    const [length, smallest, bits] = sequence(lead);
+    if (length === 0 || at + length > bytes.length) invalid(base + at);
+    let point = bits;
+    for (let next = at + 1; next < at + length; next++) {
+      const byte = bytes[next] ?? 0;
+      if ((byte & 0xc0) !== 0x80) invalid(base + at);
+      point = (point << 6) | (byte & 0x3f);
+    }
+    if (point < smallest || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) invalid(base + at);
+    if (point < 0x10000) units[used++] = point;
+    else {
+      units[used++] = 0xd800 + ((point - 0x10000) >> 10);
+      units[used++] = 0xdc00 + ((point - 0x10000) & 0x3ff);
+    }
+    at += length;
+  }
+  parts.push(Reflect.apply(String.fromCharCode, null, units.subarray(0, used)));
+  return parts.join('');
+};
+
+/** How many last bytes of `bytes` (0 to 3) begin a sequence that is cut off: they belong to the next block. */
+export const cutSequence = (bytes: Uint8Array): number => {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if ((byte & 0xc0) === 0x80) continue;
+    return sequence(byte)[0] > back ? back : 0;
+  }
+  return 0;
+};
+
+/** Bytes that the first `end` units of `text` take in UTF-8: turns a position in text into an offset in its file. */
+export const utf8Length = (text: string, end = text.length): number => {
+  let length = 0;
+  for (let at = 0; at < end; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit < 0x80) length += 1;
+    else if (unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff)) length += 2;
+    else length += 3;
+  }
+  return length;
+};
