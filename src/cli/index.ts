@@ -1,0 +1,9 @@
+import type { Command } from './command.ts';
+
+/**
+ * Every command, in the order of `weighbridge --help`. Commands load when they are named, so that `scan` does not wait
+ * for the web server. A new command is one file and one line here.
+ */
+export const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./serve.ts')).serve,
+};

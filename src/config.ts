@@ -1,0 +1,185 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { BlockList, isIP } from 'node:net';
+import { dirname, join, resolve } from 'node:path';
+import type { z } from 'zod';
+import { readSettingsFile, type SettingsFile } from './config/document.ts';
+import { type Environment, readEnvironment } from './config/environment.ts';
+import { proxyFor } from './config/proxy.ts';
+import { type Settings, schema } from './config/schema.ts';
+import { WeighbridgeError } from './errors.ts';
+import { packageRoot } from './package.ts';
+
+/** An upstream as the program uses it: the certificate is read, the proxy decided. */
+type ConfiguredOrigin = {
+  readonly url: string;
+  readonly token?: string;
+  /** PEM of extra certificate authorities. */
+  readonly ca?: string;
+  readonly proxy?: string;
+};
+
+/** A caller of Weighbridge itself; the token is known by its digest only. */
+export type ConfiguredToken = { readonly name: string; readonly team: string; readonly sha256: string };
+
+/** Everything that was set, checked, with absolute paths. Sizes are bytes, times milliseconds. */
+export type Config = Omit<Settings, 'upstreams' | 'tls' | 'policies' | 'auth'> & {
+  readonly policies: string;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly upstreams: Readonly<Record<string, ConfiguredOrigin>>;
+  /** Whether what an upstream redirects or links to may be private or loopback. */
+  readonly allowPrivate: boolean;
+  readonly auth: { readonly tokens: readonly ConfiguredToken[]; readonly none: boolean };
+};
+
+export type ConfigSources = {
+  /** Settings file; `weighbridge.yaml` in the working directory is read when it is there and none is named. */
+  readonly file?: string | undefined;
+  readonly env?: Environment;
+  /** From the command line, by top-level key: the strongest. */
+  readonly overrides?: Readonly<Record<string, string | undefined>>;
+};
+
+const DEFAULT_FILE = 'weighbridge.yaml';
+const DEFAULT_UPSTREAMS: Readonly<Record<string, string>> = { huggingface: 'https://huggingface.co' };
+
+/**
+ * Reads the settings: file, then environment, then command line. Unknown keys and wrong values throw CONFIG_INVALID
+ * naming the file, line and column (or the variable, or the option) and what was expected.
+ */
+export const loadConfig = ({ file, env = process.env, overrides = {} }: ConfigSources = {}): Config => {
+  const sources = gather(file ?? env['WEIGHBRIDGE_CONFIG'], env, overrides);
+  const parsed = schema.safeParse(sources.value);
+  if (!parsed.success) throw invalid(parsed.error.issues.map((issue) => worded(issue, sources.whence)));
+  const settings = parsed.data;
+  refuseOpenDoor(settings, sources.whence);
+  return deepFreeze({
+    ...settings,
+    data: sources.path(['data'], settings.data),
+    policies:
+      settings.policies === undefined ? join(packageRoot, 'policies') : sources.path(['policies'], settings.policies),
+    tls: settings.tls && {
+      cert: readAt(sources, ['tls', 'cert'], settings.tls.cert),
+      key: readAt(sources, ['tls', 'key'], settings.tls.key),
+    },
+    upstreams: origins(settings, sources, env),
+    allowPrivate: settings.upstreams.allowPrivate,
+  });
+};
+
+type Sources = {
+  readonly value: unknown;
+  /** Where the value at a path was written. */
+  readonly whence: (path: readonly PropertyKey[]) => string;
+  /** A path as written, made absolute: against the settings file's folder, or the working directory. */
+  readonly path: (path: readonly string[], written: string) => string;
+};
+
+const gather = (
+  named: string | undefined,
+  env: Environment,
+  overrides: Readonly<Record<string, string | undefined>>,
+): Sources => {
+  const file = named ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
+  const document = file === undefined ? undefined : readDocument(file);
+  const written = [
+    ...readEnvironment(env),
+    ...Object.entries(overrides).flatMap(([name, value]) =>
+      value === undefined
+        ? []
+        : [{ path: [name], value: name === 'port' ? Number(value) : value, origin: `--${name}` }],
+    ),
+  ];
+  const outside = new Map(written.map(({ path, origin }) => [path.join('.'), origin]));
+  const origin = (path: readonly PropertyKey[]): string | undefined =>
+    path.map((_, depth) => outside.get(path.slice(0, depth + 1).join('.'))).find((found) => found !== undefined);
+  return {
+    value: written.reduce<unknown>((tree, { path, value }) => withValue(tree, path, value), document?.value ?? {}),
+    whence: (path) => origin(path) ?? document?.locate(path) ?? 'settings',
+    path: (path, value) =>
+      file === undefined || origin(path) !== undefined ? resolve(value) : resolve(dirname(file), value),
+  };
+};
+
+const readDocument = (file: string): SettingsFile => {
+  const text = readFile(file, (reason) => `expected a readable settings file: ${reason}`);
+  return readSettingsFile(text, file);
+};
+
+const readAt = (sources: Sources, path: readonly string[], written: string): string =>
+  readFile(sources.path(path, written), (reason) => `${sources.whence(path)}: expected a readable file: ${reason}`);
+
+const readFile = (file: string, message: (reason: string) => string): string => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new WeighbridgeError('CONFIG_INVALID', message(reason), {}, { cause: error });
+  }
+};
+
+/** `tree` with `value` at `path`. What is not a map there is replaced, so that the schema sees the value. */
+const withValue = (tree: unknown, path: readonly string[], value: unknown): unknown => {
+  const [name, ...rest] = path;
+  if (name === undefined) return value;
+  const map: Record<string, unknown> = isMap(tree) ? tree : {};
+  return { ...map, [name]: withValue(Object.hasOwn(map, name) ? map[name] : undefined, rest, value) };
+};
+
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const worded = (issue: z.core.$ZodIssue, whence: Sources['whence']): string => {
+  const name = issue.path.join('.');
+  if (issue.code !== 'unrecognized_keys') return `${whence(issue.path)}: ${name}: ${issue.message}`;
+  return issue.keys
+    .map((key) => `${whence([...issue.path, key])}: ${[...issue.path, key].join('.')}: no setting has this name`)
+    .join('\n');
+};
+
+const invalid = (problems: readonly string[]): WeighbridgeError =>
+  new WeighbridgeError('CONFIG_INVALID', problems.join('\n'), { problems: problems.length });
+
+const origins = (settings: Settings, sources: Sources, env: Environment): Record<string, ConfiguredOrigin> => {
+  const { allowPrivate: _, ...named } = settings.upstreams;
+  const names = new Set([...Object.keys(DEFAULT_UPSTREAMS), ...Object.keys(named)]);
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const { token, ca, proxy, url = DEFAULT_UPSTREAMS[name] } = named[name] ?? {};
+      if (url === undefined) {
+        throw invalid([
+          `${sources.whence(['upstreams', name])}: upstreams.${name}: expected url, an http:// or https:// URL`,
+        ]);
+      }
+      const through = proxy ?? proxyFor(url, env);
+      const origin: ConfiguredOrigin = {
+        url: url.replace(/\/+$/, ''),
+        ...(token !== undefined && { token }),
+        ...(ca !== undefined && { ca: readAt(sources, ['upstreams', name, 'ca'], ca) }),
+        ...(through !== undefined && { proxy: through }),
+      };
+      return [name, origin];
+    }),
+  );
+};
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether only this machine can reach a server that listens on `host`. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || (isIP(host) !== 0 && loopback.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'));
+
+/** Off the loopback interface anybody may connect: that takes tokens, or the admin's word that it is meant. */
+const refuseOpenDoor = (settings: Settings, whence: Sources['whence']): void => {
+  if (isLoopback(settings.host) || settings.auth.tokens.length > 0 || settings.auth.none) return;
+  throw invalid([
+    `${whence(['host'])}: host: ${settings.host} can be reached from other machines: ` +
+      'expected auth.tokens, or auth.none: true for an open gateway',
+  ]);
+};
+
+const deepFreeze = <T>(value: T): T => {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(deepFreeze);
+  return value;
+};

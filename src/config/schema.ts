@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { GIB, KIB, MIB } from '../bytes/limits.ts';
+
+/** What one setting is, as the table in docs/configuration.md says it. */
+type About = {
+  readonly kind: 'text' | 'number' | 'switch' | 'path' | 'size' | 'time' | 'list';
+  readonly secret?: true;
+};
+
+/** The kind of every setting that a person may write, for its environment variable and the documentation. */
+export const about = z.registry<About>();
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, KiB: KIB, MiB: MIB, GiB: GIB, TiB: 1024 * GIB };
+const TIMES: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+const measured = (units: Readonly<Record<string, number>>, message: string) =>
+  z.union([z.string(), z.number()]).transform((written, context) => {
+    const [, digits, unit] = /^(\d+(?:\.\d+)?) ?([A-Za-z]*)$/.exec(String(written)) ?? [];
+    const factor = unit === undefined || !Object.hasOwn(units, unit) ? undefined : units[unit];
+    const value = factor === undefined ? Number.NaN : Math.round(Number(digits) * factor);
+    if (Number.isSafeInteger(value) && value > 0) return value;
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
+
+const text = z.string().min(1).register(about, { kind: 'text' });
+const path = z.string().min(1).register(about, { kind: 'path' });
+const size = measured(UNITS, 'expected a size such as 512 MiB or 200 GiB').register(about, { kind: 'size' });
+const time = measured(TIMES, 'expected a time such as 500ms, 60s or 5m').register(about, { kind: 'time' });
+const flag = z.boolean().default(false).register(about, { kind: 'switch' });
+const url = () =>
+  z.url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' }).register(about, { kind: 'text' });
+const mount = z
+  .string()
+  .regex(/^(\/[A-Za-z0-9._-]+)+$/, 'expected a path such as /hf, without a trailing slash')
+  .register(about, { kind: 'text' });
+
+const sha256 = (token: string): string => createHash('sha256').update(token).digest('hex');
+const token = z
+  .union(
+    [
+      z.string().min(16),
+      z.strictObject({
+        name: z.string().min(1),
+        team: z.string().default(''),
+        token: z.string().min(16).optional(),
+        sha256: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/)
+          .optional(),
+      }),
+    ],
+    { error: 'expected a token of 16 characters or more, or {name, team, token or sha256}' },
+  )
+  .transform((written, context) => {
+    if (typeof written === 'string') {
+      const digest = sha256(written);
+      return { name: `token-${digest.slice(0, 8)}`, team: '', sha256: digest };
+    }
+    const digest = written.token === undefined ? written.sha256 : sha256(written.token);
+    if (digest !== undefined) return { name: written.name, team: written.team, sha256: digest };
+    context.addIssue({ code: 'custom', message: 'expected token or sha256 beside name' });
+    return z.NEVER;
+  });
+
+const upstream = z.strictObject({
+  url: url().optional(),
+  token: z.string().min(1).optional().register(about, { kind: 'text', secret: true }),
+  ca: path.optional(),
+  proxy: url().optional(),
+});
+
+/** Everything that can be set. Environment variables, documentation and messages are derived from it. */
+export const schema = z.strictObject({
+  host: text.default('127.0.0.1'),
+  port: z.int().min(0).max(65_535).default(8080).register(about, { kind: 'number' }),
+  publicUrl: url().optional(),
+  tls: z.strictObject({ cert: path, key: path }).optional(),
+  data: path.default('./data'),
+  policies: path.optional(),
+  mounts: z.record(z.string(), mount).default({}),
+  upstreams: z.object({ allowPrivate: flag }).catchall(upstream).prefault({}),
+  store: z.strictObject({ limit: size.default(200 * GIB) }).prefault({}),
+  sandbox: z
+    .strictObject({
+      workers: z.int().min(1).max(256).default(Math.min(4, availableParallelism())).register(about, { kind: 'number' }),
+      memory: size.default(512 * MIB),
+      timeout: time.default(120_000),
+      require: z.enum(['namespaces', 'permission', 'isolate']).default('permission').register(about, { kind: 'text' }),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      origin: text.default('weighbridge.local/log'),
+      level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').register(about, { kind: 'text' }),
+    })
+    .prefault({}),
+  auth: z
+    .strictObject({
+      tokens: z.array(token).default([]).register(about, { kind: 'list', secret: true }),
+      none: flag,
+    })
+    .prefault({}),
+  trustProxy: z
+    .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], { error: 'expected an address or a CIDR range' }))
+    .default([])
+    .register(about, { kind: 'list' }),
+  drain: time.default(300_000),
+});
+
+export type Settings = z.output<typeof schema>;
