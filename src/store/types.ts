@@ -16,6 +16,10 @@ export type BlobHandle = {
 export type BlobWriter = {
   /** Bytes written so far. */
   readonly size: number;
+  /**
+   * Takes the chunk over: it may be handed to readers as it is, so do not change it afterwards. Waits while the disk or
+   * the digest is behind. Rejects with STORE_FULL when the limit or the disk is reached; the writer is aborted then.
+   */
   write(chunk: Uint8Array): Promise<void>;
   /** Exactly `length` bytes from `offset`; waits until they have been written; rejects with the fault given to `abort`. */
   read(offset: number, length: number): Promise<Uint8Array>;
@@ -24,8 +28,8 @@ export type BlobWriter = {
    * `commit`; rejects with the fault given to `abort`.
    */
   follow(start: number, end?: number): AsyncIterable<Uint8Array>;
-  /** Digests of all bytes so far; `gitSha1` is of the git blob with the given size. Valid once everything is written. */
-  digests(): { sha256: string; gitSha1: string };
+  /** Digests of everything written; no `write` may follow. `gitSha1` (of the git blob) only when `create` was asked for it. */
+  digests(): Promise<{ readonly sha256: string; readonly gitSha1?: string }>;
   /** Makes the blob permanent and durable under its sha256. Only after this does `Blobs.open` know it. */
   commit(): Promise<{ sha256: string; size: number }>;
   /** Throws away what was written; readers get `fault`. Does nothing after `commit`. */
@@ -36,8 +40,11 @@ export type BlobWriter = {
 export type Blobs = {
   has(sha256: string): Promise<boolean>;
   open(sha256: string): Promise<BlobHandle | undefined>;
-  /** `size` (bytes, when known) is needed for the git digest and to refuse early with STORE_FULL. */
-  create(size?: number): Promise<BlobWriter>;
+  /**
+   * `size` (bytes, when known) lets STORE_FULL be said early, and `commit` refuse a blob of another size.
+   * `gitSha1` (needs `size`) computes the git digest as well; it costs as much again as the sha256.
+   */
+  create(size?: number, options?: { readonly gitSha1?: boolean }): Promise<BlobWriter>;
   remove(sha256: string): Promise<void>;
   /** Bytes in use and allowed. */
   usage(): Promise<{ bytes: number; limit: number; blobs: number }>;
