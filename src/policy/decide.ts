@@ -1,0 +1,103 @@
+import type { Policy } from './compile.ts';
+import { type Match, matchesOf, worstWitness } from './evaluate.ts';
+import { wordReason } from './reason.ts';
+import { ACTIONS, type Action, type Decision, type Facts, type Obligations } from './types.ts';
+import { type Prepared, prepare } from './values.ts';
+import type { Waiver } from './waivers.ts';
+
+/** Notices joined into one header, in characters. */
+const MAX_NOTICE_CHARACTERS = 300;
+
+export type Rules = {
+  readonly policies: readonly Policy[];
+  readonly waivers: readonly Waiver[];
+  /** What happens to content that no rule speaks of. */
+  readonly defaultAction: Exclude<Action, 'convert'>;
+};
+
+type Verdict = {
+  readonly action: Action;
+  /** Undefined: no rule spoke. */
+  readonly match?: Match;
+  readonly waiver?: string;
+};
+
+/**
+ * Collects every rule that matches; the strongest action wins, so an `allow` never beats a refusal. Live waivers take
+ * away the refusals they name, for the blob or artefact they name. When nothing is said, the default holds.
+ */
+export const decide = (rules: Rules, facts: Facts, now: number): Decision => {
+  const prepared = prepare(facts);
+  const applying = rules.policies.filter((policy) => policy.applies(facts));
+  const matches = applying.flatMap((policy) => matchesOf(policy, prepared)).map((match) => convertOrHold(match, facts));
+  const waivers = rules.waivers.filter((waiver) => now < waiver.ends && waiver.covers(facts));
+  const enforced = matches.filter(({ policy }) => policy.mode === 'enforce');
+  const verdict = combine(rules, facts, enforced, waivers);
+  const audited = enforced.length === matches.length ? verdict : combine(rules, facts, matches, waivers);
+  return {
+    action: verdict.action,
+    rule: verdict.match?.rule.name ?? 'default',
+    reason: reasonOf(verdict, facts, prepared),
+    obligations: obligationsOf(verdict, enforced),
+    ...(audited.action === verdict.action
+      ? {}
+      : { audited: { action: audited.action, rule: audited.match?.rule.name ?? 'default' } }),
+    ...(verdict.waiver === undefined ? {} : { waiver: verdict.waiver }),
+  };
+};
+
+const strength = (action: Action): number => ACTIONS.indexOf(action);
+const refuses = (action: Action): boolean => action === 'deny' || action === 'quarantine';
+
+/** Where nothing can be served in the place of the file, `convert` does not mean that the file itself may be served. */
+const convertOrHold = (match: Match, { convertible, stage }: Facts): Match =>
+  match.action === 'convert' && !convertible && stage === 'content' ? { ...match, action: 'quarantine' } : match;
+
+const combine = (rules: Rules, facts: Facts, matches: readonly Match[], waivers: readonly Waiver[]): Verdict => {
+  const lifted = (name: string): Waiver | undefined => waivers.find((waiver) => waiver.rules.has(name));
+  const waived = matches.find((match) => refuses(match.action) && lifted(match.rule.name) !== undefined);
+  const waiver = waived && lifted(waived.rule.name);
+  const standing = matches.filter((match) => !refuses(match.action) || lifted(match.rule.name) === undefined);
+  const strongest = standing.reduce<Match | undefined>(
+    (best, match) => (best === undefined || strength(match.action) > strength(best.action) ? match : best),
+    undefined,
+  );
+  if (strongest !== undefined) {
+    const used = refuses(strongest.action) ? undefined : waiver;
+    return { action: strongest.action, match: strongest, ...(used === undefined ? {} : { waiver: used.id }) };
+  }
+  if (waiver !== undefined && waived !== undefined) return { action: 'allow', match: waived, waiver: waiver.id };
+  if (facts.stage === 'request') return { action: 'allow' };
+  const byDefault = refuses(rules.defaultAction) ? lifted('default') : undefined;
+  return byDefault === undefined ? { action: rules.defaultAction } : { action: 'allow', waiver: byDefault.id };
+};
+
+const reasonOf = ({ action, match, waiver }: Verdict, facts: Facts, prepared: Prepared): string => {
+  const say = (message: string): string =>
+    wordReason(facts, {
+      rule: match?.rule.name ?? 'default',
+      message,
+      remediation: refuses(action) ? match?.rule.remediation : undefined,
+      owner: refuses(action) ? match?.policy.owner : undefined,
+      finding: match !== undefined && refuses(action) ? worstWitness(match, facts, prepared) : undefined,
+    });
+  if (waiver !== undefined) return say(`released by waiver ${waiver}`);
+  if (match === undefined) {
+    return say(refuses(action) ? 'no rule allows this content' : 'no rule refuses this');
+  }
+  if (match.error !== undefined) return say(`the condition could not be evaluated (${match.error})`);
+  if (match.rule.action === 'convert' && action === 'quarantine') return say('cannot be converted to safetensors');
+  return say(match.rule.message);
+};
+
+/** A refusal has nothing to serve. Notices speak of what is served, so they come from rules of the same action. */
+const obligationsOf = ({ action }: Verdict, matches: readonly Match[]): Obligations => {
+  if (refuses(action)) return {};
+  const granted = matches.filter((match) => !refuses(match.action)).map(({ rule }) => rule.obligations);
+  const speaking = matches.filter((match) => match.action === action).map(({ rule }) => rule.obligations.notice);
+  const notices = [...new Set(speaking.filter((notice) => notice !== undefined))];
+  return {
+    ...(notices.length === 0 ? {} : { notice: notices.join('; ').slice(0, MAX_NOTICE_CHARACTERS) }),
+    ...(granted.some(({ release }) => release === 'hold') ? { release: 'hold' as const } : {}),
+  };
+};

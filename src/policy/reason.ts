@@ -1,0 +1,32 @@
+import { type Finding, printable } from '../formats/format.ts';
+import type { Facts } from './types.ts';
+
+/** Longest reason, in characters: it has to fit in one header and one line of a terminal. */
+const MAX_REASON_CHARACTERS = 300;
+
+export type ReasonParts = {
+  readonly rule: string;
+  readonly message: string;
+  readonly remediation: string | undefined;
+  readonly owner: string | undefined;
+  /** The finding that made the rule match, when one did. */
+  readonly finding: Finding | undefined;
+};
+
+/**
+ * One line of ASCII: what, why, where, which rule, what to do, whom to ask. Rule and remediation always fit; the
+ * description gives way.
+ */
+export const wordReason = (facts: Facts, parts: ReasonParts): string => {
+  const { rule, message, remediation, owner, finding } = parts;
+  const seen = finding === undefined ? '' : `: ${finding.message}, ${place(finding)}`;
+  const what = `${facts.artefact.path}: ${trimDot(message)}${trimDot(seen)}`;
+  const advice = [remediation && trimDot(remediation), owner && `Ask ${trimDot(owner)}`].filter(Boolean).join('. ');
+  const end = printable(` (rule ${rule})${advice === '' ? '' : `. ${advice}`}`, MAX_REASON_CHARACTERS - 40);
+  return printable(what, MAX_REASON_CHARACTERS - end.length) + end;
+};
+
+const place = ({ where }: Finding): string =>
+  where.path.length === 0 ? `byte ${where.offset}` : `${where.path.join(' > ')} byte ${where.offset}`;
+
+const trimDot = (text: string): string => text.replace(/[.\s]+$/, '');

@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import { isGlob } from './glob.ts';
+import { ACTIONS } from './types.ts';
+
+/** Longest expression, in characters: a longer one cannot be reviewed. */
+const MAX_EXPRESSION_CHARACTERS = 2000;
+const MAX_RULES = 200;
+const MAX_ITEMS = 200;
+/** Texts that end in a reason of at most 300 characters. */
+const MAX_TEXT_CHARACTERS = 200;
+
+const id = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9._-]{0,63}$/,
+    'expected an id: lower-case letters, digits, ".", "_", "-", at most 64 characters',
+  )
+  .describe('Stable name; rules are called <policy>/<rule>.');
+const text = z.string().min(1).max(MAX_TEXT_CHARACTERS);
+const expression = z.string().min(1).max(MAX_EXPRESSION_CHARACTERS).describe('A CEL expression of type bool.');
+const glob = z.string().refine(isGlob, 'expected a glob of 1 to 256 characters').describe('*, ** and ? are wildcards.');
+const globs = z.array(glob).min(1).max(MAX_ITEMS);
+
+/** A condition: one expression, or several joined by `all`, `any` and `not`. */
+export type When =
+  | string
+  | { readonly all: readonly When[] }
+  | { readonly any: readonly When[] }
+  | { readonly not: When };
+
+const when: z.ZodType<When> = z.lazy(() =>
+  z.union(
+    [
+      expression,
+      z.strictObject({ all: z.array(when).min(1).max(MAX_ITEMS) }),
+      z.strictObject({ any: z.array(when).min(1).max(MAX_ITEMS) }),
+      z.strictObject({ not: when }),
+    ],
+    { error: 'expected a CEL expression, or exactly one of all: [...], any: [...], not: ...' },
+  ),
+);
+
+const rule = z.strictObject({
+  id,
+  when,
+  action: z.enum(ACTIONS),
+  message: text.describe('Why, in one sentence; the client prints it.'),
+  remediation: text.optional().describe('What the person who is refused can do.'),
+  onError: z
+    .enum(['deny', 'quarantine'])
+    .default('deny')
+    .describe('What happens when the condition cannot be evaluated.'),
+  obligations: z
+    .strictObject({
+      notice: text.optional().describe('Text for the notice header of what is served.'),
+      release: z.literal('hold').optional().describe('Never stream before the verdict.'),
+    })
+    .optional(),
+});
+
+const match = z.strictObject({
+  ecosystems: globs.optional(),
+  repos: globs.optional().describe('For the Hub with the kind: models/org/name.'),
+  exclude: globs.optional().describe('Repos that this policy leaves out.'),
+  clients: globs.optional().describe('Names of clients. What a client says about itself is advice, not proof.'),
+  stages: z
+    .array(z.enum(['request', 'content']))
+    .min(1)
+    .optional()
+    .describe('request: also judged before any byte is fetched, with an empty report. Default: content only.'),
+});
+
+const metadata = { id, title: text, owner: text.optional(), description: z.string().max(2000).optional() };
+const apiVersion = z.literal('weighbridge/v1');
+
+const policySet = z.strictObject({
+  apiVersion,
+  kind: z.literal('PolicySet'),
+  version: z.string().min(1).max(64),
+  defaultAction: z.enum(['allow', 'quarantine', 'deny']).describe('What happens to content that no rule speaks of.'),
+});
+
+const policy = z.strictObject({
+  apiVersion,
+  kind: z.literal('Policy'),
+  metadata: z.strictObject({ ...metadata, links: z.array(z.string().max(300)).max(MAX_ITEMS).optional() }),
+  mode: z.enum(['enforce', 'audit', 'off']).default('enforce'),
+  match: match.optional(),
+  vars: z
+    .record(z.string().regex(/^[a-z][A-Za-z0-9_]{0,31}$/), z.string().min(1).max(MAX_EXPRESSION_CHARACTERS))
+    .optional(),
+  rules: z.array(rule).min(1).max(MAX_RULES),
+});
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a sha256 in lower-case hexadecimal');
+const place = z.strictObject({
+  ecosystem: z.string().min(1),
+  repo: z.string().min(1),
+  commit: z.string().min(1),
+  path: z.string().min(1),
+});
+
+const waiver = z.strictObject({
+  apiVersion,
+  kind: z.literal('Waiver'),
+  metadata: z.strictObject({ id, title: text.optional() }),
+  rules: z
+    .array(z.string().regex(/^(default|[a-z0-9._-]+\/[a-z0-9._-]+)$/, 'expected <policy>/<rule> or default'))
+    .min(1)
+    .max(MAX_ITEMS),
+  match: z.union(
+    [
+      z.strictObject({ sha256: z.union([sha256, z.array(sha256).min(1).max(1000)]) }),
+      z.strictObject({ artefact: place }),
+    ],
+    {
+      error: 'expected sha256: <64 hexadecimal digits or a list of them>, or artefact: {ecosystem, repo, commit, path}',
+    },
+  ),
+  reason: text,
+  owner: text,
+  approvedBy: z.array(text).min(1).max(MAX_ITEMS),
+  expires: z
+    .string()
+    .refine((value) => /^\d{4}-\d\d-\d\d(T[\d:.]+Z)?$/.test(value) && !Number.isNaN(Date.parse(value)), {
+      error: 'expected a date, 2027-01-31 (to the end of that day, UTC) or 2027-01-31T12:00:00Z',
+    }),
+});
+
+/** One document of a policy file. */
+export const documentSchema = z.discriminatedUnion('kind', [policySet, policy, waiver], {
+  error: 'expected kind: PolicySet, Policy or Waiver',
+});
+
+export type PolicyDocument = z.infer<typeof policy>;
+export type RuleDocument = z.infer<typeof rule>;
+export type WaiverDocument = z.infer<typeof waiver>;
+export type SetDocument = z.infer<typeof policySet>;
+
+/** The JSON schema that editors check policy files with (one document of a file). */
+export const policyJsonSchema = (): unknown => z.toJSONSchema(documentSchema, { io: 'input', target: 'draft-07' });
