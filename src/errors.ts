@@ -34,6 +34,8 @@ const CODES = {
   NOT_FOUND: { status: 404, retry: false },
   UNAUTHENTICATED: { status: 401, retry: false },
   NOT_CONVERTIBLE: { status: 422, retry: false },
+  /** A verdict that came while bytes were already on their way. */
+  REFUSED: { status: 403, retry: false },
   CANCELLED: { status: 499, retry: true },
 } as const;
 

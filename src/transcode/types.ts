@@ -1,4 +1,6 @@
-/** Source bytes as the executor wants them; waits while they still arrive. */
+import type { PlanTensor } from '../formats/format.ts';
+
+/** Source bytes as the executor wants them; `read` waits while they still arrive. */
 export type PlanSource = { readonly size: number; read(offset: number, length: number): Promise<Uint8Array> };
 
 /** A safetensors file that is known to the byte before it is written. */
@@ -7,8 +9,8 @@ export type Layout = {
   readonly header: Uint8Array;
   /** Bytes of the whole output. */
   readonly size: number;
-  /** True when the output can be written in one pass over the source in its order (plain stored tensors). */
-  readonly onePass: boolean;
+  /** The tensors in output order, with their first byte in the output. */
+  readonly placed: readonly { readonly tensor: PlanTensor; readonly start: number; readonly bytes: number }[];
 };
 
 /** Per tensor: what was written. Part of the statement. */

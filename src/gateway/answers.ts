@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import type { AccessLog, Entry } from '../audit/types.ts';
+import type { Decision } from '../policy/types.ts';
+import type { Sandbox } from '../sandbox/types.ts';
+import type { Blobs } from '../store/types.ts';
+import type { Conversions } from './conversions.ts';
+import type { Intakes } from './intake.ts';
+import { type Judge, type Judgement, refusalText } from './judge.ts';
+import type { Answer, ByteRange, Described, ListedFile, RepoAt, Requester } from './types.ts';
+import type { Views } from './view.ts';
+import type { Timings } from './waiting.ts';
+import type { Scales } from './weigh.ts';
+
+/** The parts of the gateway that the ways to answer are made of. */
+export type Parts = {
+  readonly blobs: Blobs;
+  readonly sandbox: Sandbox;
+  readonly log: AccessLog;
+  readonly judge: Judge;
+  readonly intakes: Intakes;
+  readonly scales: Scales;
+  readonly conversions: Conversions;
+  readonly views: Views;
+  readonly timings: Timings;
+};
+
+/** A file as upstream lists it: its ETag is its LFS sha256 or its git blob sha1. */
+export const described = (file: ListedFile): Described => ({
+  path: file.path,
+  size: file.size,
+  etag: file.sha256 ?? file.oid,
+  ...(file.sha256 === undefined ? {} : { sha256: file.sha256 }),
+});
+
+/** Who asked for what, as every entry begins. */
+export const subject = (
+  log: AccessLog,
+  repo: RepoAt,
+  path: string,
+  who: Requester,
+): Pick<Entry, 'request' | 'actor' | 'client' | 'artefact'> => ({
+  request: who.request,
+  actor: log.pseudonym(who.identity),
+  client: who.client,
+  artefact: { ecosystem: repo.ecosystem, repo: repo.repo, commit: repo.commit, path },
+});
+
+/** A decision as an entry carries it. */
+export const briefly = ({ action, rule, reason }: Decision): NonNullable<Entry['decision']> => ({
+  action,
+  rule,
+  reason,
+});
+
+/** What an outcome says was served; bytes and completeness are filled in when it ends. */
+export const serving = (
+  release: 'cached' | 'sealed' | 'held' | 'transcoded',
+  range: ByteRange,
+  size: number,
+  convertedFrom?: string,
+): NonNullable<Entry['served']> => {
+  const part = range.start !== 0 || range.end !== size;
+  return {
+    status: part ? 206 : 200,
+    bytes: 0,
+    release,
+    complete: false,
+    ...(part ? { range: `${range.start}-${range.end - 1}` } : {}),
+    ...(convertedFrom === undefined ? {} : { convertedFrom }),
+  };
+};
+
+/** The refusal of one file; a pickle that has a safetensors twin is refused with the twin's name. */
+export const refusal = (views: Views, repo: RepoAt, path: string, decision: Decision, who: Requester): Answer => {
+  const instead = decision.action === 'convert' ? views.instead(repo, path) : undefined;
+  const reason =
+    instead === undefined ? decision.reason : `a pickle is not served; ask for ${instead}. ${decision.reason}`;
+  return { kind: 'refused', decision, text: refusalText({ ...decision, reason }, path, who) };
+};
+
+/** A refusal that is entered in the log first, as durably as an approval. */
+export const enterRefusal = async (
+  { log, views }: Parts,
+  judgement: Judgement,
+  repo: RepoAt,
+  path: string,
+  who: Requester,
+): Promise<Answer> => {
+  const served = { status: 403, release: 'refused' as const, bytes: 0, complete: true };
+  await log.append({ ...judgement.entry, kind: 'artefact.decision', served });
+  return refusal(views, repo, path, judgement.decision, who);
+};
+
+export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

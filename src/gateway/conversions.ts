@@ -1,0 +1,162 @@
+import { WeighbridgeError } from '../errors.ts';
+import type { Plan, Report } from '../formats/format.ts';
+import type { Blobs, BlobWriter, Records } from '../store/types.ts';
+import { execute } from '../transcode/execute.ts';
+import { CONVERTER_VERSION, conversionIdentity, layOut } from '../transcode/layout.ts';
+import type { Layout, PlanSource, TensorDigest } from '../transcode/types.ts';
+import type { Intakes, Stored } from './intake.ts';
+import { createMemo, createSingleFlight } from './memo.ts';
+import type { ListedFile, RepoAt } from './types.ts';
+import type { Scales, Weighed } from './weigh.ts';
+
+/** A pickled checkpoint and the safetensors file that stands in its place, known to the byte before it is written. */
+export type Conversion = {
+  readonly source: ListedFile;
+  readonly sourceSha256: string;
+  readonly report: Report;
+  readonly plan: Plan;
+  readonly layout: Layout;
+  readonly etag: string;
+};
+
+/** A conversion that is being written, or the finished file. */
+export type Converting = {
+  /** Bytes as they are written; absent when the file is stored already. */
+  readonly writer?: BlobWriter;
+  /** Resolves once source and output are proven: with the stored output and the report of the whole source. */
+  readonly done: Promise<Stored & { readonly report: Report }>;
+};
+
+export type Conversions = {
+  /** The conversion of a weighed file; undefined when it has no plan. Fetches the source when its digest is unknown. */
+  of(repo: RepoAt, file: ListedFile, weighed: Weighed): Promise<Conversion | undefined>;
+  /** The true sha256 of the output, once it was written. */
+  sha256(conversion: Conversion): Promise<string | undefined>;
+  /** The one conversion of this source: begun now, under way, or done. */
+  begin(repo: RepoAt, conversion: Conversion): Promise<Converting>;
+};
+
+/** Laid-out plans kept in memory; one of a large model takes some hundred kilobytes. */
+const MAX_LAID_OUT = 200;
+
+const recordKey = (conversion: Conversion): string => `${conversion.sourceSha256}/${CONVERTER_VERSION}`;
+
+/** Conversions of pickled checkpoints to safetensors. */
+export const createConversions = (
+  blobs: Blobs,
+  records: Records,
+  intakes: Intakes,
+  scales: Scales,
+  entered: (repo: RepoAt, conversion: Conversion, stored: Stored) => Promise<void>,
+): Conversions => {
+  const laidOut = createMemo<Conversion>(MAX_LAID_OUT);
+  const running = new Map<string, Converting>();
+  const starting = createSingleFlight<Converting>();
+
+  const of = async (repo: RepoAt, file: ListedFile, weighed: Weighed): Promise<Conversion | undefined> => {
+    const { plan } = weighed.report;
+    if (plan === undefined) return undefined;
+    const sourceSha256 = weighed.sha256 ?? (await (await intakes.begin(repo, file)).done).sha256;
+    const key = `${repo.repo}/${file.path}/${sourceSha256}`;
+    const known = laidOut.get(key);
+    if (known !== undefined) return known;
+    const layout = layOut(plan);
+    const etag = conversionIdentity(sourceSha256, layout.header);
+    const conversion = { source: file, sourceSha256, report: weighed.report, plan, layout, etag };
+    laidOut.set(key, conversion);
+    return conversion;
+  };
+
+  const sha256 = async (conversion: Conversion): Promise<string | undefined> => {
+    const record = await records.get('conversion', recordKey(conversion));
+    return record?.etag === conversion.etag ? record.sha256 : undefined;
+  };
+
+  const begin = (repo: RepoAt, conversion: Conversion): Promise<Converting> =>
+    starting(
+      conversion.etag,
+      async () => running.get(conversion.etag) ?? (await finished(conversion)) ?? start(repo, conversion),
+    );
+
+  const finished = async (conversion: Conversion): Promise<Converting | undefined> => {
+    const digest = await sha256(conversion);
+    if (digest === undefined || !(await blobs.has(digest))) return undefined;
+    const report = await scales.stored(conversion.sourceSha256).catch(() => conversion.report);
+    return { done: Promise.resolve({ sha256: digest, size: conversion.layout.size, report }) };
+  };
+
+  const start = async (repo: RepoAt, conversion: Conversion): Promise<Converting> => {
+    const writer = await blobs.create(conversion.layout.size);
+    const done = write(repo, conversion, writer).finally(() => running.delete(conversion.etag));
+    done.catch(() => undefined);
+    const converting = { writer, done };
+    running.set(conversion.etag, converting);
+    return converting;
+  };
+
+  const write = async (
+    repo: RepoAt,
+    conversion: Conversion,
+    writer: BlobWriter,
+  ): Promise<Stored & { readonly report: Report }> => {
+    try {
+      const digests: TensorDigest[] = [];
+      const { plan, layout } = conversion;
+      const opened = await openSource(repo, conversion);
+      try {
+        const onTensor = (digest: TensorDigest): void => void digests.push(digest);
+        for await (const chunk of execute(plan, layout, opened.source, { onTensor })) await writer.write(chunk);
+        await opened.proven;
+      } finally {
+        await opened.close();
+      }
+      const report = await scales.stored(conversion.sourceSha256);
+      checkSamePlan(conversion, report);
+      const stored = await writer.commit();
+      await remember(conversion, stored, digests);
+      await entered(repo, conversion, stored);
+      return { ...stored, report };
+    } catch (error) {
+      const fault = error instanceof Error ? error : new Error(String(error));
+      await writer.abort(fault);
+      throw fault;
+    }
+  };
+
+  /** The source from the store, or growing while it arrives; `proven` resolves when its digest is. */
+  const openSource = async (
+    repo: RepoAt,
+    { source }: Conversion,
+  ): Promise<{ source: PlanSource; proven: Promise<unknown>; close(): Promise<void> }> => {
+    const stored = await intakes.known(repo, source);
+    const blob = stored === undefined ? undefined : await blobs.open(stored.sha256);
+    if (blob !== undefined) return { source: blob, proven: Promise.resolve(), close: () => blob.close() };
+    const { writer, done } = await intakes.begin(repo, source);
+    const growing = { size: source.size, read: (offset: number, length: number) => writer.read(offset, length) };
+    return { source: growing, proven: done, close: async () => undefined };
+  };
+
+  const remember = async (conversion: Conversion, stored: Stored, tensors: readonly TensorDigest[]): Promise<void> => {
+    const { etag, layout, sourceSha256, plan } = conversion;
+    const header = Buffer.from(layout.header.subarray(8)).toString('utf8').trimEnd();
+    await records.put('statement', stored.sha256, {
+      source: { sha256: sourceSha256 },
+      converter: CONVERTER_VERSION,
+      output: { sha256: stored.sha256, size: stored.size },
+      tensors: tensors.map(({ name, dtype, shape, sha256: digest }) => ({ name, dtype, shape, sha256: digest })),
+      dropped: plan.dropped.map(({ path, type }) => ({ path, type })),
+    });
+    const record = { etag, size: stored.size, sha256: stored.sha256, header };
+    await records.put('conversion', recordKey(conversion), record, true);
+  };
+
+  return { of, sha256, begin };
+};
+
+/** A plan that was made by Range must be the plan of the file that arrived. Throws UPSTREAM_MISMATCH otherwise. */
+const checkSamePlan = (conversion: Conversion, report: Report): void => {
+  const same = report.plan !== undefined && Buffer.from(layOut(report.plan).header).equals(conversion.layout.header);
+  if (same && report.content === conversion.report.content) return;
+  const message = `${conversion.source.path}, once whole, is not what its ranges had shown`;
+  throw new WeighbridgeError('UPSTREAM_MISMATCH', message);
+};

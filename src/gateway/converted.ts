@@ -1,0 +1,99 @@
+import { WeighbridgeError } from '../errors.ts';
+import { briefly, enterRefusal, type Parts, refusal, serving, subject } from './answers.ts';
+import { type Judgement, refusalText } from './judge.ts';
+import { resolveRange } from './ranges.ts';
+import { entered, fromStore, withhold } from './release.ts';
+import type { Answer, ByteRangeRequest, ListedFile, RepoAt, Requester } from './types.ts';
+import { type Candidate, describeConversion, describeIndex, type MintedIndex } from './view.ts';
+import { unlessGone } from './waiting.ts';
+
+type Converted = Extract<Candidate, { state: 'converted' }>;
+
+/** Answers a HEAD of a path that upstream does not have: a converted file, a minted index, or nothing. */
+export const describeConverted = async (parts: Parts, repo: RepoAt, path: string, who: Requester): Promise<Answer> => {
+  const { conversions, views } = parts;
+  const minted = await views.index(repo, path, who);
+  if (minted !== undefined) return { kind: 'ready', file: describeIndex(minted), decision: minted.decision };
+  const source = views.sourceOf(repo, path);
+  const candidate = source === undefined ? undefined : await views.candidate(repo, source, who);
+  if (source === undefined || candidate === undefined || candidate.state === 'superseded') return { kind: 'missing' };
+  if (candidate.state === 'converted') {
+    return { kind: 'ready', file: await describeConversion(candidate, conversions), decision: candidate.decision };
+  }
+  const { decision } = candidate;
+  return decision.action === 'allow' ? { kind: 'missing' } : refusal(views, repo, source.path, decision, who);
+};
+
+/** Answers a GET of a path that upstream does not have. */
+export const serveConverted = async (
+  parts: Parts,
+  repo: RepoAt,
+  path: string,
+  wanted: ByteRangeRequest | undefined,
+  who: Requester,
+): Promise<Answer> => {
+  const { judge, scales, views } = parts;
+  const minted = await unlessGone(views.index(repo, path, who), who.signal);
+  if (minted !== undefined) return serveIndex(parts, repo, minted, wanted, who);
+  const source = views.sourceOf(repo, path);
+  const candidate = source === undefined ? undefined : await unlessGone(views.candidate(repo, source, who), who.signal);
+  if (source === undefined || candidate === undefined || candidate.state === 'superseded') return { kind: 'missing' };
+  if (candidate.state === 'converted') return transcoded(parts, repo, source, candidate, wanted, who);
+  if (candidate.decision.action === 'allow') return { kind: 'missing' };
+  return enterRefusal(parts, await judge(repo, source, who, await scales.early(repo, source)), repo, source.path, who);
+};
+
+/** The conversion as it is written; its last bytes leave when the source's digest and full report agree. */
+const transcoded = async (
+  parts: Parts,
+  repo: RepoAt,
+  source: ListedFile,
+  candidate: Converted,
+  wanted: ByteRangeRequest | undefined,
+  who: Requester,
+): Promise<Answer> => {
+  const { blobs, conversions, intakes, judge, log, timings } = parts;
+  const { conversion } = candidate;
+  const file = await describeConversion(candidate, conversions);
+  const whole = wanted !== undefined && intakes.lied(repo, source);
+  const range = resolveRange(whole ? undefined : wanted, file.size);
+  const { sourceSha256: sha256, report } = conversion;
+  const provisional = await judge(repo, source, who, { sha256, report, provisional: true });
+  const { writer, done } = await conversions.begin(repo, conversion);
+  await log.append({ ...provisional.entry, kind: 'artefact.decision' });
+  let final: Judgement = provisional;
+  const verdict = done.then(async (written) => {
+    final = await judge(repo, source, who, { sha256, report: written.report });
+    if (final.decision.action === 'convert') return written;
+    throw new WeighbridgeError('REFUSED', refusalText(final.decision, source.path, who));
+  });
+  verdict.catch(() => undefined);
+  // A range before the end, or a client that does not notice a short body, waits for the whole verdict.
+  const streams = writer !== undefined && who.checksLength && range.end === file.size;
+  const body = streams
+    ? withhold(writer, range, verdict, timings)
+    : fromStore(blobs, (await unlessGone(verdict, who.signal)).sha256, range);
+  const served = serving('transcoded', range, file.size, sha256);
+  const tracked = entered(body, range, log, () => ({ ...final.entry, served }));
+  return { kind: 'ready', file, decision: provisional.decision, body: tracked, ...(whole ? { whole } : {}) };
+};
+
+const serveIndex = async (
+  { log }: Parts,
+  repo: RepoAt,
+  minted: MintedIndex,
+  wanted: ByteRangeRequest | undefined,
+  who: Requester,
+): Promise<Answer> => {
+  const { bytes, decision, path } = minted;
+  const range = resolveRange(wanted, bytes.length);
+  const entry = { ...subject(log, repo, path, who), decision: briefly(decision) };
+  await log.append({ ...entry, kind: 'artefact.decision' });
+  const served = serving('transcoded', range, bytes.length);
+  const body = entered(once(bytes.subarray(range.start, range.end)), range, log, () => ({ ...entry, served }));
+  return { kind: 'ready', file: describeIndex(minted), decision, body };
+};
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

@@ -1,0 +1,87 @@
+import type { AccessLog } from '../audit/types.ts';
+import type { PolicySet } from '../policy/types.ts';
+import type { Sandbox } from '../sandbox/types.ts';
+import type { Blobs, Records } from '../store/types.ts';
+import { briefly, described, type Parts, refusal, subject } from './answers.ts';
+import { describeConverted, serveConverted } from './converted.ts';
+import { type Conversion, createConversions } from './conversions.ts';
+import { createIntakes, type Stored } from './intake.ts';
+import { createJudge, refuses } from './judge.ts';
+import { serveOriginal } from './originals.ts';
+import type { Answer, Gateway, RepoAt, Requester } from './types.ts';
+import { createViews } from './view.ts';
+import { TIMINGS, type Timings, unlessGone, within } from './waiting.ts';
+import { createScales } from './weigh.ts';
+
+export type GatewayDeps = {
+  readonly blobs: Blobs;
+  readonly records: Records;
+  readonly sandbox: Sandbox;
+  readonly log: AccessLog;
+  /** The policy set in force at this moment. */
+  readonly policies: () => PolicySet;
+  readonly timings?: Partial<Timings>;
+};
+
+/** Joins the rooms: the one line that every request takes. `idle` resolves when no transfer is under way. */
+export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<void> } => {
+  const parts = assemble(deps);
+  const { judge, intakes, log, scales, timings, views } = parts;
+
+  const view: Gateway['view'] = async (repo, who) => {
+    const seen = await views.view(repo, who, (work) => within(work, timings.answerWithin));
+    const detail = { files: seen.files.length, replaced: seen.replaced.size, refused: seen.refusal !== undefined };
+    log.enqueue({ kind: 'listing', ...subject(log, repo, '', who), detail });
+    return seen;
+  };
+
+  const head: Gateway['head'] = async (repo, path, who) => {
+    const answer = await headAnswer(repo, path, who);
+    const decision = 'decision' in answer ? { decision: briefly(answer.decision) } : {};
+    log.enqueue({
+      kind: 'artefact.head',
+      ...subject(log, repo, path, who),
+      ...decision,
+      detail: { answer: answer.kind },
+    });
+    return answer;
+  };
+
+  const headAnswer = async (repo: RepoAt, path: string, who: Requester): Promise<Answer> => {
+    const file = repo.files.get(path);
+    if (file === undefined) {
+      const answer = within(describeConverted(parts, repo, path, who), timings.answerWithin);
+      return (await unlessGone(answer, who.signal)) ?? { kind: 'wait', seconds: 2 };
+    }
+    const early = await judge(repo, file, who, {});
+    if (refuses(early.decision)) return refusal(views, repo, path, early.decision, who);
+    const weighed = await unlessGone(within(scales.early(repo, file), timings.answerWithin), who.signal);
+    if (weighed === undefined) return { kind: 'ready', file: described(file), decision: early.decision };
+    const { decision } = await judge(repo, file, who, { ...weighed, provisional: weighed.remote !== undefined });
+    if (decision.action !== 'allow') return refusal(views, repo, path, decision, who);
+    return { kind: 'ready', file: described(file), decision };
+  };
+
+  const get: Gateway['get'] = async (repo, path, wanted, who) => {
+    const file = repo.files.get(path);
+    return file === undefined
+      ? serveConverted(parts, repo, path, wanted, who)
+      : serveOriginal(parts, repo, file, wanted, who);
+  };
+
+  return { view, head, get, idle: intakes.idle };
+};
+
+const assemble = ({ blobs, records, sandbox, log, policies, timings }: GatewayDeps): Parts => {
+  const judge = createJudge(records, log, sandbox.ruleset, policies);
+  const intakes = createIntakes(blobs, records);
+  const scales = createScales(blobs, records, sandbox, intakes);
+  const enter = async (repo: RepoAt, { source, sourceSha256, etag }: Conversion, stored: Stored): Promise<void> => {
+    const { ecosystem, commit } = repo;
+    const artefact = { ecosystem, repo: repo.repo, commit, path: source.path, ...stored };
+    await log.append({ kind: 'conversion', artefact, detail: { source: sourceSha256, etag } });
+  };
+  const conversions = createConversions(blobs, records, intakes, scales, enter);
+  const views = createViews({ blobs, intakes, scales, conversions, judge });
+  return { blobs, sandbox, log, judge, intakes, scales, conversions, views, timings: { ...TIMINGS, ...timings } };
+};

@@ -1,0 +1,123 @@
+import { WeighbridgeError } from '../errors.ts';
+import { described, enterRefusal, type Parts, serving, sha256Of } from './answers.ts';
+import type { Stored } from './intake.ts';
+import { type Judgement, refusalText, refuses } from './judge.ts';
+import { resolveRange } from './ranges.ts';
+import { entered, fromStore, withhold } from './release.ts';
+import type { Answer, ByteRange, ByteRangeRequest, ListedFile, RepoAt, Requester } from './types.ts';
+import { unlessGone } from './waiting.ts';
+import type { Weighed } from './weigh.ts';
+
+/** Formats of whose beginning no loader makes anything: the only ones that may leave before the verdict. */
+const SEALABLE: ReadonlySet<string> = new Set(['safetensors', 'gguf', 'zip', 'parquet']);
+
+/** Answers a GET of a file as upstream has it: cached, sealed or held, whichever comes first. */
+export const serveOriginal = async (
+  parts: Parts,
+  repo: RepoAt,
+  file: ListedFile,
+  wanted: ByteRangeRequest | undefined,
+  who: Requester,
+): Promise<Answer> => {
+  const early = await parts.judge(repo, file, who, {});
+  if (refuses(early.decision)) return enterRefusal(parts, early, repo, file.path, who);
+  const whole = wanted !== undefined && parts.intakes.lied(repo, file);
+  const range = resolveRange(whole ? undefined : wanted, file.size);
+  const answer =
+    (await cached(parts, repo, file, range, who)) ??
+    (await sealed(parts, repo, file, range, who)) ??
+    (await held(parts, repo, file, range, who));
+  return answer.kind === 'ready' && whole ? { ...answer, whole } : answer;
+};
+
+/** From the store, when the whole file is there. */
+const cached = async (
+  parts: Parts,
+  repo: RepoAt,
+  file: ListedFile,
+  range: ByteRange,
+  who: Requester,
+): Promise<Answer | undefined> => {
+  const stored = await parts.intakes.known(repo, file);
+  return stored === undefined ? undefined : fromBlob(parts, repo, file, range, who, stored, 'cached');
+};
+
+/** Nothing leaves until the whole file is judged. The transfer goes on when the client leaves. */
+const held = async (
+  parts: Parts,
+  repo: RepoAt,
+  file: ListedFile,
+  range: ByteRange,
+  who: Requester,
+): Promise<Answer> => {
+  const { done } = await parts.intakes.begin(repo, file);
+  return fromBlob(parts, repo, file, range, who, await unlessGone(done, who.signal), 'held');
+};
+
+const fromBlob = async (
+  parts: Parts,
+  repo: RepoAt,
+  file: ListedFile,
+  range: ByteRange,
+  who: Requester,
+  stored: Stored,
+  release: 'cached' | 'held',
+): Promise<Answer> => {
+  const { blobs, judge, log, scales } = parts;
+  const report = await unlessGone(scales.stored(stored.sha256), who.signal);
+  const judgement = await judge(repo, file, who, { sha256: stored.sha256, report });
+  const { decision, entry } = judgement;
+  if (decision.action !== 'allow') return enterRefusal(parts, judgement, repo, file.path, who);
+  await log.append({ ...entry, kind: 'artefact.decision' });
+  const served = serving(release, range, file.size);
+  const body = entered(fromStore(blobs, stored.sha256, range), range, log, () => ({ ...entry, served }));
+  return { kind: 'ready', file: described(file), decision, body };
+};
+
+/** While it arrives, to clients that notice a short body. Undefined when this file may not leave that way. */
+const sealed = async (
+  parts: Parts,
+  repo: RepoAt,
+  file: ListedFile,
+  range: ByteRange,
+  who: Requester,
+): Promise<Answer | undefined> => {
+  const { intakes, judge, log, scales, timings } = parts;
+  if (file.size < timings.sealedFrom || !who.checksLength || range.end !== file.size) return undefined;
+  const weighed = await unlessGone(scales.early(repo, file), who.signal);
+  if (weighed.remote === undefined || !SEALABLE.has(weighed.report.format)) return undefined;
+  const provisional = await judge(repo, file, who, { ...weighed, provisional: true });
+  const { decision } = provisional;
+  if (decision.action !== 'allow') return enterRefusal(parts, provisional, repo, file.path, who);
+  if (decision.obligations.release === 'hold') return undefined;
+  const { writer, done } = await intakes.begin(repo, file);
+  await log.append({ ...provisional.entry, kind: 'artefact.decision' });
+  let final: Judgement = provisional;
+  const verdict = done.then(async (stored) => {
+    await checkRanges(parts, stored, weighed);
+    const report = await scales.stored(stored.sha256);
+    final = await judge(repo, file, who, { sha256: stored.sha256, report });
+    if (final.decision.action === 'allow') return;
+    throw new WeighbridgeError('REFUSED', refusalText(final.decision, file.path, who));
+  });
+  verdict.catch(() => undefined);
+  const served = serving('sealed', range, file.size);
+  const body = withhold(writer, range, verdict, timings);
+  const tracked = entered(body, range, log, () => ({ ...final.entry, served }));
+  return { kind: 'ready', file: described(file), decision, body: tracked };
+};
+
+/** The ranges that the provisional report stood on must be ranges of the file that came. */
+const checkRanges = async ({ blobs }: Parts, stored: Stored, weighed: Weighed): Promise<void> => {
+  const blob = await blobs.open(stored.sha256);
+  if (blob === undefined) throw new WeighbridgeError('STORE_CORRUPT', `blob ${stored.sha256} is gone`);
+  try {
+    for (const { offset, length, sha256 } of weighed.remote?.ranges() ?? []) {
+      if (sha256Of(await blob.read(offset, length)) === sha256) continue;
+      const message = 'upstream answers Range with other bytes than it sends';
+      throw new WeighbridgeError('UPSTREAM_MISMATCH', message, { offset, length });
+    }
+  } finally {
+    await blob.close();
+  }
+};

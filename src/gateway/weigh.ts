@@ -1,0 +1,99 @@
+import { isFault, WeighbridgeError } from '../errors.ts';
+import type { Report } from '../formats/format.ts';
+import type { Sandbox } from '../sandbox/types.ts';
+import type { Blobs, Records } from '../store/types.ts';
+import { artefactKey, type Intakes } from './intake.ts';
+import { createMemo, createSingleFlight } from './memo.ts';
+import { type Remote, readByRange } from './remote.ts';
+import type { ListedFile, RepoAt } from './types.ts';
+
+/** A report and what it stands on. */
+export type Weighed = {
+  readonly report: Report;
+  /** sha256 of the bytes: proven for a stored blob, as listed by upstream before. */
+  readonly sha256?: string;
+  /** The ranges that a provisional report stands on; undefined when the whole local file was read. */
+  readonly remote?: Remote;
+};
+
+export type Scales = {
+  /** The report of a stored blob under the ruleset in force: remembered, or made now. */
+  stored(sha256: string): Promise<Report>;
+  /** A report as early as possible: by Range where the format allows it, else once the file is here. */
+  early(repo: RepoAt, file: ListedFile): Promise<Weighed>;
+  /** What `early` would say without waiting: undefined when nothing is known yet. */
+  known(repo: RepoAt, file: ListedFile): Promise<Weighed | undefined>;
+};
+
+/** Provisional reports kept; each is some kilobytes, with a plan up to some hundred. */
+const MAX_PROVISIONAL = 500;
+/** Below this size a file is fetched rather than read by Range (bytes). */
+const FETCH_BELOW = 1024 * 1024;
+
+/** Weighs artefacts: every report of the gateway is made here. */
+export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, intakes: Intakes): Scales => {
+  const provisional = createMemo<Weighed>(MAX_PROVISIONAL);
+  const inspecting = createSingleFlight<Report>();
+  const weighing = createSingleFlight<Weighed>();
+  const reportKey = (sha256: string): string => `${sandbox.ruleset}/${sha256}`;
+
+  const stored = async (sha256: string): Promise<Report> =>
+    (await records.get('report', reportKey(sha256))) ?? inspecting(sha256, () => inspectBlob(sha256));
+
+  const inspectBlob = async (sha256: string): Promise<Report> => {
+    const blob = await blobs.open(sha256);
+    if (blob === undefined) throw new WeighbridgeError('STORE_CORRUPT', `blob ${sha256} is gone`);
+    try {
+      const report = await sandbox.inspect(blob);
+      // What the sandbox could not finish may go better next time, so only what the parsers said is remembered.
+      if (report.details?.['sandbox'] === undefined) await records.put('report', reportKey(sha256), report);
+      return report;
+    } finally {
+      await blob.close();
+    }
+  };
+
+  const known = async (repo: RepoAt, file: ListedFile): Promise<Weighed | undefined> => {
+    const sha256 = file.sha256 ?? (await records.get('artefact', artefactKey(repo, file.path)))?.sha256;
+    const report = sha256 === undefined ? undefined : await records.get('report', reportKey(sha256));
+    if (report !== undefined && sha256 !== undefined) return { report, sha256 };
+    return provisional.get(artefactKey(repo, file.path));
+  };
+
+  const early = async (repo: RepoAt, file: ListedFile): Promise<Weighed> =>
+    (await known(repo, file)) ?? weighing(artefactKey(repo, file.path), () => weigh(repo, file));
+
+  const weigh = async (repo: RepoAt, file: ListedFile): Promise<Weighed> => {
+    const here = await intakes.known(repo, file);
+    if (here !== undefined) return { report: await stored(here.sha256), sha256: here.sha256 };
+    return (file.size >= FETCH_BELOW ? await byRange(repo, file) : undefined) ?? (await whole(repo, file));
+  };
+
+  const whole = async (repo: RepoAt, file: ListedFile): Promise<Weighed> => {
+    const { sha256 } = await (await intakes.begin(repo, file)).done;
+    return { report: await stored(sha256), sha256 };
+  };
+
+  const byRange = async (repo: RepoAt, file: ListedFile): Promise<Weighed | undefined> => {
+    const remote = readByRange(repo, file);
+    try {
+      if (!canBeReadByRange(await remote.read(0, 16))) return undefined;
+      const report = await sandbox.inspect(remote, { provisional: true });
+      if (report.coverage.state !== 'complete') return undefined;
+      const weighed = { report, remote, ...(file.sha256 === undefined ? {} : { sha256: file.sha256 }) };
+      provisional.set(artefactKey(repo, file.path), weighed);
+      return weighed;
+    } catch (error) {
+      if (isFault(error, 'LIMIT_EXCEEDED') || isFault(error, 'UPSTREAM_MISMATCH')) return undefined;
+      throw error;
+    }
+  };
+
+  return { stored, early, known };
+};
+
+/** Formats whose verdict stands in a header or directory: zip, GGUF, Parquet, safetensors (`{` behind 8 length bytes). */
+const canBeReadByRange = (start: Uint8Array): boolean => {
+  const text = String.fromCharCode(...start);
+  return text.startsWith('PK\x03\x04') || text.startsWith('GGUF') || text.startsWith('PAR1') || text[8] === '{';
+};
