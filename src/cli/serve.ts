@@ -4,7 +4,7 @@ import { type Command, type CommandIo, EXIT } from './command.ts';
 
 const usage = `usage: weighbridge serve [OPTIONS]
 
-Serves artefacts to pipelines until SIGTERM or SIGINT.
+Serves artefacts to pipelines until SIGTERM or SIGINT; a second signal does not wait for running downloads.
 
   --config FILE    settings (weighbridge.yaml here, when there is one)
   --host ADDRESS   address to listen on (127.0.0.1)
@@ -12,27 +12,35 @@ Serves artefacts to pipelines until SIGTERM or SIGINT.
   --data DIR       where blobs, records and the log live (./data)
   --policies DIR   the policies in force (those that come with Weighbridge)`;
 
-export const serve: Command = {
-  name: 'serve',
-  summary: 'serve models, data and packages to pipelines',
-  usage,
-  async run(args: readonly string[], io: CommandIo): Promise<number> {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        config: { type: 'string' },
-        host: { type: 'string' },
-        port: { type: 'string' },
-        data: { type: 'string' },
-        policies: { type: 'string' },
-      },
-    });
-    const { config: file, ...overrides } = values;
-    const config = loadConfig({ file, overrides });
-    const { serve: start } = await import('../serve.ts');
-    const server = await start(config);
-    io.stdout.write(`${server.greeting}\n`);
-    await server.stopped;
-    return EXIT.ok;
-  },
+const options = {
+  config: { type: 'string' },
+  host: { type: 'string' },
+  port: { type: 'string' },
+  data: { type: 'string' },
+  policies: { type: 'string' },
+} as const;
+
+const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+const run = async (args: readonly string[], io: CommandIo): Promise<number> => {
+  const { config: file, ...overrides } = parseArgs({ args: [...args], options }).values;
+  const config = loadConfig({ file, overrides });
+  const { serve: start } = await import('../serve.ts');
+  const serving = await start(config);
+  io.stdout.write(`${serving.greeting}\n`);
+
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  let times = 0;
+  const onSignal = (): void => {
+    times += 1;
+    if (times === 1) ask();
+    else serving.hurry();
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  await asked;
+  await serving.stop(config.drain);
+  for (const signal of signals) process.off(signal, onSignal);
+  return EXIT.ok;
 };
+
+export const serve: Command = { name: 'serve', summary: 'serve models, data and packages to pipelines', usage, run };

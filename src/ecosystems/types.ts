@@ -3,6 +3,16 @@ import type { Gateway } from '../gateway/types.ts';
 import type { Records } from '../store/types.ts';
 import type { Upstream } from '../upstream/types.ts';
 
+/** Who called with a token of this gateway; its `Authorization` header is gone by then, for it must not go upstream. */
+export type Caller = { readonly name: string; readonly team: string };
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Undefined when the gateway asks nobody for a token. */
+    caller: Caller | undefined;
+  }
+}
+
 /** What an ecosystem is given when it is mounted. */
 export type EcosystemDeps = {
   readonly gateway: Gateway;

@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  fastify,
+  LogController,
+} from 'fastify';
+import { KIB, MIB } from '../bytes/limits.ts';
+import type { Config } from '../config.ts';
+import type { Ecosystem, EcosystemDeps } from '../ecosystems/types.ts';
+import { guard } from './auth.ts';
+import { type Drain, drainable } from './drain.ts';
+import { handleErrors, refuseUnroutable } from './errors.ts';
+import { type HealthFact, serveHealth } from './health.ts';
+import { createLogger } from './logger.ts';
+import { type Lookup, serveLookups } from './lookups.ts';
+import { type Metrics, serveMetrics } from './metrics.ts';
+import { createHttpServer, refuseMalformed } from './server.ts';
+
+/** A list of some ten thousand paths; nothing larger is ever asked with. */
+const BODY_LIMIT = 2 * MIB;
+/** Repo, revision and path together, percent-encoded. */
+const PATH_LIMIT = 16 * KIB;
+
+/** An ecosystem with what it works on and where it is served. */
+export type Mounted = { readonly ecosystem: Ecosystem; readonly deps: EcosystemDeps; readonly mount: string };
+
+export type AppParts = {
+  readonly config: Config;
+  readonly ecosystems: readonly Mounted[];
+  readonly metrics: Metrics;
+  readonly health: () => Promise<readonly HealthFact[]>;
+  readonly lookups: Readonly<Record<'reports' | 'facts', Lookup>>;
+  readonly logger?: FastifyBaseLogger;
+};
+
+export type App = { readonly server: FastifyInstance } & Drain;
+
+/**
+ * The whole HTTP face: errors, access, health, metrics, then each ecosystem below its mount. Not yet listening.
+ *
+ * Routes are matched as they are written: no slash is added, dropped or folded, and HEAD exists only where an
+ * ecosystem defines it. Ecosystems read `request.raw.url`, which nobody has decoded.
+ */
+export const createApp = async (parts: AppParts): Promise<App> => {
+  const { config, ecosystems } = parts;
+  const mounts = ecosystems.map(({ mount }) => mount);
+  const server = createInstance(config, parts.logger ?? createLogger(config.log.level));
+
+  identify(server);
+  handleErrors(server, [...mounts, '/api/v1', '/healthz', '/readyz', '/metrics']);
+  serveMetrics(server, parts.metrics, mounts);
+  const drain = drainable(server);
+  guard(server, config);
+  serveHealth(server, parts.health, drain.draining);
+  serveLookups(server, parts.lookups);
+  for (const { ecosystem, deps, mount } of ecosystems) {
+    await server.register(async (scope) => ecosystem.plugin(scope, deps), { prefix: mount });
+  }
+  return { server, ...drain };
+};
+
+const createInstance = (config: Config, loggerInstance: FastifyBaseLogger): FastifyInstance => {
+  const options: FastifyServerOptions = {
+    loggerInstance,
+    logController: new LogController({ disableRequestLogging: true }),
+    frameworkErrors: refuseUnroutable,
+    serverFactory: (listener) => createHttpServer(config, listener),
+    clientErrorHandler: refuseMalformed,
+    bodyLimit: BODY_LIMIT,
+    trustProxy: config.trustProxy.length === 0 ? false : [...config.trustProxy],
+    exposeHeadRoutes: false,
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
+    return503OnClosing: false,
+    routerOptions: {
+      caseSensitive: true,
+      ignoreTrailingSlash: false,
+      ignoreDuplicateSlashes: false,
+      maxParamLength: PATH_LIMIT,
+    },
+  };
+  return fastify(options);
+};
+
+/** Puts the request's id on every answer, also on those that an ecosystem writes by itself. */
+const identify = (server: FastifyInstance): void => {
+  server.addHook('onRequest', async (request, reply) => {
+    reply.raw.setHeader('x-request-id', request.id);
+  });
+};

@@ -1,0 +1,109 @@
+import type { FastifyInstance } from 'fastify';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { AccessLog, Entry } from '../audit/types.ts';
+
+/** What is counted. One object for one gateway; the registry's default metrics include the event-loop delay. */
+export type Metrics = {
+  readonly registry: Registry;
+  readonly requests: Counter<'mount' | 'method' | 'status'>;
+  readonly duration: Histogram<'mount' | 'method'>;
+  readonly policyLoadErrors: Counter;
+  /** Counts what an entry of the access log tells: decisions and bytes. */
+  observe(entry: Entry): void;
+  /** Adds a number that is asked for whenever the metrics are read. */
+  gauge(name: string, help: string, read: () => number | Promise<number>): void;
+};
+
+/** Upper bounds (s): a cached file begins in milliseconds, a held one can take an hour. */
+const BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600, 3600];
+
+export const createMetrics = (): Metrics => {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const decisions = new Counter({
+    name: 'weighbridge_decisions_total',
+    help: 'Decisions on artefacts, by ecosystem and action',
+    labelNames: ['ecosystem', 'action'] as const,
+    registers,
+  });
+  const bytes = new Counter({
+    name: 'weighbridge_served_bytes_total',
+    help: 'Bytes of artefacts that were served, by the way they were released',
+    labelNames: ['ecosystem', 'release'] as const,
+    registers,
+  });
+  return {
+    registry,
+    requests: new Counter({
+      name: 'weighbridge_requests_total',
+      help: 'Requests answered',
+      labelNames: ['mount', 'method', 'status'] as const,
+      registers,
+    }),
+    duration: new Histogram({
+      name: 'weighbridge_request_seconds',
+      help: 'Time from a request to the end of its answer',
+      labelNames: ['mount', 'method'] as const,
+      buckets: BUCKETS,
+      registers,
+    }),
+    policyLoadErrors: new Counter({
+      name: 'weighbridge_policy_load_errors_total',
+      help: 'Policy sets that were refused; the last good one stayed in force',
+      registers,
+    }),
+    observe({ kind, artefact, decision, served }) {
+      const ecosystem = artefact?.ecosystem ?? '';
+      if (kind === 'artefact.decision' && decision !== undefined) decisions.inc({ ecosystem, action: decision.action });
+      if (served !== undefined) bytes.inc({ ecosystem, release: served.release }, served.bytes);
+    },
+    gauge(name, help, read) {
+      new Gauge({
+        name,
+        help,
+        registers,
+        async collect() {
+          this.set(await read());
+        },
+      });
+    },
+  };
+};
+
+/** The same log, with every entry counted once it is accepted. */
+export const counted = (log: AccessLog, metrics: Metrics): AccessLog => ({
+  checkpoint: () => log.checkpoint(),
+  key: log.key,
+  get size() {
+    return log.size;
+  },
+  pseudonym: (value) => log.pseudonym(value),
+  close: () => log.close(),
+  async append(entry) {
+    const index = await log.append(entry);
+    metrics.observe(entry);
+    return index;
+  },
+  enqueue(entry) {
+    log.enqueue(entry);
+    metrics.observe(entry);
+  },
+});
+
+/** Counts the requests of `app` by mount, and serves `/metrics` in the text format of Prometheus. */
+export const serveMetrics = (app: FastifyInstance, metrics: Metrics, mounts: readonly string[]): void => {
+  const mountOf = (url: string): string =>
+    mounts.find((mount) => url === mount || url.startsWith(`${mount}/`)) ?? 'own';
+  app.addHook('onRequest', async (request, reply) => {
+    const labels = { mount: mountOf(request.url), method: request.method };
+    const stop = metrics.duration.startTimer(labels);
+    reply.raw.once('close', () => {
+      stop();
+      metrics.requests.inc({ ...labels, status: reply.raw.statusCode });
+    });
+  });
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  );
+};

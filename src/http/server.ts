@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import type { Config } from '../config.ts';
+
+/** Time for a request line and headers (ms): a client that takes longer holds a socket for nothing. */
+const HEADERS_TIMEOUT = 30_000;
+/** Time for a whole request with its body (ms); no client of ours sends more than a list of paths. */
+const REQUEST_TIMEOUT = 120_000;
+/** Idle time after an answer (ms), longer than that of usual load balancers (60 s) so that they close first. */
+const KEEP_ALIVE_TIMEOUT = 72_000;
+/** Time without a byte moving in an answer (ms): a reader that has gone without saying so. */
+const IDLE_TIMEOUT = 600_000;
+
+/** The server below the app: http, or https when a certificate is configured, with every time limit stated. */
+export const createHttpServer = (config: Config, listener: RequestListener): Server => {
+  const server =
+    config.tls === undefined
+      ? createServer(listener)
+      : createTlsServer({ ...config.tls, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] }, listener);
+  server.headersTimeout = HEADERS_TIMEOUT;
+  server.requestTimeout = REQUEST_TIMEOUT;
+  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT;
+  server.timeout = IDLE_TIMEOUT;
+  return server;
+};
+
+/** Answers what cannot be read as HTTP (two lengths, a bare line feed, headers that are too long) and closes. */
+export const refuseMalformed = (error: NodeJS.ErrnoException, socket: Socket): void => {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy(error);
+    return;
+  }
+  const id = randomUUID();
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const body = JSON.stringify({ error: 'the request is not valid HTTP', code: 'REQUEST_INVALID', requestId: id });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n` +
+      `X-Request-Id: ${id}\r\nConnection: close\r\n\r\n${body}`,
+  );
+};
