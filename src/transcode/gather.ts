@@ -1,4 +1,5 @@
 import { MIB } from '../bytes/limits.ts';
+import { WeighbridgeError } from '../errors.ts';
 import { DTYPES, type PlanTensor } from '../formats/format.ts';
 import type { PlanSource } from './types.ts';
 
@@ -54,6 +55,8 @@ const fill = async (tensor: PlanTensor, storage: PlanSource, first: number, last
     const at = (positions[index] ?? 0) * width;
     if (at < windowStart || at + width > windowStart + window.length) {
       windowStart = at;
+      if (at + width > storage.size)
+        throw new WeighbridgeError('UPSTREAM_MISMATCH', `${tensor.name} leaves its storage`);
       window = new Uint8Array(await storage.read(at, Math.min(WINDOW_BYTES, storage.size - at)));
     }
     for (let byte = 0; byte < width; byte += 1) out[index * width + byte] = window[at - windowStart + byte] ?? 0;
