@@ -1,0 +1,46 @@
+import type { RandomAccess } from '../../bytes/random-access.ts';
+import { isTarHeader } from '../tar/header.ts';
+import { readZipDirectory, type ZipDirectory } from './directory.ts';
+import { hasEndRecord } from './end-record.ts';
+
+/**
+ * True when a reader would open `source` as a zip: it begins with a local header or an end record, or has an end record in
+ * its tail (readers search from the end). A tar whose last member is a zip is left to the tar: that member is inspected
+ * by itself.
+ */
+export const looksLikeZip = (head: Uint8Array, source: RandomAccess): boolean => {
+  const [a, b, c, d] = head;
+  if (a === 0x50 && b === 0x4b && ((c === 3 && d === 4) || (c === 5 && d === 6))) return true;
+  return !isTarHeader(head) && hasEndRecord(source);
+};
+
+/** What the members of a zip say it is. */
+export type ZipRole = 'torch-zip' | 'torchscript' | 'npz' | 'zip';
+
+/** The role of the archive in `source`; a directory that cannot be read makes it a plain zip, whose inspection says why. */
+export const zipRole = (head: Uint8Array, source: RandomAccess): ZipRole | undefined => {
+  if (!looksLikeZip(head, source)) return undefined;
+  try {
+    return roleOf(readZipDirectory(source));
+  } catch {
+    return 'zip';
+  }
+};
+
+/** Torch takes the folder of the first member as the archive's name (`PyTorchStreamReader::init`). */
+export const torchRoot = (directory: ZipDirectory): string => {
+  const first = directory.members[0]?.name ?? '';
+  return first.slice(0, Math.max(0, first.indexOf('/')));
+};
+
+const roleOf = (directory: ZipDirectory): ZipRole => {
+  const { members } = directory;
+  const root = torchRoot(directory);
+  const has = (name: string) => members.some((member) => member.name === `${root}/${name}`);
+  if (root !== '' && has('data.pkl')) {
+    const script = has('constants.pkl') || members.some(({ name }) => name.startsWith(`${root}/code/`));
+    return script ? 'torchscript' : 'torch-zip';
+  }
+  if (root !== '' && has('constants.pkl') && has('version')) return 'torchscript';
+  return members.length > 0 && members.every(({ name }) => name.endsWith('.npy')) ? 'npz' : 'zip';
+};
