@@ -20,7 +20,7 @@ const refusal = (sources: ConfigSources): string => {
   return 'loaded';
 };
 
-const written = (test: typeof t, text: string): string =>
+const written = (test: { testdir: (tree: Record<string, string>) => string }, text: string): string =>
   join(test.testdir({ 'weighbridge.yaml': text }), 'weighbridge.yaml');
 
 t.test('without any setting it is a gateway to the Hub on the loopback interface', async (t) => {
