@@ -194,7 +194,7 @@ const pump = async (
   const write = async (chunk: Uint8Array): Promise<void> => {
     if (chunk.length === 0 || response.destroyed) return;
     sent += chunk.length;
-    if (!response.write(chunk)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (!response.write(chunk)) await drained(response);
   };
   for await (const chunk of chunks) {
     const step = drip?.chunk ?? chunk.length;
@@ -227,3 +227,12 @@ const end = async (request: IncomingMessage, response: ServerResponse, rst: bool
   else request.socket.destroySoon();
   response.destroyed || (await once(response, 'close'));
 };
+
+const drained = (response: ServerResponse): Promise<void> =>
+  new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });

@@ -1,0 +1,175 @@
+import { isFault, WeighbridgeError } from '../errors.ts';
+import { decoded, isEncoded } from './decode.ts';
+import { asFault, backoff, isTransient, type Patience, pause, retryAfter } from './patience.ts';
+import { discard, type Headers, type Reply, type Sender } from './send.ts';
+
+/** Bytes that count as progress: an upstream that brings less each time is given up in the end. */
+const PROGRESS = 64 * 1024;
+/** How long a redirect to a signed URL is used again, in ms, so that ranges of one file do not ask twice each. */
+const REDIRECT_LIFE = 30_000;
+/** Redirects remembered. */
+const MAX_REDIRECTS_KEPT = 2_000;
+/** A length that differs is looked at once more: a cache on the way may hold a short object. */
+const MISMATCHES = 2;
+
+type Range = { readonly start: number; readonly end: number; readonly size: number };
+type Wanted = {
+  readonly path: string;
+  readonly headers: Headers;
+  readonly range: Range;
+  readonly signal?: AbortSignal | undefined;
+};
+type Place = { readonly origin: string; readonly path: string };
+type Redirects = Map<string, Place & { readonly until: number }>;
+
+export type Download = (wanted: Wanted) => AsyncGenerator<Uint8Array>;
+
+/** Downloads that survive cuts, stalls, resets, 429, 5xx and expired redirects; see `Upstream.download`. */
+export const createDownload = (sender: Sender, patience: Patience): Download => {
+  const redirects: Redirects = new Map();
+
+  return async function* download(wanted) {
+    const { range, signal } = wanted;
+    let position = range.start;
+    let progress = position;
+    let failures = 0;
+    let mismatches = 0;
+    let etag: string | undefined;
+    while (position < range.end) {
+      try {
+        const reply = await open(sender, redirects, wanted, position, etag);
+        const bytes = bytesOf(reply, position, range, etag);
+        etag ??= strong(reply.headers['etag']);
+        for await (const chunk of bytes) {
+          position += chunk.length;
+          yield chunk;
+        }
+        if (position < range.end) throw early(reply.origin);
+      } catch (error) {
+        const fault = asFault(error, sender.origin, signal);
+        if (position - progress >= PROGRESS) failures = 0;
+        progress = position;
+        failures += 1;
+        if (isFault(fault, 'UPSTREAM_MISMATCH')) mismatches += 1;
+        if (!mayResume(fault, mismatches) || failures >= patience.downloadAttempts) throw fault;
+        const asked = fault.details['retryAfter'];
+        const wait = typeof asked === 'number' ? asked : backoff(patience, failures, patience.longestDownloadPause);
+        await pause(Math.min(wait, patience.longestDownloadPause), signal);
+      }
+    }
+  };
+};
+
+const mayResume = (fault: WeighbridgeError, mismatches: number): boolean =>
+  fault.code === 'UPSTREAM_UNREACHABLE' || (fault.code === 'UPSTREAM_MISMATCH' && mismatches < MISMATCHES);
+
+const early = (origin: string): WeighbridgeError =>
+  new WeighbridgeError('UPSTREAM_UNREACHABLE', `${new URL(origin).host}: the body ended early`);
+
+/** Asks for the rest of the file, at a remembered redirect or from the start. */
+const open = async (
+  sender: Sender,
+  redirects: Redirects,
+  { path, headers, range, signal }: Wanted,
+  position: number,
+  etag: string | undefined,
+): Promise<Reply> => {
+  const key = `${headers['authorization'] ?? ''}\n${path}`;
+  const known = redirects.get(key);
+  const usable = known !== undefined && known.until > Date.now();
+  const whole = position === 0 && range.end === range.size;
+  const conditions = {
+    ...(whole ? {} : { range: `bytes=${position}-${range.end - 1}` }),
+    ...(whole || etag === undefined ? {} : { 'if-range': etag }),
+  };
+  const from = usable ? known : sender.place(path);
+  const hop = { ...from, method: 'GET' as const, headers: { ...headers, ...conditions }, signal };
+  const reply = await sender.follow(hop, true);
+  const foreign = reply.origin !== sender.origin;
+  if (reply.status === 200 || reply.status === 206) {
+    if (foreign && !usable) remember(redirects, key, reply);
+    return reply;
+  }
+  redirects.delete(key);
+  await discard(reply);
+  throw refusal(reply, foreign, range.size);
+};
+
+const remember = (redirects: Redirects, key: string, { origin, path }: Place): void => {
+  const oldest = redirects.keys().next().value;
+  if (redirects.size >= MAX_REDIRECTS_KEPT && oldest !== undefined) redirects.delete(oldest);
+  redirects.set(key, { origin, path, until: Date.now() + REDIRECT_LIFE });
+};
+
+/** An error status as a fault: what may pass is UPSTREAM_UNREACHABLE, so that it is tried again. */
+const refusal = ({ status, headers, origin }: Reply, foreign: boolean, size: number): WeighbridgeError => {
+  const host = new URL(origin).host;
+  if (status === 416) {
+    const total = headers['content-range'] ?? 'no length';
+    return new WeighbridgeError('UPSTREAM_MISMATCH', `${host}: has ${total} where ${size} bytes were listed`, { host });
+  }
+  const expired = foreign && [401, 403, 404, 410].includes(status);
+  const pauseFor = expired ? 0 : retryAfter(headers['retry-after'], Date.now());
+  const details = { host, status, ...(pauseFor === undefined ? {} : { retryAfter: pauseFor }) };
+  const code = expired || isTransient(status) ? 'UPSTREAM_UNREACHABLE' : 'UPSTREAM_REFUSED';
+  return new WeighbridgeError(code, `${host}: answered ${status}`, details);
+};
+
+/** Checks that the answer is of the file that was listed, and gives its bytes from `position` to `range.end`. */
+const bytesOf = (reply: Reply, position: number, range: Range, etag: string | undefined): AsyncIterable<Uint8Array> => {
+  const encoding = reply.headers['content-encoding'];
+  const other = (strong(reply.headers['etag']) ?? etag) !== etag && etag !== undefined;
+  const length = reply.status === 206 ? partProblem(reply, position, range.size) : wholeProblem(reply, range.size);
+  const problem = other ? 'a file that changed meanwhile (another ETag)' : length;
+  if (problem !== undefined) {
+    reply.body.destroy();
+    throw mismatch(reply, problem);
+  }
+  const skip = reply.status === 206 ? 0 : position;
+  return cutOut(reply, decoded(reply.body, encoding), skip, range.end - position, range.end === range.size);
+};
+
+const partProblem = ({ headers }: Reply, position: number, size: number): string | undefined => {
+  if (isEncoded(headers['content-encoding'])) return 'a range of an encoded body';
+  const match = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
+  if (match === null) return 'a range without a valid Content-Range';
+  if (Number(match[1]) !== position) return `a range from ${match[1]} where ${position} was asked for`;
+  if (match[2] !== '*' && Number(match[2]) !== size) return `${match[2]} bytes where ${size} were listed`;
+  return undefined;
+};
+
+const wholeProblem = ({ headers }: Reply, size: number): string | undefined => {
+  const length = headers['content-length'];
+  if (length === undefined || isEncoded(headers['content-encoding']) || Number(length) === size) return undefined;
+  return `${length} bytes where ${size} were listed`;
+};
+
+/** Leaves out the first `skip` bytes and gives the `length` after them; more than that at the end is a mismatch. */
+async function* cutOut(
+  reply: Reply,
+  chunks: AsyncIterable<Uint8Array>,
+  skip: number,
+  length: number,
+  toEnd: boolean,
+): AsyncGenerator<Uint8Array> {
+  let ahead = skip;
+  let left = length;
+  for await (const chunk of chunks) {
+    const from = Math.min(ahead, chunk.length);
+    ahead -= from;
+    const size = chunk.length - from;
+    if (size > left && toEnd) throw mismatch(reply, 'more bytes than were listed');
+    const give = Math.min(size, left);
+    left -= give;
+    if (give > 0) yield give === chunk.length ? chunk : chunk.subarray(from, from + give);
+    if (left === 0 && !toEnd) return;
+  }
+}
+
+const mismatch = (reply: Reply, problem: string): WeighbridgeError => {
+  const { host } = new URL(reply.origin);
+  return new WeighbridgeError('UPSTREAM_MISMATCH', `${host}: sent ${problem}`, { host });
+};
+
+/** A strong validator, or nothing. */
+const strong = (etag: string | undefined): string | undefined => (etag?.startsWith('"') ? etag : undefined);

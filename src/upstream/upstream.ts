@@ -1,0 +1,35 @@
+import { createDownload } from './download.ts';
+import { requestMetadata } from './metadata.ts';
+import { DEFAULT_PATIENCE, type Patience } from './patience.ts';
+import { createSender } from './send.ts';
+import type { Origin, Upstream } from './types.ts';
+
+export type UpstreamOptions = {
+  readonly origin: Origin;
+  /** Lets redirects and links lead to private and loopback addresses. The configured origin may always be one. */
+  readonly allowPrivate: boolean;
+  readonly patience?: Partial<Patience>;
+};
+
+/** Outgoing HTTP to one configured origin. See `Upstream` for what its functions promise. */
+export const createUpstream = ({ origin, allowPrivate, patience: given }: UpstreamOptions): Upstream => {
+  const patience = { ...DEFAULT_PATIENCE, ...given };
+  const sender = createSender(origin, allowPrivate, patience);
+  const download = createDownload(sender, patience);
+  const request: Upstream['request'] = async ({ method, url, headers = {}, body, signal }) => {
+    const hop = { ...sender.place(url), method, headers: lowerCase(headers), signal };
+    return requestMetadata(sender, patience, body === undefined ? hop : { ...hop, body });
+  };
+  return {
+    origin,
+    request,
+    stat: (path, headers, signal) =>
+      request({ method: 'HEAD', url: path, headers, ...(signal === undefined ? {} : { signal }) }),
+    download: (path, headers, { start, end, size }, signal) =>
+      download({ path, headers: lowerCase(headers), range: { start, end: Math.min(end ?? size, size), size }, signal }),
+    close: sender.close,
+  };
+};
+
+const lowerCase = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
