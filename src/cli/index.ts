@@ -6,4 +6,5 @@ import type { Command } from './command.ts';
  */
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serve,
+  policy: async () => (await import('./policy.ts')).policy,
 };

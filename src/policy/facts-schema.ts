@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { WeighbridgeError } from '../errors.ts';
+import { CONTENTS, SEVERITIES } from '../formats/format.ts';
+import type { Facts } from './types.ts';
+
+const count = z.number().int().nonnegative();
+const text = z.string().default('');
+
+const finding = z.strictObject({
+  rule: z.string(),
+  severity: z.enum(SEVERITIES),
+  message: text,
+  where: z.strictObject({ path: z.array(z.string()), offset: count }).default({ path: [], offset: 0 }),
+  evidence: text,
+  refs: z.array(z.string()).default([]),
+});
+
+/** Facts as a person writes them to try a policy: what is left out is what the gateway would not know either. */
+const schema = z.strictObject({
+  stage: z.enum(['request', 'content']).default('content'),
+  artefact: z.strictObject({
+    ecosystem: z.string().default('huggingface'),
+    repo: text,
+    namespace: text,
+    commit: text,
+    path: z.string().min(1),
+    size: count.default(0),
+    sha256: text,
+    format: text,
+    content: z.enum(['', ...CONTENTS]).default(''),
+  }),
+  coverage: z
+    .strictObject({
+      state: z.enum(['complete', 'partial', 'opaque']),
+      bytesInspected: count.default(0),
+      bytesTotal: count.default(0),
+      reason: text,
+    })
+    .default({ state: 'opaque', bytesInspected: 0, bytesTotal: 0, reason: 'not inspected' }),
+  findings: z.array(finding).default([]),
+  convertible: z.boolean().default(false),
+  upstream: z
+    .strictObject({
+      host: text,
+      private: z.boolean().default(false),
+      gated: z.boolean().default(false),
+      licence: text,
+      tags: z.array(z.string()).default([]),
+      downloads: count.default(0),
+      ageDays: z.number().int().min(-1).default(-1),
+    })
+    .prefault({}),
+  requester: z.strictObject({ id: text, team: text }).prefault({}),
+  client: z.strictObject({ name: text, version: text }).prefault({}),
+});
+
+/** Facts from JSON, with defaults for what is left out. Throws REQUEST_INVALID that names every wrong field. */
+export const parseFacts = (json: string): Facts => {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw new WeighbridgeError('REQUEST_INVALID', `facts are not JSON: ${error instanceof Error ? error.message : ''}`);
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) => `${path.join('.') || '(facts)'}: ${message}`);
+  throw new WeighbridgeError('REQUEST_INVALID', `facts are not as expected: ${problems.join('; ')}`);
+};
