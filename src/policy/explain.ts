@@ -7,7 +7,7 @@ import { type Prepared, prepare } from './values.ts';
 /** Findings named as witnesses of one condition. */
 const MAX_WITNESSES = 100;
 
-/** Evaluates every condition of every rule that applies, without stopping early, and says which findings made it true. */
+/** Evaluates every condition of every rule that applies, without stopping early, and says which findings, the worst first, made it true. */
 export const explain = (policies: readonly Policy[], facts: Facts): readonly Explained[] => {
   const prepared = prepare(facts);
   return policies.filter((policy) => policy.applies(facts)).flatMap((policy) => explainPolicy(policy, prepared));
