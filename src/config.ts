@@ -56,7 +56,9 @@ export const loadConfig = ({ file, env = process.env, overrides = {} }: ConfigSo
     ...settings,
     data: sources.path(['data'], settings.data),
     policies:
-      settings.policies === undefined ? join(packageRoot, 'policies') : sources.path(['policies'], settings.policies),
+      settings.policies === undefined
+        ? join(packageRoot, 'policies', 'default.yaml')
+        : sources.path(['policies'], settings.policies),
     tls: settings.tls && {
       cert: readAt(sources, ['tls', 'cert'], settings.tls.cert),
       key: readAt(sources, ['tls', 'key'], settings.tls.key),
