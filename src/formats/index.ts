@@ -2,8 +2,8 @@ import { type Budget, createBudget, DEFAULT_LIMITS, type Limits } from '../bytes
 import { checkRange, head, type RandomAccess } from '../bytes/random-access.ts';
 import { isFault } from '../errors.ts';
 import {
-  type Context,
   CONTENTS,
+  type Context,
   type Coverage,
   complete,
   type Finding,
@@ -14,9 +14,11 @@ import {
   type Report,
   worseContent,
 } from './format.ts';
+import { gguf } from './gguf/gguf.ts';
+import { safetensors } from './safetensors.ts';
 
 /** Every format that is recognised. Order matters only for the name of the report: the first that fits gives it. */
-export const formats: readonly Format[] = [];
+export const formats: readonly Format[] = [safetensors, gguf];
 
 /** Bytes that `recognise` is shown; every magic number and every first line fits. */
 const HEAD = 4096;
