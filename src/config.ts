@@ -40,6 +40,7 @@ export type ConfigSources = {
 };
 
 const DEFAULT_FILE = 'weighbridge.yaml';
+const DEFAULT_POLICIES = join(packageRoot, 'policies', 'default.yaml');
 const DEFAULT_UPSTREAMS: Readonly<Record<string, string>> = { huggingface: 'https://huggingface.co' };
 
 /**

@@ -6,5 +6,6 @@ import type { Command } from './command.ts';
  */
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serve,
+  convert: async () => (await import('./convert.ts')).convert,
   policy: async () => (await import('./policy.ts')).policy,
 };

@@ -10,7 +10,7 @@ Serves artefacts to pipelines until SIGTERM or SIGINT; a second signal does not 
   --host ADDRESS   address to listen on (127.0.0.1)
   --port NUMBER    port to listen on (8080; 0 takes a free one)
   --data DIR       where blobs, records and the log live (./data)
-  --policies DIR   the policies in force (those that come with Weighbridge)`;
+  --policies PATH  the policies in force, a file or a folder (default.yaml of those that come along)`;
 
 const options = {
   config: { type: 'string' },
@@ -29,16 +29,15 @@ const run = async (args: readonly string[], io: CommandIo): Promise<number> => {
   const serving = await start(config);
   io.stdout.write(`${serving.greeting}\n`);
 
-  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   let times = 0;
   const onSignal = (): void => {
     times += 1;
-    if (times === 1) ask();
-    else serving.hurry();
+    // Whatever is half written is cleaned up by the next start.
+    if (times > 1) process.exit(EXIT.failed);
+    void serving.stop();
   };
   for (const signal of signals) process.on(signal, onSignal);
-  await asked;
-  await serving.stop(config.drain);
+  await serving.stopped;
   for (const signal of signals) process.off(signal, onSignal);
   return EXIT.ok;
 };

@@ -8,8 +8,6 @@ export type Drain = {
   readonly running: () => number;
   /** Refuses new work, waits up to `patience` ms for what runs, then closes every connection. Repeated calls join. */
   readonly drain: (patience: number) => Promise<void>;
-  /** Stops waiting: what still runs is cut. */
-  readonly hurry: () => void;
 };
 
 /** Answered to the end, so that an orchestrator sees why it should send nobody. */
@@ -51,6 +49,5 @@ export const drainable = (app: FastifyInstance): Drain => {
       ending ??= end(patience);
       return ending;
     },
-    hurry: idle.resolve,
   };
 };

@@ -8,7 +8,6 @@ import type { Ecosystem } from '../../src/ecosystems/types.ts';
 import { WeighbridgeError } from '../../src/errors.ts';
 import { type App, createApp } from '../../src/http/app.ts';
 import type { HealthFact } from '../../src/http/health.ts';
-import { listen } from '../../src/http/listen.ts';
 import { createLogger } from '../../src/http/logger.ts';
 import { counted, createMetrics } from '../../src/http/metrics.ts';
 
@@ -83,7 +82,7 @@ type Tap = { teardown: (end: () => Promise<unknown>) => void };
 
 const started = async (t: Tap, wanted?: Wanted): Promise<App & { url: string; port: number }> => {
   const app = await build(t, wanted);
-  const { url } = await listen(app, app.config, [{ ecosystem: mirror, deps, mount: '/m' }]);
+  const url = await app.server.listen({ host: '127.0.0.1', port: 0 });
   return { ...app, url, port: Number(new URL(url).port) };
 };
 
@@ -323,19 +322,6 @@ t.test('a body beyond the limit is refused', async (t) => {
   const headers = { 'content-type': 'application/json' };
   const answer = await server.inject({ method: 'POST', url: '/m/post', payload, headers });
   t.match([answer.statusCode, answer.json()], [413, { code: 'REQUEST_INVALID' }]);
-});
-
-t.test('the listener tells the one setting to make, and says why it cannot listen', async (t) => {
-  const app = await build(t);
-  const mounted = [{ ecosystem: mirror, deps, mount: '/m' }];
-  const { greeting, url } = await listen(app, app.config, mounted);
-  t.equal(greeting, `Weighbridge listens on ${url}. Point your pipeline at it: MIRROR=${url}/m`);
-  const second = await build(t);
-  const taken = { ...second.config, port: Number(new URL(url).port) };
-  await t.rejects(listen(second, taken, mounted), {
-    code: 'CONFIG_INVALID',
-    message: /cannot listen on 127.0.0.1:\d+: /,
-  });
 });
 
 t.test('the log of the program carries no credential', async (t) => {
