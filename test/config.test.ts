@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { keys } from '../src/config/keys.ts';
@@ -28,6 +28,7 @@ t.test('without any setting it is a gateway to the Hub on the loopback interface
   t.match(config, { host: '127.0.0.1', port: 8080, allowPrivate: false, auth: { tokens: [], none: false } });
   t.same(config.upstreams, { huggingface: { url: 'https://huggingface.co' } });
   t.equal(config.data, join(process.cwd(), 'data'));
+  t.ok(existsSync(config.policies), 'the shipped policies are there');
   t.throws(() => Object.assign(config.sandbox, { workers: 9 }), TypeError, 'frozen to the bottom');
 });
 
