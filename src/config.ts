@@ -56,10 +56,7 @@ export const loadConfig = ({ file, env = process.env, overrides = {} }: ConfigSo
   return deepFreeze({
     ...settings,
     data: sources.path(['data'], settings.data),
-    policies:
-      settings.policies === undefined
-        ? join(packageRoot, 'policies', 'default.yaml')
-        : sources.path(['policies'], settings.policies),
+    policies: settings.policies === undefined ? DEFAULT_POLICIES : sources.path(['policies'], settings.policies),
     tls: settings.tls && {
       cert: readAt(sources, ['tls', 'cert'], settings.tls.cert),
       key: readAt(sources, ['tls', 'key'], settings.tls.key),

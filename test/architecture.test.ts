@@ -59,7 +59,7 @@ const reserved: Readonly<Record<string, readonly string[]>> = {
   'node:sqlite': ['store', 'audit'],
   'node:vm': [],
   esbuild: ['sandbox'],
-  zod: ['config', 'policy', 'http', 'ecosystems', 'sandbox'],
+  zod: ['config', 'policy', 'http', 'ecosystems', 'cli', 'sandbox'],
 };
 
 /** What may be imported from the network modules outside upstream/: nothing that opens a connection. */

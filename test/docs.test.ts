@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+import { errorCodes, WeighbridgeError } from '../src/errors.ts';
+import { filesBelow, root, textOf } from './support/project.ts';
+
+t.test('docs/errors.md tells of every code its status and whether to come again', async (t) => {
+  const rows = textOf('docs/errors.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')));
+  t.ok(errorCodes.length >= 20);
+  t.same(
+    rows.map(([, code, status, again]) => [code, status, again]),
+    errorCodes.map((code) => {
+      const { status, retry } = new WeighbridgeError(code, '');
+      return [code, String(status), retry ? 'yes' : 'no'];
+    }),
+  );
+});
+
+t.test('every link between pages leads somewhere', async (t) => {
+  const pages = filesBelow('.').filter((file) => file.endsWith('.md'));
+  t.ok(pages.length >= 8, `${pages.length} pages`);
+  const broken = pages.flatMap((page) => {
+    const text = textOf(page).replace(/```[\s\S]*?```/g, '');
+    const links = [...text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, target = '']) => target);
+    const local = links.filter((target) => !/^[a-z]+:/.test(target)).map((target) => join(dirname(page), target));
+    const named = [...text.matchAll(/`((?:docs|policies|test|src|bench)\/[\w./-]+\.(?:md|yaml|ts))`/g)].map(
+      ([, path = '']) => path,
+    );
+    return [...local, ...named].filter((path) => !existsSync(join(root, path))).map((path) => `${page}: ${path}`);
+  });
+  t.same(broken, []);
+});
+
+t.test('decisions are numbered one after the other', async (t) => {
+  const numbers = filesBelow('docs/decisions').map((file) => Number(/\/(\d{4})-[a-z-]+\.md$/.exec(file)?.[1]));
+  t.ok(numbers.length >= 5);
+  t.ok(
+    numbers.every((number) => Number.isSafeInteger(number)),
+    'each page has a number',
+  );
+  t.equal(new Set(numbers).size, numbers.length, 'no number twice');
+});
