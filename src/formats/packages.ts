@@ -1,5 +1,5 @@
 /**
- * The packages that parsers may use: small, without Node, and shown by a test to evaluate in a bare isolate.
- * Everything else a parser needs is written here.
+ * The packages that `formats/` and `content/` may import: small, pure, and shown by a test to evaluate in a bare
+ * isolate. `docs/dependencies.md` says what each is for.
  */
 export const packages: readonly string[] = ['@huggingface/jinja', 'fflate', 'fzstd', 'hyparquet', 'yaml'];

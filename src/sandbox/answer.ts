@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import { WeighbridgeError } from '../errors.ts';
+import { CONTENTS, DTYPES, type Json, type Report, SEVERITIES } from '../formats/format.ts';
+
+/** Findings in a report; the parsers' own limit is lower. */
+const FINDINGS = 10_000;
+/** Tensors and storages of a plan, and what it drops. */
+const TENSORS = 200_000;
+/** Dimensions of a tensor; torch allows 64. */
+const DIMENSIONS = 64;
+/** Characters of a name from inside a file: a tensor, a member. */
+const NAME = 4096;
+/** Nesting and entries of `details`. */
+const DETAIL_DEPTH = 8;
+const DETAIL_ENTRIES = 5000;
+
+const ascii = (limit: number) =>
+  z
+    .string()
+    .max(limit)
+    .regex(/^[\x20-\x7e]*$/, 'expected printable ASCII');
+const name = z
+  .string()
+  .max(NAME)
+  .refine((text) => text.isWellFormed(), 'expected well-formed text');
+const count = z.int().min(0);
+const keyOf = <T extends object>(table: T) => z.enum(Object.keys(table) as [keyof T & string, ...(keyof T & string)[]]);
+
+const finding = z.strictObject({
+  rule: ascii(100).regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/),
+  severity: z.enum(SEVERITIES),
+  message: ascii(2000),
+  where: z.strictObject({ path: z.array(ascii(400)).max(16), offset: count }),
+  evidence: ascii(200),
+  refs: z.array(ascii(60)).max(32),
+});
+
+const coverage = z.strictObject({
+  state: z.enum(['complete', 'partial', 'opaque']),
+  bytesInspected: count,
+  bytesTotal: count,
+  reason: ascii(2000),
+});
+
+const storage = z.strictObject({
+  name,
+  offset: count,
+  length: count,
+  size: count,
+  method: z.enum(['stored', 'deflated']),
+  byteOrder: z.enum(['little', 'big']),
+  localHeader: count.optional(),
+});
+
+const tensor = z.strictObject({
+  name,
+  dtype: keyOf(DTYPES),
+  shape: z.array(count).max(DIMENSIONS),
+  storage: count,
+  offset: count,
+  strides: z.array(z.int()).max(DIMENSIONS),
+});
+
+const plan = z.strictObject({
+  storages: z.array(storage).max(TENSORS),
+  tensors: z.array(tensor).max(TENSORS),
+  dropped: z.array(z.strictObject({ path: name, type: name })).max(TENSORS),
+});
+
+const isSmall = (value: unknown): boolean => {
+  let left = DETAIL_ENTRIES;
+  const walk = (part: unknown, depth: number): boolean => {
+    if (depth > DETAIL_DEPTH || --left < 0) return false;
+    if (typeof part === 'string') return part.length <= NAME && part.isWellFormed();
+    if (typeof part !== 'object' || part === null) return true;
+    return Object.entries(part).every(([key, entry]) => key.length <= NAME && walk(entry, depth + 1));
+  };
+  return walk(value, 0);
+};
+
+const details = z.record(z.string(), z.custom<Json>()).refine(isSmall, 'expected few and small details');
+
+const schema = z.strictObject({
+  format: ascii(60).min(1),
+  content: z.enum(CONTENTS),
+  coverage,
+  plan: plan.optional(),
+  notConvertible: ascii(2000).optional(),
+  details: details.optional(),
+  findings: z.array(finding).max(FINDINGS),
+});
+
+/** What a report may not say about a file of `size` bytes, however well it is formed; undefined when it is plausible. */
+const contradiction = (
+  { coverage: { state, bytesInspected, bytesTotal, reason }, plan: made }: z.infer<typeof schema>,
+  size: number,
+) => {
+  if (bytesTotal !== size) return `it speaks of ${bytesTotal} bytes where the file has ${size}`;
+  if (bytesInspected > size) return 'it inspected more bytes than there are';
+  if (state === 'complete' && reason !== '') return 'it is complete and says why it is not';
+  if (made?.storages.some(({ offset, length }) => offset > size || length > size - offset)) {
+    return 'its plan has a storage outside the file';
+  }
+  if (made?.tensors.some((each) => each.storage >= made.storages.length || each.shape.length !== each.strides.length)) {
+    return 'its plan has a tensor without a storage';
+  }
+  return undefined;
+};
+
+/**
+ * Reads a worker's report on a file of `size` bytes. The isolate may have been taken over by the file, so the report
+ * is checked like any input; what it says is believed no more than the parsers are. Throws SANDBOX_LIED.
+ */
+export const readReport = (json: string, size: number): Report => {
+  const lied = (how: string): never => {
+    throw new WeighbridgeError('SANDBOX_LIED', `the worker's report is not one: ${how}`);
+  };
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    return lied('it is not JSON');
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return lied(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'wrong'}`);
+  }
+  const wrong = contradiction(parsed.data, size);
+  return wrong === undefined ? (parsed.data as Report) : lied(wrong);
+};

@@ -1,0 +1,96 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '../package.ts';
+
+/** What a worker runs: its own program as a file, and the parsers as the text that its isolates evaluate. */
+export type Programs = { readonly workerFile: string; readonly parsers: string };
+
+const SOURCES = join(import.meta.dirname, '..');
+/** What the two scripts are made of; the lockfile stands for the packages. */
+const FOLDERS = ['bytes', 'formats', 'content', 'sandbox'];
+const FILES = ['errors.ts'];
+const WORKER = 'worker.cjs';
+const PARSERS = 'parsers.js';
+
+/**
+ * The scripts of the sandbox: those that the published package brings in `prebuilt/`, or else bundled from the sources
+ * and kept in `.cache/` under the digest of the sources, where no worker can write.
+ */
+export const loadPrograms = async (): Promise<Programs> => {
+  const prebuilt = await readPrograms(join(import.meta.dirname, 'prebuilt'));
+  if (prebuilt !== undefined) return prebuilt;
+  const folder = join(packageRoot, '.cache', 'sandbox', await digestOfSources());
+  const cached = await readPrograms(folder);
+  if (cached !== undefined) return cached;
+  const written = await writePrograms(folder).catch(async () =>
+    // The checkout is read-only: a folder that only this user can write.
+    writePrograms(await mkdtemp(join(tmpdir(), 'weighbridge-sandbox-'))),
+  );
+  return written;
+};
+
+/** Bundles both scripts from the sources into `folder`. The published package is built with this (`prebuilt/`). */
+export const writePrograms = async (folder: string): Promise<Programs> => {
+  const [parsers, worker] = await Promise.all([bundleParsers(), bundleWorker()]);
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  await writeWhole(join(folder, PARSERS), parsers);
+  await writeWhole(join(folder, WORKER), worker);
+  return { workerFile: join(folder, WORKER), parsers };
+};
+
+/** The parsers as one script for a bare isolate: no platform, packages by their `browser` builds. */
+export const bundleParsers = (): Promise<string> => bundle(join(SOURCES, 'sandbox', 'isolate', 'main.ts'), 'neutral');
+
+const bundleWorker = (): Promise<string> => bundle(join(SOURCES, 'sandbox', 'worker', 'main.ts'), 'node');
+
+/** Bundles one entry point; `neutral` for an isolate, `node` for a worker process. */
+export const bundle = async (entry: string, platform: 'neutral' | 'node'): Promise<string> => {
+  const { build } = await import('esbuild');
+  const result = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    platform,
+    format: platform === 'neutral' ? 'iife' : 'cjs',
+    target: 'es2024',
+    legalComments: 'none',
+    logLevel: 'silent',
+    ...(platform === 'neutral' ? { conditions: ['browser', 'import'], mainFields: ['browser', 'module', 'main'] } : {}),
+  });
+  return result.outputFiles[0]?.text ?? '';
+};
+
+const readPrograms = async (folder: string): Promise<Programs | undefined> => {
+  const workerFile = join(folder, WORKER);
+  try {
+    const [parsers] = await Promise.all([readFile(join(folder, PARSERS), 'utf8'), readFile(workerFile)]);
+    return { workerFile, parsers };
+  } catch {
+    return undefined;
+  }
+};
+
+/** Another process may write the same file at the same time: whoever comes last wins with the same bytes. */
+const writeWhole = async (path: string, text: string): Promise<void> => {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  await writeFile(temporary, text, { flag: 'wx', mode: 0o644 });
+  await rename(temporary, path);
+};
+
+const digestOfSources = async (): Promise<string> => {
+  const listed = await Promise.all(
+    FOLDERS.map(async (folder) => {
+      const names = await readdir(join(SOURCES, folder), { recursive: true });
+      return names.filter((name) => name.endsWith('.ts')).map((name) => join(SOURCES, folder, name));
+    }),
+  );
+  const paths = [...listed.flat(), ...FILES.map((name) => join(SOURCES, name))].sort();
+  const hash = createHash('sha256');
+  for (const path of [...paths, join(packageRoot, 'package-lock.json')]) {
+    const bytes = await readFile(path).catch(() => new Uint8Array(0));
+    hash.update(`${path.slice(SOURCES.length)} ${bytes.length}\n`).update(bytes);
+  }
+  return hash.digest('hex').slice(0, 32);
+};

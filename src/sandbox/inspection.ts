@@ -1,0 +1,143 @@
+import { WeighbridgeError } from '../errors.ts';
+import type { Report } from '../formats/format.ts';
+import { readReport } from './answer.ts';
+import type { Frame } from './frame-reader.ts';
+import { type Failure, KIND, parseReadRequest, READ_LIMIT } from './frames.ts';
+import { opaqueReport, type SandboxFault } from './opaque.ts';
+import type { Source } from './types.ts';
+import { createStopwatch, type createWatch, type Stopwatch } from './watch.ts';
+import type { WorkerProcess } from './worker-process.ts';
+
+/** Milliseconds for a worker to finish an inspection that nobody wants any more; then it is replaced. */
+const GRACE = 1000;
+
+/** One inspection as the pool asks for it. */
+export type Request = {
+  readonly source: Source;
+  /** JSON for the parsers' `inspect`. */
+  readonly options: string;
+  readonly signal: AbortSignal | undefined;
+  readonly timeout: number;
+};
+
+export type Running = {
+  /** The report; rejects with the source's fault or CANCELLED. */
+  readonly report: Promise<Report>;
+  /** When the worker is free again: true when it may have the next file, false when it must be replaced. */
+  readonly released: Promise<boolean>;
+  readonly stopwatch: Stopwatch;
+};
+
+const CODES = {
+  timeout: 'SANDBOX_TIMEOUT',
+  memory: 'SANDBOX_MEMORY',
+  error: 'SANDBOX_CRASHED',
+  'too-long': 'SANDBOX_LIED',
+} as const;
+
+/** Runs one inspection in an idle worker. What the worker does wrong ends as an opaque report and as its replacement. */
+export const runInspection = (
+  worker: WorkerProcess,
+  request: Request,
+  watch: ReturnType<typeof createWatch>,
+): Running => {
+  const { source, signal } = request;
+  const report = Promise.withResolvers<Report>();
+  const released = Promise.withResolvers<boolean>();
+  const stopwatch = createStopwatch(request.timeout);
+  let state: 'computing' | 'reading' | 'unwanted' | 'over' = 'computing';
+  let grace: NodeJS.Timeout | undefined;
+
+  const release = (healthy: boolean): void => {
+    state = 'over';
+    clearTimeout(grace);
+    unwatch();
+    signal?.removeEventListener('abort', cancel);
+    released.resolve(healthy);
+  };
+  /** The inspection failed through the worker or its limits, which ends the worker too. */
+  const fail = (fault: SandboxFault): void => {
+    if (state === 'over') return;
+    report.resolve(opaqueReport(source.size, fault));
+    worker.kill();
+    release(false);
+  };
+  /** The caller gets `error` at once; the worker is let finish for a moment, every read failing. */
+  const abandon = (error: unknown): void => {
+    if (state === 'over' || state === 'unwanted') return;
+    report.reject(error);
+    if (state === 'reading') worker.send(KIND.fault, new Uint8Array(0));
+    state = 'unwanted';
+    stopwatch.computing();
+    grace = setTimeout(() => fail({ code: 'SANDBOX_TIMEOUT', message: 'abandoned' }), GRACE);
+  };
+  const cancel = (): void => abandon(new WeighbridgeError('CANCELLED', 'the inspection was cancelled'));
+
+  const answerRead = async (offset: number, length: number): Promise<void> => {
+    try {
+      const bytes = await source.read(offset, length);
+      if (state !== 'reading') return;
+      if (bytes.length !== length) throw new Error(`the source gave ${bytes.length} bytes where ${length} were asked`);
+      state = 'computing';
+      stopwatch.computing();
+      worker.send(KIND.bytes, bytes);
+    } catch (error) {
+      abandon(error);
+    }
+  };
+  const read = (payload: Uint8Array): void => {
+    const range = parseReadRequest(payload);
+    if (state === 'unwanted') worker.send(KIND.fault, new Uint8Array(0));
+    else if (state !== 'computing' || range === undefined || !isInside(range, source.size)) {
+      fail({ code: 'SANDBOX_LIED', message: 'the worker asked for bytes that are not in the file' });
+    } else {
+      state = 'reading';
+      stopwatch.reading();
+      void answerRead(range.offset, range.length);
+    }
+  };
+  const finish = ({ kind, payload }: Frame): void => {
+    const answer = kind === KIND.report ? understood(payload, source.size) : failed(payload);
+    const fault = 'code' in answer ? answer : undefined;
+    if (state === 'reading') fail({ code: 'SANDBOX_LIED', message: 'the worker answered while it was reading' });
+    else if (fault !== undefined && fault.code !== 'SANDBOX_CRASHED') fail(fault);
+    else {
+      // Of an inspection that nobody wants any more the report was rejected before, and this says nothing.
+      report.resolve('code' in answer ? opaqueReport(source.size, answer) : answer);
+      release(true);
+    }
+  };
+
+  const unwatch = watch({ pid: worker.pid, stopwatch, end: fail });
+  worker.listen({
+    frame(frame) {
+      if (state === 'over') return;
+      if (frame.kind === KIND.read) read(frame.payload);
+      else finish(frame);
+    },
+    gone: (code, message) => fail({ code, message }),
+  });
+  signal?.addEventListener('abort', cancel);
+  worker.send(KIND.job, Buffer.from(JSON.stringify({ size: source.size, options: request.options })));
+  return { report: report.promise, released: released.promise, stopwatch };
+};
+
+const isInside = ({ offset, length }: { offset: number; length: number }, size: number): boolean =>
+  Number.isSafeInteger(offset) && offset >= 0 && length > 0 && length <= READ_LIMIT && offset + length <= size;
+
+const understood = (payload: Buffer, size: number): Report | SandboxFault => {
+  try {
+    return readReport(payload.toString(), size);
+  } catch (error) {
+    return { code: 'SANDBOX_LIED', message: error instanceof Error ? error.message : 'the report cannot be read' };
+  }
+};
+
+const failed = (payload: Buffer): SandboxFault => {
+  try {
+    const { why, message }: Failure = JSON.parse(payload.toString());
+    return { code: CODES[why] ?? 'SANDBOX_LIED', message: `${why}: ${String(message)}` };
+  } catch {
+    return { code: 'SANDBOX_LIED', message: 'the worker said something that is not understood' };
+  }
+};
