@@ -1,6 +1,13 @@
 import { type Budget, createBudget, DEFAULT_LIMITS, type Limits } from '../bytes/limits.ts';
 import { checkRange, head, type RandomAccess } from '../bytes/random-access.ts';
 import { isFault } from '../errors.ts';
+import { bzip2 } from './compressed/bzip2.ts';
+import { gzip, zlib } from './compressed/gzip.ts';
+import { lz4 } from './compressed/lz4.ts';
+import { lzma } from './compressed/lzma.ts';
+import { sealed } from './compressed/sealed.ts';
+import { xz } from './compressed/xz.ts';
+import { zstd } from './compressed/zstd.ts';
 import {
   CONTENTS,
   type Context,
@@ -16,9 +23,11 @@ import {
 } from './format.ts';
 import { gguf } from './gguf/gguf.ts';
 import { safetensors } from './safetensors.ts';
+import { tar } from './tar/tar.ts';
+import { zip } from './zip/zip.ts';
 
 /** Every format that is recognised. Order matters only for the name of the report: the first that fits gives it. */
-export const formats: readonly Format[] = [safetensors, gguf];
+export const formats: readonly Format[] = [safetensors, gguf, zip, tar, gzip, zlib, bzip2, xz, lzma, lz4, zstd, sealed];
 
 /** Bytes that `recognise` is shown; every magic number and every first line fits. */
 const HEAD = 4096;

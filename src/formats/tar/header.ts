@@ -1,15 +1,27 @@
+import { within } from '../../bytes/limits.ts';
+import { WeighbridgeError } from '../../errors.ts';
+
 /** Bytes of a tar block. */
 export const BLOCK = 512;
 
-/** The number in an octal field: digits, then a space or NUL. Undefined when it is anything else. */
+/** The fields of one header block that mean something to a reader (POSIX.1-2017, pax, "ustar Interchange Format"). */
+export type TarHeader = {
+  readonly name: string;
+  readonly size: number;
+  readonly type: string;
+  readonly link: string;
+  /** Who wrote it: POSIX, GNU, or a writer from before both. */
+  readonly dialect: 'ustar' | 'gnu' | 'old';
+};
+
+/** The number in an octal field: digits, then spaces or NULs. Undefined when it is anything else. */
 export const octal = (bytes: Uint8Array): number | undefined => {
-  const text = String.fromCharCode(...bytes);
-  const match = /^ *([0-7]*)[\0 ]*$/.exec(text);
+  const match = /^ *([0-7]*)[\0 ]*$/.exec(String.fromCharCode(...bytes));
   return match === null ? undefined : Number.parseInt(match[1] || '0', 8);
 };
 
-/** The sum of a header's bytes, the checksum field counted as spaces: unsigned as POSIX has it. */
-export const headerSum = (block: Uint8Array): number => {
+/** The sum of a header's bytes, the checksum field counted as spaces. */
+const headerSum = (block: Uint8Array): number => {
   let sum = 8 * 0x20;
   for (let i = 0; i < BLOCK; i += 1) if (i < 148 || i >= 156) sum += block[i] ?? 0;
   return sum;
@@ -19,4 +31,52 @@ export const headerSum = (block: Uint8Array): number => {
 export const isTarHeader = (head: Uint8Array): boolean => {
   if (head.length < BLOCK || head[0] === 0) return false;
   return octal(head.subarray(148, 156)) === headerSum(head);
+};
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Text as UTF-8, or byte by byte where it is not. */
+export const tarText = (bytes: Uint8Array): string => {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+  }
+};
+
+/** A text field ends at its first NUL. */
+const field = (block: Uint8Array, at: number, length: number): string => {
+  const bytes = block.subarray(at, at + length);
+  const end = bytes.indexOf(0);
+  return tarText(end < 0 ? bytes : bytes.subarray(0, end));
+};
+
+/** A size: octal, or for large ones base 256 with the high bit of the first byte set (GNU). */
+const readSize = (bytes: Uint8Array, offset: number): number => {
+  if (bytes[0] !== 0x80) {
+    const value = octal(bytes);
+    if (value !== undefined) return value;
+    throw new WeighbridgeError('FORMAT_INVALID', 'the size of a member is not a number', { offset });
+  }
+  let value = 0;
+  for (const byte of bytes.subarray(1)) value = value * 256 + byte;
+  return within('tar member size', value, Number.MAX_SAFE_INTEGER);
+};
+
+/** Reads the header in `block`, which stands at `offset`. Throws FORMAT_INVALID when its checksum is wrong. */
+export const readHeader = (block: Uint8Array, offset: number): TarHeader => {
+  if (!isTarHeader(block)) {
+    throw new WeighbridgeError('FORMAT_INVALID', 'the checksum of a header is wrong', { offset });
+  }
+  const magic = String.fromCharCode(...block.subarray(257, 265));
+  const dialect = magic === 'ustar\x0000' ? 'ustar' : magic === 'ustar  \0' ? 'gnu' : 'old';
+  const prefix = dialect === 'ustar' ? field(block, 345, 155) : '';
+  const name = field(block, 0, 100);
+  return {
+    name: prefix === '' ? name : `${prefix}/${name}`,
+    size: readSize(block.subarray(124, 136), offset),
+    type: String.fromCharCode(block[156] ?? 0),
+    link: field(block, 157, 100),
+    dialect,
+  };
 };

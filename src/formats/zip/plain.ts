@@ -1,32 +1,12 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { judgePathsThroughLinks, staysInside } from '../archive/member-names.ts';
-import {
-  type Content,
-  type Context,
-  type Coverage,
-  complete,
-  type Inspection,
-  incomplete,
-  printable,
-  worseContent,
-} from '../format.ts';
+import { joinMember, type Together } from '../archive/together.ts';
+import { type Context, complete, type Inspection, incomplete, printable } from '../format.ts';
 import { latin1, reportDeviations, type ZipDirectory, type ZipMember } from './directory.ts';
 import { openMember } from './member.ts';
 
 /** Bytes of a symbolic link's target (PATH_MAX). */
 const TARGET_LIMIT = 4096;
-
-/** What the members of a container were found to be, taken together. */
-export type Together = { content: Content; coverage: Coverage };
-
-/** Adds one member's inspection to those before: the worse content, and coverage only if every member has it. */
-export const joinMember = (before: Together, member: Inspection | Together, name: string, size: number): Together => ({
-  content: worseContent(before.content, member.content),
-  coverage:
-    before.coverage.state === 'complete' && member.coverage.state !== 'complete'
-      ? incomplete('partial', 0, size, `${printable(name, 80)}: ${member.coverage.reason}`)
-      : before.coverage,
-});
 
 /** Inspects every member of an archive, whatever its name says, and gives the worst of what they are. */
 export const inspectMembers = (
