@@ -1,0 +1,162 @@
+import type { Budget } from '../../bytes/limits.ts';
+import { utf8Length } from '../../bytes/utf8.ts';
+import { printable, type Severity } from '../../formats/format.ts';
+import type { Remark } from '../remark.ts';
+import { type Danger, dangerOf, EVALUATE, IMPORT, NETWORK, SENSITIVE, WRITE } from './names.ts';
+import { type Place, placesOf, textAt } from './places.ts';
+import { type Call, createResolver, type Scope } from './resolve.ts';
+import { bind } from './scope.ts';
+import { type Line, type Token, tokenizePython } from './tokens.ts';
+
+export type PythonVerdict = { readonly remarks: readonly Remark[]; readonly understood: boolean };
+
+const REFS = ['CWE-94', 'CWE-506', 'AML.T0010', 'LLM03:2025'];
+/** Remarks of one rule; more say nothing new. */
+const REPEATED = 5;
+
+type Found = { readonly danger: Danger; readonly call: Call };
+
+/**
+ * Reads Python source without running it: which dangerous calls it makes, and whether they run when it is imported (at
+ * module or class level, or in a function that is called from there) or wait to be called. Offsets count bytes.
+ */
+export const analysePython = (source: string, budget: Budget): PythonVerdict => {
+  budget.spend('steps', source.length);
+  const { tokens, lines, problem } = tokenizePython(source);
+  const places = placesOf(tokens, lines);
+  const scope = bind(tokens, lines);
+  const calls = callsOf(tokens, lines, scope, budget);
+  const placeOf = (call: Call): Place => places[lineOf(lines, call.start)] ?? { owner: '', atImport: true };
+  const reached = reachedAtImport(calls, placeOf);
+  const remarks = calls.flatMap((call) => {
+    const danger = judge(call, tokens, scope);
+    if (danger === undefined) return [];
+    const { atImport, owner } = placeOf(call);
+    return [remark(source, tokens, { danger, call }, atImport || reached.has(owner))];
+  });
+  remarks.push(...internals(source, tokens));
+  if (problem !== '') {
+    const message = `the source is not Python that can be read: ${problem}`;
+    remarks.push({ rule: 'python.unparsed', severity: 'medium', message, offset: 0, refs: REFS });
+  }
+  return { remarks: limited(remarks), understood: problem === '' };
+};
+
+const KEYWORDS_BEFORE_NAMES = new Set(['def', 'class', 'import', 'from', 'as', 'global', 'nonlocal']);
+
+const callsOf = (tokens: readonly Token[], lines: readonly Line[], scope: Scope, budget: Budget): Call[] => {
+  const calls = new Map<number, Call>();
+  const resolver = createResolver(tokens, scope, (call) => calls.set(call.open, call));
+  for (const { from, to } of lines) {
+    budget.spend('steps', to - from);
+    for (let at = from; at < to; at++) {
+      if (tokens[at]?.kind !== 'name' || textAt(tokens, at - 1) === '.') continue;
+      if (KEYWORDS_BEFORE_NAMES.has(textAt(tokens, at - 1)) && at > from) continue;
+      resolver.follow(at);
+    }
+  }
+  return [...calls.values()].sort((a, b) => a.open - b.open);
+};
+
+const lineOf = (lines: readonly Line[], token: number): number => {
+  let low = 0;
+  let high = lines.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((lines[middle]?.from ?? 0) <= token) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+};
+
+/** Functions and classes that run at import because something at module level calls them, directly or not. */
+const reachedAtImport = (calls: readonly Call[], placeOf: (call: Call) => Place): ReadonlySet<string> => {
+  const callees = new Map<string, Set<string>>();
+  for (const call of calls) {
+    const { owner, atImport } = placeOf(call);
+    const caller = atImport ? '' : owner;
+    const name = call.path.startsWith('?') ? (call.path.slice(1).split('.')[0] ?? '') : '';
+    if (name === '' || name === caller) continue;
+    const known = callees.get(caller) ?? new Set();
+    callees.set(caller, known.add(name));
+  }
+  const reached = new Set<string>();
+  const waiting = [...(callees.get('') ?? [])];
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    if (reached.has(name)) continue;
+    reached.add(name);
+    waiting.push(...(callees.get(name) ?? []));
+  }
+  return reached;
+};
+
+const judge = (call: Call, tokens: readonly Token[], scope: Scope): Danger | undefined => {
+  const resolver = createResolver(tokens, scope, () => {});
+  const [first, second] = resolver.split(call.open, call.close);
+  if (call.path === 'getattr' && first && second) {
+    const object = resolver.follow(first.from).path;
+    return SENSITIVE.has(object) && resolver.constant(second.from, second.to) === undefined ? EVALUATE : undefined;
+  }
+  if (call.path === 'open' && second)
+    return /[wax+]/.test(resolver.constant(second.from, second.to) ?? '') ? WRITE : undefined;
+  const danger = dangerOf(call.path);
+  // A constant name is followed to what it imports.
+  if (danger === IMPORT && first && resolver.constant(first.from, first.to) !== undefined) return undefined;
+  return danger;
+};
+
+const remark = (source: string, tokens: readonly Token[], { danger, call }: Found, atImport: boolean): Remark => {
+  const exfiltrates = danger === NETWORK && readsSecrets(tokens, call);
+  const severity: Severity = exfiltrates ? 'high' : atImport ? danger.atImport : danger.inFunction;
+  const when = atImport ? 'when it is imported' : 'in a function';
+  const what = exfiltrates ? 'sends the environment over the network' : danger.what;
+  const start = tokens[call.start]?.at ?? 0;
+  const evidence = printable(source.slice(start, (tokens[call.close]?.at ?? start) + 1));
+  const rule = exfiltrates ? 'python.exfiltration' : danger.rule;
+  return {
+    rule,
+    severity,
+    message: `${printable(call.path, 60)} ${what} ${when}`,
+    offset: utf8Length(source, start),
+    evidence,
+    refs: REFS,
+  };
+};
+
+/** Attributes that lead from any value to every class and module: nobody needs them to define a model. */
+const INTERNALS = new Set(['__subclasses__', '__globals__', '__builtins__', '__code__', 'f_globals', 'f_builtins']);
+
+const internals = (source: string, tokens: readonly Token[]): Remark[] =>
+  tokens
+    .filter(
+      (token, index) => INTERNALS.has(token.text) && (token.kind === 'string' || textAt(tokens, index - 1) === '.'),
+    )
+    .map(({ text, at }) => {
+      const message = `${text} reaches for the interpreter's internals`;
+      return {
+        rule: 'python.internal',
+        severity: 'medium',
+        message,
+        offset: utf8Length(source, at),
+        evidence: text,
+        refs: REFS,
+      };
+    });
+
+const readsSecrets = (tokens: readonly Token[], { open, close }: Call): boolean => {
+  for (let at = open; at < close; at++) {
+    if (['environ', 'getenv'].includes(textAt(tokens, at))) return true;
+  }
+  return false;
+};
+
+const limited = (remarks: readonly Remark[]): Remark[] => {
+  const seen = new Map<string, number>();
+  return remarks.filter(({ rule, severity }) => {
+    if (severity === 'info') return false;
+    const key = `${rule} ${severity}`;
+    const count = (seen.get(key) ?? 0) + 1;
+    seen.set(key, count);
+    return count <= REPEATED;
+  });
+};

@@ -1,0 +1,136 @@
+import type { Severity } from '../../formats/format.ts';
+
+/** What a call does, with its severity when it runs at import and when it waits inside a function. */
+export type Danger = {
+  readonly what: string;
+  readonly rule: string;
+  readonly atImport: Severity;
+  readonly inFunction: Severity;
+};
+
+const danger = (rule: string, what: string, atImport: Severity, inFunction: Severity): Danger => ({
+  rule: `python.${rule}`,
+  what,
+  atImport,
+  inFunction,
+});
+
+const PROCESS = danger('process', 'starts a program', 'high', 'medium');
+const EVALUATE = danger('evaluate', 'runs text as code', 'high', 'medium');
+const NATIVE = danger('native', 'loads native code', 'high', 'medium');
+const UNPICKLE = danger('unpickle', 'unpickles, which runs what the pickle says', 'high', 'medium');
+const IMPORT = danger('dynamic-import', 'imports a module whose name is computed', 'medium', 'low');
+const NETWORK = danger('network', 'opens a network connection', 'high', 'low');
+const DELETE = danger('delete', 'deletes or moves files', 'medium', 'low');
+const WRITE = danger('write', 'writes a file', 'medium', 'info');
+const LOAD = danger('load', 'loads a file that may run code', 'medium', 'low');
+
+/** Whole modules: every call below these names. */
+const MODULES: readonly (readonly [readonly string[], Danger])[] = [
+  [['subprocess', 'pty', 'commands', 'popen2', 'pexpect', 'sh', 'plumbum', 'multiprocessing.popen_fork'], PROCESS],
+  [['code', 'codeop', 'runpy', 'imp', 'py_compile'], EVALUATE],
+  [['ctypes', '_ctypes', 'cffi', 'distutils', 'torch.utils.cpp_extension'], NATIVE],
+  [['pickle', 'cPickle', '_pickle', 'dill', 'cloudpickle', 'marshal', 'shelve', 'jsonpickle'], UNPICKLE],
+  [
+    [
+      'socket',
+      '_socket',
+      'requests',
+      'urllib.request',
+      'urllib2',
+      'urllib3',
+      'http.client',
+      'httplib',
+      'httpx',
+      'aiohttp',
+    ],
+    NETWORK,
+  ],
+  [
+    ['ftplib', 'smtplib', 'telnetlib', 'paramiko', 'websocket', 'websockets', 'xmlrpc', 'socketserver', 'webbrowser'],
+    NETWORK,
+  ],
+];
+
+/** Calls by their whole name. */
+const CALLS: readonly (readonly [readonly string[], Danger])[] = [
+  [['os.system', 'os.popen', 'os.startfile', 'os.fork', 'posix.system', 'nt.system', 'platform.popen'], PROCESS],
+  [['asyncio.create_subprocess_exec', 'asyncio.create_subprocess_shell', 'IPython.get_ipython'], PROCESS],
+  [['eval', 'exec', 'compile', 'execfile', 'types.FunctionType', 'types.CodeType'], EVALUATE],
+  [
+    ['sys.settrace', 'sys.setprofile', 'threading.settrace', 'atexit.register', 'site.addsitedir', 'timeit.timeit'],
+    EVALUATE,
+  ],
+  [['importlib.util.spec_from_file_location', 'importlib.machinery.SourceFileLoader'], EVALUATE],
+  [['importlib.import_module', '__import__', 'pkgutil.resolve_name', 'pydoc.locate'], IMPORT],
+  [
+    [
+      'joblib.load',
+      'pandas.read_pickle',
+      'numpy.load',
+      'torch.load',
+      'torch.hub.load',
+      'yaml.load',
+      'yaml.unsafe_load',
+    ],
+    LOAD,
+  ],
+  [['urllib.urlopen', 'urllib.urlretrieve', 'torch.hub.download_url_to_file', 'wget.download'], NETWORK],
+  [
+    ['shutil.rmtree', 'shutil.move', 'os.remove', 'os.unlink', 'os.rmdir', 'os.removedirs', 'os.rename', 'os.chmod'],
+    DELETE,
+  ],
+];
+
+/** Families within `os` that start programs. */
+const PROCESS_PREFIXES = ['os.exec', 'os.spawn', 'os.posix_spawn', 'posix.exec', 'posix.spawn'];
+
+/** Functions of those modules that only describe or convert and are common in honest code. */
+const HARMLESS = new Set([
+  'subprocess.CalledProcessError',
+  'subprocess.list2cmdline',
+  'pickle.dumps',
+  'pickle.dump',
+  'marshal.dumps',
+  'cloudpickle.dumps',
+  'dill.dumps',
+  'socket.gethostname',
+  'requests.Session',
+  'requests.exceptions.RequestException',
+  'ctypes.sizeof',
+  'ctypes.byref',
+  'ctypes.POINTER',
+  'ctypes.Structure',
+]);
+
+const byModule = new Map(MODULES.flatMap(([names, danger]) => names.map((name) => [name, danger] as const)));
+const byCall = new Map(CALLS.flatMap(([names, danger]) => names.map((name) => [name, danger] as const)));
+
+/** What calling `path` (a dotted name with aliases resolved) does, or nothing when it is not known to be dangerous. */
+export const dangerOf = (path: string): Danger | undefined => {
+  if (HARMLESS.has(path)) return undefined;
+  const exact = byCall.get(path);
+  if (exact) return exact;
+  if (PROCESS_PREFIXES.some((prefix) => path.startsWith(prefix))) return PROCESS;
+  for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
+    const found = byModule.get(path.slice(0, dot));
+    if (found) return found;
+  }
+  return undefined;
+};
+
+export { EVALUATE, IMPORT, NETWORK, WRITE };
+
+/** Modules whose functions must not be reached by a computed name. */
+export const SENSITIVE = new Set([
+  'os',
+  'sys',
+  'subprocess',
+  'builtins',
+  '__builtins__',
+  'posix',
+  'nt',
+  'importlib',
+  'socket',
+  'ctypes',
+]);

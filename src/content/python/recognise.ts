@@ -1,0 +1,73 @@
+import { textAt } from './places.ts';
+import { type Line, type Token, tokenizePython } from './tokens.ts';
+
+const KEYWORDS = new Set(
+  `and as assert async await break class continue def del elif else except finally for from global if import in is lambda
+   nonlocal not or pass raise return try while with yield match case type print exec`.split(/\s+/),
+);
+const COMPOUND = new Set(['if', 'for', 'while', 'with', 'try', 'def', 'class', 'async']);
+
+/**
+ * Whether text is Python: every logical line could be a statement, and at least one can hardly be anything else (an
+ * import, a definition, a call, an assignment). `cut` says that the text may stop in the middle.
+ */
+export const looksLikePython = (text: string, cut: boolean): boolean => {
+  const { tokens, lines, problem } = tokenizePython(text);
+  if (problem !== '' && !cut) return false;
+  const whole = cut ? lines.slice(0, -1) : lines;
+  return whole.every((line) => plausible(tokens, line)) && whole.some((line) => definite(tokens, line));
+};
+
+/** No two operands stand side by side, and no sign that Python does not have. */
+const plausible = (tokens: readonly Token[], { from, to }: Line): boolean => {
+  let operand = '';
+  for (let at = from; at < to; at++) {
+    const token = tokens[at];
+    if (token === undefined) return false;
+    if (token.kind === 'sign') {
+      if ('$?`'.includes(token.text) || (token.text === '!' && textAt(tokens, at + 1) !== '=')) return false;
+      const opens = token.match > at;
+      if (opens && token.text === '{' && (operand === 'name' || operand === 'number')) return false;
+      if (opens) at = token.match;
+      operand = opens ? 'bracket' : '';
+    } else if (token.kind === 'name' && KEYWORDS.has(token.text)) operand = '';
+    else {
+      if (operand !== '' && !(operand === 'string' && token.kind === 'string')) return false;
+      operand = token.kind;
+    }
+  }
+  return true;
+};
+
+const definite = (tokens: readonly Token[], { from, to }: Line): boolean => {
+  const word = textAt(tokens, from);
+  const named = tokens[from + 1]?.kind === 'name';
+  if (word === 'import') return named;
+  if (word === 'from') return tokens.slice(from, to).some(({ kind, text }) => kind === 'name' && text === 'import');
+  if (word === '@') return named;
+  if (COMPOUND.has(word)) return to - from > 1 && tokens.slice(from, to).some(({ text }) => text === ':');
+  return calls(tokens, from, to) || assigns(tokens, from, to);
+};
+
+const calls = (tokens: readonly Token[], from: number, to: number): boolean => {
+  if (tokens[from]?.kind !== 'name') return false;
+  let at = from + 1;
+  while (at < to) {
+    const token = tokens[at];
+    if (textAt(tokens, at) === '.' && tokens[at + 1]?.kind === 'name') at += 2;
+    else if (token && token.match > at) at = token.match + 1;
+    else return false;
+  }
+  return textAt(tokens, to - 1) === ')';
+};
+
+const assigns = (tokens: readonly Token[], from: number, to: number): boolean => {
+  if (tokens[from]?.kind === 'string' || tokens[from]?.kind === 'number') return false;
+  for (let at = from + 1; at < to - 1; at++) {
+    const token = tokens[at];
+    if (token && token.match > at) at = token.match;
+    else if (textAt(tokens, at) === '=')
+      return textAt(tokens, at + 1) !== '=' && !'<>!='.includes(textAt(tokens, at - 1) || ' ');
+  }
+  return false;
+};
