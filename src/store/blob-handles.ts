@@ -1,0 +1,149 @@
+import { close, fstat, open, read } from 'node:fs';
+import { promisify } from 'node:util';
+import { WeighbridgeError } from '../errors.ts';
+import { codeOf, diskFault } from './disk.ts';
+import type { BlobHandle } from './types.ts';
+
+/** Bytes of a chunk of `stream`. One more is read ahead while it is being sent. */
+const CHUNK_BYTES = 256 * 1024;
+/** Files kept open for the next request, when nobody reads them. */
+const MAX_IDLE = 256;
+
+const openFile = promisify(open);
+const closeFile = promisify(close);
+const statFile = promisify(fstat);
+
+type OpenFile = { readonly descriptor: number; readonly size: number; readers: number };
+
+/** Open files of blobs, shared between their readers: a popular blob is opened once. */
+export type BlobHandles = {
+  /** `onClose` is called once, when the handle is closed. Undefined when there is no such file of that size. */
+  open(sha256: string, size: number, path: string, onClose: () => void): Promise<BlobHandle | undefined>;
+  /** Lets go of an idle file, so that its space is freed when it is removed. */
+  drop(sha256: string): Promise<void>;
+  close(): Promise<void>;
+};
+
+export const createBlobHandles = (): BlobHandles => {
+  // In the order of use, like the blobs themselves.
+  const files = new Map<string, Promise<OpenFile>>();
+  const idle = new Map<string, OpenFile>();
+
+  const opened = async (path: string): Promise<OpenFile> => {
+    const descriptor = await openFile(path, 'r');
+    const { size } = await statFile(descriptor);
+    return { descriptor, size, readers: 0 };
+  };
+
+  const drop = async (sha256: string): Promise<void> => {
+    const file = idle.get(sha256);
+    files.delete(sha256);
+    idle.delete(sha256);
+    if (file !== undefined) await closeFile(file.descriptor);
+  };
+
+  const leave = async (sha256: string, entry: Promise<OpenFile>, file: OpenFile): Promise<void> => {
+    file.readers -= 1;
+    if (file.readers > 0) return;
+    // Dropped while it was read: this reader was the last to know it.
+    if (files.get(sha256) !== entry) return closeFile(file.descriptor);
+    idle.set(sha256, file);
+    const [oldest] = idle.keys();
+    if (idle.size > MAX_IDLE && oldest !== undefined) await drop(oldest);
+  };
+
+  return {
+    async open(sha256, size, path, onClose) {
+      const entry = files.get(sha256) ?? opened(path);
+      files.set(sha256, entry);
+      try {
+        const file = await entry;
+        file.readers += 1;
+        idle.delete(sha256);
+        const handle = handleOf(file, sha256, async () => {
+          onClose();
+          await leave(sha256, entry, file);
+        });
+        if (file.size === size) return handle;
+        files.delete(sha256);
+        await handle.close();
+        return undefined;
+      } catch (error) {
+        files.delete(sha256);
+        onClose();
+        if (codeOf(error) === 'ENOENT') return undefined;
+        throw diskFault(error, 'opening a blob');
+      }
+    },
+    drop,
+    async close() {
+      for (const sha256 of [...idle.keys()]) await drop(sha256);
+    },
+  };
+};
+
+const handleOf = ({ descriptor, size }: OpenFile, sha256: string, onClose: () => Promise<void>): BlobHandle => {
+  let closed: Promise<void> | undefined;
+  let reading = 0;
+  let idle = Promise.withResolvers<void>();
+  const readAt = async (offset: number, length: number): Promise<Uint8Array> => {
+    if (closed !== undefined) throw new WeighbridgeError('CANCELLED', 'a blob was read after it was closed');
+    if (offset + length > size) throw short(sha256, size, offset + length);
+    reading += 1;
+    try {
+      return await readFully(descriptor, sha256, offset, length);
+    } finally {
+      reading -= 1;
+      idle.resolve();
+      idle = Promise.withResolvers();
+    }
+  };
+  return {
+    sha256,
+    size,
+    read: readAt,
+    async *stream(start, end) {
+      if (end > size) throw short(sha256, size, end);
+      const next = (position: number): Promise<Uint8Array> | undefined =>
+        position < end ? readAt(position, Math.min(CHUNK_BYTES, end - position)) : undefined;
+      let ahead = next(start);
+      // A failure of what is read ahead is told when its turn comes, not before.
+      ahead?.catch(() => undefined);
+      for (let position = start; ahead !== undefined; ) {
+        const chunk = await ahead;
+        position += chunk.length;
+        ahead = next(position);
+        ahead?.catch(() => undefined);
+        yield chunk;
+      }
+    },
+    close() {
+      closed ??= (async () => {
+        // The number of a file that is closed too early could by then belong to another file.
+        while (reading > 0) await idle.promise;
+        await onClose();
+      })();
+      return closed;
+    },
+  };
+};
+
+const readFully = async (file: number, sha256: string, offset: number, length: number): Promise<Uint8Array> => {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  for (let done = 0; done < length; ) {
+    const count = await readSome(file, bytes, done, offset + done);
+    if (count === 0) throw short(sha256, offset + done, offset + length);
+    done += count;
+  }
+  return bytes;
+};
+
+const readSome = (file: number, into: Uint8Array, from: number, position: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    read(file, into, from, into.length - from, position, (error, count) =>
+      error === null ? resolve(count) : reject(diskFault(error, 'reading a blob')),
+    );
+  });
+
+const short = (sha256: string, size: number, wanted: number): WeighbridgeError =>
+  new WeighbridgeError('STORE_CORRUPT', `blob ${sha256} ends at ${size}, ${wanted} was asked for`, { size, wanted });

@@ -1,0 +1,144 @@
+import { createDigest, type Digests } from './digest.ts';
+import type { DigestPool, RunningDigest } from './digests.ts';
+import type { TemporaryFile } from './disk.ts';
+import { giveSlab, SLAB_BYTES, type Slab, takeSlab } from './slabs.ts';
+
+/** Slabs of one writer that the disk or the digest is busy with; then `take` waits. */
+const MAX_BUSY = 4;
+
+/**
+ * The way of a blob's bytes to the disk and through the digests, both at once. What is not on the disk yet is read
+ * from memory.
+ */
+export type Intake = {
+  /** Bytes taken. */
+  readonly size: number;
+  /** Copies `chunk`; resolves when there is room for more. Rejects with what the disk said, also of earlier chunks. */
+  take(chunk: Uint8Array): Promise<void>;
+  /** Fills `into` from `position`; these bytes must have been taken. Returns how many there were. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** Writes and hashes the rest. */
+  finish(): Promise<Digests>;
+  /** Resolves when nothing is under way any more; no fault comes out of here. */
+  settle(): Promise<void>;
+};
+
+/** An intake into `file`. `size` is the blob's, when known; `gitSize` is set when the git digest is wanted. */
+export const createIntake = (
+  file: TemporaryFile,
+  pool: DigestPool,
+  size: number | undefined,
+  gitSize: number | undefined,
+): Intake => {
+  const busy = new Map<Slab, Promise<void>>();
+  let [taken, filling, digest]: [number, Slab | undefined, RunningDigest | undefined] = [0, undefined, undefined];
+  let failure: unknown;
+
+  const send = (slab: Slab): void => {
+    const bytes = slab.memory.subarray(0, slab.used);
+    digest ??= pool.start(gitSize);
+    const both = Promise.all([file.write(bytes, slab.start), digest.update(bytes)]);
+    const done = both.then(
+      () => {
+        busy.delete(slab);
+        giveSlab(slab);
+      },
+      (error) => {
+        // The slab is not given back: the other of the two may still be at it.
+        failure ??= error;
+        busy.delete(slab);
+      },
+    );
+    busy.set(slab, done);
+  };
+
+  const check = (): void => {
+    if (failure !== undefined) throw failure;
+  };
+
+  const copy = (chunk: Uint8Array): void => {
+    for (let done = 0; done < chunk.length; ) {
+      filling ??= takeSlab(taken, size);
+      const part = chunk.subarray(done, done + filling.memory.length - filling.used);
+      filling.memory.set(part, filling.used);
+      filling.used += part.length;
+      taken += part.length;
+      done += part.length;
+      if (filling.used < filling.memory.length) continue;
+      // The last slab of a small blob is kept back: it is hashed here when it is the only one.
+      if (digest === undefined && taken === size) continue;
+      send(filling);
+      filling = undefined;
+    }
+  };
+
+  /** A blob that fits one slab is hashed here: that costs less than asking another thread. */
+  const finish = async (): Promise<Digests> => {
+    check();
+    const last = filling;
+    if (digest === undefined) {
+      const bytes = last?.memory.subarray(0, last.used) ?? new Uint8Array(0);
+      const whole = createDigest(gitSize);
+      whole.update(bytes);
+      await file.write(bytes, 0);
+      filling = undefined;
+      if (last !== undefined) giveSlab(last);
+      return whole.finish();
+    }
+    if (last !== undefined) send(last);
+    filling = undefined;
+    await Promise.all(busy.values());
+    check();
+    return digest.finish();
+  };
+
+  return {
+    get size() {
+      return taken;
+    },
+    async take(chunk) {
+      check();
+      // A chunk may be larger than all slabs together; it is taken in parts, so that memory stays bounded.
+      for (let start = 0; start < chunk.length; start += SLAB_BYTES) {
+        copy(chunk.subarray(start, start + SLAB_BYTES));
+        while (busy.size >= MAX_BUSY) await Promise.race(busy.values());
+        check();
+      }
+    },
+    async read(into, position) {
+      const pieces = [...busy.keys(), ...(filling === undefined ? [] : [filling])];
+      const end = Math.min(position + into.length, taken);
+      // What is in memory is copied before anything is awaited: a slab may be given back meanwhile.
+      for (const { start, memory, used } of pieces) {
+        if (start >= end || start + used <= position) continue;
+        const from = Math.max(start, position);
+        into.set(memory.subarray(from - start, Math.min(used, end - start)), from - position);
+      }
+      for (const { start, stop } of gaps(position, end, pieces)) {
+        const count = await file.read(into.subarray(start - position, stop - position), start);
+        if (count < stop - start) return start - position + count;
+      }
+      return Math.max(0, end - position);
+    },
+    finish,
+    async settle() {
+      await Promise.allSettled(busy.values());
+      digest?.drop();
+      filling = undefined;
+    },
+  };
+};
+
+/** The parts of `position` to `end` that no slab holds. */
+const gaps = (position: number, end: number, slabs: readonly Slab[]): { start: number; stop: number }[] => {
+  const found: { start: number; stop: number }[] = [];
+  let start = position;
+  for (const slab of slabs.toSorted((a, b) => a.start - b.start)) {
+    const stop = slab.start + slab.used;
+    if (slab.start >= end || stop <= start) continue;
+    if (slab.start > start) found.push({ start, stop: slab.start });
+    start = Math.max(start, stop);
+  }
+  if (start < end) found.push({ start, stop: end });
+  return found;
+};

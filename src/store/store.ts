@@ -1,0 +1,53 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { WeighbridgeError } from '../errors.ts';
+import { createFileBlobs } from './blobs-files.ts';
+import { diskFault } from './disk.ts';
+import { LAYOUT_VERSION, layout } from './layout.ts';
+import { holdLock } from './lock.ts';
+import { createSqliteRecords } from './records-sqlite.ts';
+import type { Blobs, Records } from './types.ts';
+
+export type Store = { readonly blobs: Blobs; readonly records: Records; close(): Promise<void> };
+
+/**
+ * Opens (or makes) the store in the folder `data`, for this process alone. `limit` is the bytes that blobs may take.
+ * Rejects with CONFIG_INVALID when another process has it, STORE_TOO_NEW when a newer program wrote it, STORE_CORRUPT
+ * when it cannot be used.
+ */
+export const openStore = async ({ data, limit }: { readonly data: string; readonly limit: number }): Promise<Store> => {
+  const paths = layout(data);
+  const unlock = prepare(data);
+  const closers: (() => unknown)[] = [unlock];
+  const close = async (): Promise<void> => {
+    for (const step of closers.splice(0).reverse()) await step();
+  };
+  try {
+    checkVersion(paths.version);
+    const records = await createSqliteRecords({ path: paths.records });
+    closers.push(records.close);
+    const blobs = await createFileBlobs({ root: data, limit, records });
+    closers.push(blobs.close);
+    return { blobs, records, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+};
+
+const prepare = (data: string): (() => void) => {
+  try {
+    mkdirSync(data, { recursive: true, mode: 0o700 });
+    return holdLock(layout(data).lock);
+  } catch (error) {
+    throw diskFault(error, `opening the data folder ${data}`);
+  }
+};
+
+const checkVersion = (path: string): void => {
+  if (!existsSync(path)) writeFileSync(path, `${LAYOUT_VERSION}\n`, { flag: 'wx' });
+  const found = Number(readFileSync(path, 'utf8'));
+  if (found <= LAYOUT_VERSION && Number.isInteger(found) && found > 0) return;
+  throw new WeighbridgeError('STORE_TOO_NEW', `${path} says ${found}; this Weighbridge knows ${LAYOUT_VERSION}`, {
+    found,
+  });
+};
