@@ -95,8 +95,10 @@ const gather = (
   return {
     value: written.reduce<unknown>((tree, { path, value }) => withValue(tree, path, value), document?.value ?? {}),
     whence: (path) => origin(path) ?? document?.locate(path) ?? 'settings',
-    path: (path, value) =>
-      file === undefined || origin(path) !== undefined ? resolve(value) : resolve(dirname(file), value),
+    path: (path, value) => {
+      const fromFile = file !== undefined && origin(path) === undefined && document?.has(path) === true;
+      return fromFile ? resolve(dirname(file), value) : resolve(value);
+    },
   };
 };
 

@@ -40,6 +40,11 @@ t.test('a file is read, with sizes and times in words and paths against its own 
   const config = loadConfig({ file, env });
   t.equal(config.port, 9000);
   t.equal(config.data, join(file, '..', 'blobs'));
+  t.equal(
+    loadConfig({ file: written(t, 'port: 1\n'), env }).data,
+    join(process.cwd(), 'data'),
+    'the default is no path of the file',
+  );
   t.equal(config.store.limit, 1.5 * 1024 ** 3);
   t.equal(config.sandbox.timeout, 120_000);
   t.equal(config.sandbox.memory, 256 * 1024 ** 2);

@@ -8,4 +8,5 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serve,
   convert: async () => (await import('./convert.ts')).convert,
   policy: async () => (await import('./policy.ts')).policy,
+  doctor: async () => (await import('./doctor.ts')).doctor,
 };

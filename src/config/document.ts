@@ -4,6 +4,7 @@ import { WeighbridgeError } from '../errors.ts';
 /** A settings file: its plain value, and where in the file each key stands. */
 export type SettingsFile = {
   readonly value: unknown;
+  readonly has: (path: readonly string[]) => boolean;
   /** `file:line:column` of the key or value at `path`, or of the nearest one above it that is in the file. */
   readonly locate: (path: readonly PropertyKey[]) => string;
 };
@@ -25,7 +26,7 @@ export const readSettingsFile = (text: string, file: string): SettingsFile => {
     if (hasRange(node)) return place(node.range[0]);
     return path.length === 0 ? `${file}:1:1` : locate(path.slice(0, -1));
   };
-  return { value: document.toJS({ maxAliasCount: 100 }) ?? {}, locate };
+  return { value: document.toJS({ maxAliasCount: 100 }) ?? {}, has: (path) => document.hasIn(path), locate };
 };
 
 const hasRange = (node: unknown): node is { range: [number, number, number] } =>
