@@ -41,23 +41,26 @@ export const writePrograms = async (folder: string): Promise<Programs> => {
 };
 
 /** The parsers as one script for a bare isolate: no platform, packages by their `browser` builds. */
-export const bundleParsers = (): Promise<string> => bundle(join(SOURCES, 'sandbox', 'isolate', 'main.ts'), 'neutral');
+export const bundleParsers = (): Promise<string> =>
+  bundleFor('isolate', join(SOURCES, 'sandbox', 'isolate', 'main.ts'));
 
-const bundleWorker = (): Promise<string> => bundle(join(SOURCES, 'sandbox', 'worker', 'main.ts'), 'node');
+const bundleWorker = (): Promise<string> => bundleFor('process', join(SOURCES, 'sandbox', 'worker', 'main.ts'));
 
-/** Bundles one entry point; `neutral` for an isolate, `node` for a worker process. */
-export const bundle = async (entry: string, platform: 'neutral' | 'node'): Promise<string> => {
+/** Bundles a file, or text that imports from here, for an isolate or for a worker process. */
+export const bundleFor = async (where: 'isolate' | 'process', entry: string | { text: string }): Promise<string> => {
   const { build } = await import('esbuild');
   const result = await build({
-    entryPoints: [entry],
+    ...(typeof entry === 'string'
+      ? { entryPoints: [entry] }
+      : { stdin: { contents: entry.text, resolveDir: import.meta.dirname } }),
     bundle: true,
     write: false,
-    platform,
-    format: platform === 'neutral' ? 'iife' : 'cjs',
+    platform: where === 'isolate' ? 'neutral' : 'node',
+    format: where === 'isolate' ? 'iife' : 'cjs',
     target: 'es2024',
     legalComments: 'none',
     logLevel: 'silent',
-    ...(platform === 'neutral' ? { conditions: ['browser', 'import'], mainFields: ['browser', 'module', 'main'] } : {}),
+    ...(where === 'isolate' ? { conditions: ['browser', 'import'], mainFields: ['browser', 'module', 'main'] } : {}),
   });
   return result.outputFiles[0]?.text ?? '';
 };

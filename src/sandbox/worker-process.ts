@@ -91,7 +91,10 @@ const whenEnded = (child: ChildProcess): Promise<string> => {
   child.stderr?.setEncoding('latin1').on('data', (text: string) => {
     if (said.length < STDERR_LIMIT) said += text.slice(0, STDERR_LIMIT - said.length);
   });
-  const words = (how: string): string => (said.trim() === '' ? how : `${how}: ${printable(said.trim(), 400)}`);
+  const words = (how: string): string => {
+    if (/out of memory|Last few GCs/.test(said)) return `${how}, out of memory`;
+    return said.trim() === '' ? how : `${how}: ${printable(said.trim(), 200)}`;
+  };
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(words(`it could not be started (${error.message})`)));
     child.once('close', (code, signal) => resolve(words(signal === null ? `exit code ${code}` : `signal ${signal}`)));
