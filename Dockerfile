@@ -1,0 +1,38 @@
+# syntax=docker/dockerfile:1
+
+# Weighbridge in a container. It needs no root, no writable root file system and one volume:
+#   docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
+#     -v weighbridge:/var/lib/weighbridge -p 8080:8080 -e WEIGHBRIDGE_AUTH_TOKENS_FILE=/run/secrets/tokens weighbridge
+# Off the loopback interface, which a container always is, it wants tokens (or WEIGHBRIDGE_AUTH_NONE=true).
+# The strongest sandbox needs user namespaces inside the container: `weighbridge doctor` says which walls stand.
+
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+# The base image is the Node that the carried one stands in for elsewhere.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+COPY bin ./bin
+COPY src ./src
+COPY policies ./policies
+COPY docs ./docs
+COPY LICENSE README.md ./
+# What the sandbox runs is bundled here, once, where no worker can write.
+RUN node -e "import('./src/sandbox/bundle.ts').then((bundle) => bundle.loadPrograms())"
+
+FROM node:24-bookworm-slim
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends bubblewrap ca-certificates \
+  && rm -rf /var/lib/apt/lists/* \
+  && install --directory --owner=node --group=node /var/lib/weighbridge
+COPY --from=build --chown=root:root /app /app
+ENV NODE_ENV=production \
+  WEIGHBRIDGE_HOST=0.0.0.0 \
+  WEIGHBRIDGE_DATA=/var/lib/weighbridge
+USER node
+WORKDIR /var/lib/weighbridge
+VOLUME /var/lib/weighbridge
+EXPOSE 8080
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.WEIGHBRIDGE_PORT ?? 8080}/readyz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "--no-node-snapshot", "/app/bin/weighbridge.mjs"]
+CMD ["serve"]
