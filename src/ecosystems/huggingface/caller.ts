@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Requester } from '../../gateway/types.ts';
+import { type Client, readUserAgent } from './clients.ts';
+
+/** Who asks the Hub through us. */
+export type Caller = {
+  /** What goes upstream, and nowhere else. */
+  readonly credentials: Readonly<Record<string, string>>;
+  /** Callers with the same rights upstream have the same scope. Says nothing about the token. */
+  readonly scope: string;
+  readonly client: Client;
+  readonly who: Requester;
+};
+
+/** Reads who asks from a request. `route` is the template of the URL, for the log. */
+export const readCaller = (request: FastifyRequest, reply: FastifyReply, route: string): Caller => {
+  const authorization = request.raw.headers.authorization;
+  const client = readUserAgent(request.raw.headers['user-agent']);
+  const gone = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort();
+  });
+  return {
+    credentials: authorization === undefined ? {} : { authorization },
+    scope: authorization === undefined ? '' : createHash('sha256').update(authorization).digest('base64url'),
+    client,
+    who: {
+      request: { id: request.id, method: request.method, route },
+      identity: request.caller?.name ?? authorization ?? request.ip,
+      team: request.caller?.team ?? '',
+      client: { name: client.name, version: client.version },
+      checksLength: client.checksLength,
+      signal: gone.signal,
+    },
+  };
+};

@@ -1,0 +1,50 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { WeighbridgeError } from '../../errors.ts';
+import type { View } from '../../gateway/types.ts';
+import type { EcosystemDeps } from '../types.ts';
+import type { Caller } from './caller.ts';
+import { passError, sendRefusal } from './refusals.ts';
+import type { Found, Repos } from './repo-at.ts';
+import type { RepoName } from './urls.ts';
+
+/** What every answer of this mount is made with. */
+export type Mount = EcosystemDeps & {
+  readonly repos: Repos;
+  /** `/hf`, without a slash at its end. */
+  readonly prefix: string;
+};
+
+/** One request under way. */
+export type Asked = {
+  readonly mount: Mount;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly caller: Caller;
+};
+
+/** The repo that is asked for; undefined when the Hub's error has been sent instead. */
+export const findRepo = async (
+  { mount, reply, caller }: Asked,
+  repo: RepoName,
+  revision: string,
+): Promise<Extract<Found, { kind: 'repo' }> | undefined> => {
+  const found = await mount.repos.at(repo, revision, caller);
+  if (found.kind === 'repo') return found;
+  passError(reply, found.answer);
+  return undefined;
+};
+
+/** Refuses a repo that has no acceptable weights as a whole. True when it has been refused. */
+export const refuseWhole = ({ reply }: Asked, { refusal }: View, { kind }: RepoName): boolean => {
+  if (refusal === undefined) return false;
+  sendRefusal(reply, refusal.decision, refusal.text, kind);
+  return true;
+};
+
+/** Where the client reaches this mount: configured, or as it says itself. */
+export const publicBase = ({ mount, request }: Asked): string => {
+  if (mount.publicUrl !== undefined) return mount.publicUrl;
+  const { host, protocol } = request;
+  if (!/^[A-Za-z0-9._:[\]-]{1,300}$/.test(host)) throw new WeighbridgeError('REQUEST_INVALID', 'the Host is not valid');
+  return `${protocol}://${host}${mount.prefix}`;
+};

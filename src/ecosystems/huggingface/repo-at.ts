@@ -1,0 +1,159 @@
+import { isFault, WeighbridgeError } from '../../errors.ts';
+import { createMemo, createSingleFlight } from '../../gateway/memo.ts';
+import type { RepoAt } from '../../gateway/types.ts';
+import type { Records } from '../../store/types.ts';
+import type { Upstream, UpstreamAnswer } from '../../upstream/types.ts';
+import type { Caller } from './caller.ts';
+import { type Info, readInfo } from './info.ts';
+import { apiUrl, fileUrl, type RepoName } from './urls.ts';
+
+/** How long a branch is taken to point where it did, in ms. */
+const BRANCH_LIFE = 5_000;
+/** The same for a commit of a public repo, whose files cannot change; what can is its privacy. */
+const COMMIT_LIFE = 60_000;
+/** How long the Hub's word that a caller may read a private or gated repo is taken, in ms. */
+const LEAVE_LIFE = 10_000;
+/** Repos, and callers of them, kept in memory. A listing of 10,000 files is about 5 MB. */
+const MAX_REPOS = 500;
+const MAX_LEAVES = 10_000;
+/** Files of a gated repo that everybody may read. */
+const OPEN_FILES = new Set(['README.md', '.gitattributes']);
+
+/** A repo at a commit, or the Hub's error to be handed on. */
+export type Found =
+  | { readonly kind: 'repo'; readonly info: Info; readonly at: RepoAt }
+  | { readonly kind: 'error'; readonly answer: UpstreamAnswer };
+
+export type Repos = {
+  /** The repo at a revision with this caller's rights. Throws UPSTREAM_UNREACHABLE when nothing is known of it here. */
+  at(repo: RepoName, revision: string, caller: Caller): Promise<Found>;
+  /** The Hub's error when this caller may not read `path` now; undefined when it may. */
+  barred(info: Info, path: string, caller: Caller): Promise<UpstreamAnswer | undefined>;
+  /** True when the repo was public when it was last looked at, within the memory of this process. */
+  isPublic(repo: RepoName): boolean;
+};
+
+type Held = { readonly info: Info; readonly until: number };
+
+/** Resolves repos, once and briefly for branches; what is public is remembered for when the Hub is away. */
+export const createRepos = (upstream: Upstream, records: Records): Repos => {
+  const host = new URL(upstream.origin.url).host;
+  const held = createMemo<Held>(MAX_REPOS);
+  const kept = createMemo<string>(MAX_REPOS);
+  const open = createMemo<boolean>(MAX_REPOS);
+  const leaves = createMemo<number>(MAX_LEAVES);
+  const once = createSingleFlight<Info | UpstreamAnswer>();
+
+  const at: Repos['at'] = async (repo, revision, caller) => {
+    const place = `${repo.kind}/${repo.name}@${revision}`;
+    const known = alive(held.get(place)) ?? alive(held.get(`${caller.scope}\n${place}`));
+    const found = known ?? (await once(`${caller.scope}\n${place}`, () => look(repo, revision, caller)));
+    if ('status' in found) return { kind: 'error', answer: found };
+    return { kind: 'repo', info: found, at: repoAt(found, caller) };
+  };
+
+  const look = async (repo: RepoName, revision: string, caller: Caller): Promise<Info | UpstreamAnswer> => {
+    const url = apiUrl(repo, ['revision', revision], 'blobs=true');
+    const answer = await unlessAway(upstream.request({ method: 'GET', url, headers: caller.credentials }));
+    if (isFault(answer)) {
+      const remembered = await recall(repo, revision);
+      if (remembered === undefined) throw answer;
+      hold(remembered, repo, revision, caller);
+      return remembered;
+    }
+    if (answer.status !== 200) return answer;
+    const info = readInfo(answer.body, repo, host);
+    if (info.restricted) forget(info, repo, revision);
+    else remember(info, repo, revision, answer);
+    hold(info, repo, revision, caller);
+    return info;
+  };
+
+  const hold = (info: Info, repo: RepoName, revision: string, caller: Caller): void => {
+    const place = `${repo.kind}/${repo.name}@${revision}`;
+    const life = revision === info.commit && !info.restricted ? COMMIT_LIFE : BRANCH_LIFE;
+    held.set(info.restricted ? `${caller.scope}\n${place}` : place, { info, until: Date.now() + life });
+    if (info.restricted) held.delete(place);
+    for (const { kind, name } of [repo, info.repo]) open.set(`${kind}/${name}`, !info.restricted);
+  };
+
+  const remember = (info: Info, repo: RepoName, revision: string, { status, body }: UpstreamAnswer): void => {
+    const place = `huggingface/${repo.kind}/${repo.name}`;
+    if (kept.get(`${place}@${revision}`) === info.commit) return;
+    kept.set(`${place}@${revision}`, info.commit);
+    const text = Buffer.from(body).toString('utf8');
+    const work = [
+      records.add('metadata', `${place}/info@${info.commit}`, { status, headers: {}, body: text, at: Date.now() }),
+      records.put('revision', `${place}/${revision}`, { commit: info.commit, at: Date.now() }),
+    ];
+    // A store that cannot take it costs the answer while the Hub is away, not this one.
+    Promise.all(work).catch(() => kept.delete(`${place}@${revision}`));
+  };
+
+  /** What was public and is not any more must not be served on the word of yesterday. */
+  const forget = (info: Info, repo: RepoName, revision: string): void => {
+    if (open.get(`${repo.kind}/${repo.name}`) === false) return;
+    const place = `huggingface/${repo.kind}/${repo.name}`;
+    kept.delete(`${place}@${revision}`);
+    const work = [
+      records.delete('metadata', `${place}/info@${info.commit}`),
+      records.delete('revision', `${place}/${revision}`),
+    ];
+    Promise.all(work).catch(() => open.delete(`${repo.kind}/${repo.name}`));
+  };
+
+  const recall = async (repo: RepoName, revision: string): Promise<Info | undefined> => {
+    const place = `huggingface/${repo.kind}/${repo.name}`;
+    const pointed = await records.get('revision', `${place}/${revision}`);
+    const commit = pointed?.commit ?? revision;
+    const stored = await records.get('metadata', `${place}/info@${commit}`);
+    return stored === undefined ? undefined : readInfo(stored.body, repo, host);
+  };
+
+  const repoAt = (info: Info, caller: Caller): RepoAt => ({
+    ecosystem: 'huggingface',
+    repo: `${info.repo.kind}/${info.repo.name}`,
+    commit: info.commit,
+    files: info.files,
+    upstream: info.upstream,
+    fetch: ({ path, size }, start, end, signal) =>
+      upstream.download(fileUrl(info.repo, info.commit, path), caller.credentials, { start, end, size }, signal),
+  });
+
+  const barred: Repos['barred'] = async (info, path, caller) => {
+    if (!info.restricted) return undefined;
+    const openly = OPEN_FILES.has(path);
+    const leave = `${caller.scope}\n${info.repo.kind}/${info.repo.name}@${info.commit}\n${openly}`;
+    if ((leaves.get(leave) ?? 0) > Date.now()) return undefined;
+    const url = fileUrl(info.repo, info.commit, probe(info, path));
+    const answer = await unlessAway(upstream.stat(url, caller.credentials));
+    if (isFault(answer)) throw answer;
+    const { status, headers } = answer;
+    if (status >= 400 && headers['x-error-code'] !== 'EntryNotFound') return answer;
+    leaves.set(leave, Date.now() + LEAVE_LIFE);
+    return undefined;
+  };
+
+  return { at, barred, isPublic: ({ kind, name }) => open.get(`${kind}/${name}`) ?? false };
+};
+
+const alive = (held: Held | undefined): Info | undefined =>
+  held !== undefined && held.until > Date.now() ? held.info : undefined;
+
+/** The file that stands for `path` when rights are asked for: a converted file has no name upstream. */
+const probe = (info: Info, path: string): string => {
+  if (info.files.has(path)) return path;
+  return [...info.files.keys()].find((other) => !OPEN_FILES.has(other)) ?? path;
+};
+
+/** The answer, or the fault of a Hub that is away: unreachable, or failing in spite of being asked again. */
+export const unlessAway = async (answering: Promise<UpstreamAnswer>): Promise<UpstreamAnswer | WeighbridgeError> => {
+  try {
+    const answer = await answering;
+    if (answer.status < 500) return answer;
+    return new WeighbridgeError('UPSTREAM_UNREACHABLE', `the Hub answered ${answer.status}`, { status: answer.status });
+  } catch (error) {
+    if (isFault(error, 'UPSTREAM_UNREACHABLE')) return error;
+    throw error;
+  }
+};

@@ -1,0 +1,174 @@
+import { isFault } from '../../errors.ts';
+import { resolveRange } from '../../gateway/ranges.ts';
+import type { Answer, ByteRangeRequest, Described } from '../../gateway/types.ts';
+import type { Info } from './info.ts';
+import { pointerOf } from './listing.ts';
+import { type Asked, findRepo, refuseWhole } from './mount.ts';
+import { readRange } from './range-header.ts';
+import { decisionHeader, passError, refusalLine, sendError, sendMissing, sendRefusal } from './refusals.ts';
+import type { Found } from './repo-at.ts';
+import { leave, sendBytes } from './stream.ts';
+import type { HubCall } from './urls.ts';
+
+/** `huggingface_hub` downloads nothing larger without Xet (its MAX_HTTP_DOWNLOAD_SIZE), in bytes. */
+const MAX_WITHOUT_XET = 50_000_000_000;
+/** The file that `from_pretrained` asks for first: a repo without acceptable weights is refused there, where the text survives. */
+const FIRST_FILE = 'config.json';
+
+type FileCall = Extract<HubCall, { what: 'file' }>;
+type Repo = Extract<Found, { kind: 'repo' }>;
+type Ready = Extract<Answer, { kind: 'ready' }>;
+
+/** `HEAD|GET <repo>/resolve|raw/<revision>/<path>`: answered in place, never with a redirect. */
+export const serveFile = async (asked: Asked, call: FileCall): Promise<void> => {
+  const { mount, reply, request, caller } = asked;
+  const repo = await findRepo(asked, call.repo, call.revision);
+  if (repo === undefined) return;
+  const barred = await mount.repos.barred(repo.info, call.path, caller);
+  if (barred !== undefined) return void passError(reply, barred);
+  if (call.path === FIRST_FILE && call.repo.kind === 'models') {
+    if (refuseWhole(asked, await mount.gateway.view(repo.at, caller.who), call.repo)) return;
+  }
+  const listed = repo.info.files.get(call.path);
+  if (caller.client.needsXetFor50GB && (listed?.size ?? 0) > MAX_WITHOUT_XET) return refuseLarge(asked, call.path);
+  if (call.verb === 'raw' && listed?.sha256 !== undefined) return servePointer(asked, repo, call.path, listed.sha256);
+  return request.method === 'HEAD' ? answerHead(asked, repo, call.path) : answerGet(asked, repo, call.path);
+};
+
+const answerHead = async (asked: Asked, repo: Repo, path: string): Promise<void> => {
+  const { mount, caller, reply } = asked;
+  const answer = await mount.gateway.head(repo.at, path, caller.who);
+  if (answer.kind !== 'ready') return sendOther(asked, repo.info, answer);
+  if (isNotModified(asked, answer.file)) return sendNotModified(asked, repo.info, answer);
+  reply.hijack();
+  reply.raw.writeHead(200, { ...headersOf(repo.info, answer), 'content-length': answer.file.size }).end();
+};
+
+const answerGet = async (asked: Asked, repo: Repo, path: string): Promise<void> => {
+  const { request } = asked;
+  const range = readRange(request.raw.headers.range);
+  const answer = await get(asked, repo, path, range);
+  if (answer === undefined) return;
+  if (answer.kind !== 'ready') return sendOther(asked, repo.info, answer);
+  if (isNotModified(asked, answer.file)) {
+    await leave(answer.body);
+    return sendNotModified(asked, repo.info, answer);
+  }
+  const condition = request.raw.headers['if-range'];
+  if (range === undefined || condition === undefined || condition === quoted(answer.file)) {
+    return sendReady(asked, repo.info, answer, range);
+  }
+  await leave(answer.body);
+  const whole = await get(asked, repo, path, undefined);
+  if (whole?.kind === 'ready') return sendReady(asked, repo.info, whole, undefined);
+  if (whole !== undefined) return sendOther(asked, repo.info, whole);
+};
+
+/** The gateway's answer; undefined when a range outside the file has been answered. */
+const get = async (
+  { mount, reply, caller }: Asked,
+  repo: Repo,
+  path: string,
+  range: ByteRangeRequest | undefined,
+): Promise<Answer | undefined> => {
+  try {
+    return await mount.gateway.get(repo.at, path, range, caller.who);
+  } catch (error) {
+    if (!isFault(error, 'RANGE_NOT_SATISFIABLE')) throw error;
+    reply.header('x-repo-commit', repo.info.commit).header('content-range', `bytes */${error.details['size'] ?? '*'}`);
+    sendError(reply, 416, undefined, error.message);
+    return undefined;
+  }
+};
+
+const sendReady = async (
+  { reply }: Asked,
+  info: Info,
+  answer: Ready,
+  wanted: ByteRangeRequest | undefined,
+): Promise<void> => {
+  const { size } = answer.file;
+  const part = answer.whole === true ? undefined : wanted;
+  const { start, end } = resolveRange(part, size);
+  const range = part === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${size}` };
+  const headers = { ...headersOf(info, answer), ...range };
+  try {
+    await sendBytes(reply, part === undefined ? 200 : 206, headers, end - start, answer.body ?? nothing());
+  } catch (error) {
+    if (!isFault(error, 'REFUSED')) throw error;
+    sendRefusal(reply, { action: 'deny', rule: String(error.details['rule'] ?? 'content') }, error.message);
+  }
+};
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+/** What `raw` has for a file in LFS: its pointer. Judged as the file is. */
+const servePointer = async (asked: Asked, repo: Repo, path: string, sha256: string): Promise<void> => {
+  const { mount, caller, reply } = asked;
+  const answer = await mount.gateway.head(repo.at, path, caller.who);
+  if (answer.kind !== 'ready') return sendOther(asked, repo.info, answer);
+  const pointer = pointerOf(sha256, answer.file.size);
+  const { decision } = answer;
+  const file = { path, size: pointer.length, etag: repo.info.files.get(path)?.oid ?? sha256 };
+  reply
+    .headers(headersOf(repo.info, { kind: 'ready', file, decision }))
+    .type('text/plain; charset=utf-8')
+    .send(pointer);
+};
+
+const sendOther = (asked: Asked, info: Info, answer: Exclude<Answer, Ready>): void => {
+  const { reply } = asked;
+  if (answer.kind === 'missing') sendMissing(reply, info);
+  else if (answer.kind === 'refused')
+    sendRefusal(reply.header('x-repo-commit', info.commit), answer.decision, answer.text);
+  else {
+    reply.header('x-repo-commit', info.commit).header('retry-after', Math.max(Math.ceil(answer.seconds), 1));
+    sendError(reply, 503, undefined, 'the file is still being inspected; ask again');
+  }
+};
+
+const refuseLarge = ({ reply }: Asked, path: string): void => {
+  const text = `${path} is over 50 GB: huggingface_hub takes such files by Xet only, which does not pass this gateway. Fetch it with curl`;
+  sendRefusal(reply, { action: 'deny', rule: 'huggingface/50-gb' }, text);
+};
+
+const isNotModified = ({ request }: Asked, file: Described): boolean => {
+  const known = request.raw.headers['if-none-match'];
+  return known?.split(',').some((tag) => tag.trim().replace(/^W\//, '') === quoted(file)) ?? false;
+};
+
+const sendNotModified = ({ reply }: Asked, info: Info, answer: Ready): void => {
+  const { 'content-type': _, ...headers } = headersOf(info, answer);
+  reply.hijack();
+  reply.raw.writeHead(304, headers).end();
+};
+
+const quoted = ({ etag }: Described): string => `"${etag}"`;
+
+/** The headers by which clients name, place and check a file. */
+const headersOf = (info: Info, { file, decision }: Ready): Record<string, string> => {
+  const warnings = [
+    ...(decision.obligations.notice === undefined ? [] : [decision.obligations.notice]),
+    ...(file.convertedFrom === undefined ? [] : [`${file.path} was converted from the pickle ${file.convertedFrom}`]),
+  ];
+  return {
+    'content-type': 'application/octet-stream',
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'private, no-cache',
+    'accept-ranges': 'bytes',
+    etag: quoted(file),
+    'x-linked-etag': quoted(file),
+    'x-linked-size': String(file.size),
+    'x-repo-commit': info.commit,
+    'content-disposition': disposition(file.path),
+    'x-weighbridge-decision': decisionHeader(decision),
+    ...(warnings.length === 0 ? {} : { 'x-hf-warning': refusalLine(`weighbridge; ${warnings.join('. ')}`, '') }),
+  };
+};
+
+const disposition = (path: string): string => {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  const plain = name.replace(/[^\x20-\x7e]|["\\%]/g, '_');
+  const encoded = encodeURIComponent(name).replace(/['()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`;
+};
