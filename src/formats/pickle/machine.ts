@@ -1,57 +1,168 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
-import type { Content, Context } from '../format.ts';
-import type { Call, Value } from './values.ts';
+import { isFault, WeighbridgeError } from '../../errors.ts';
+import { printable } from '../format.ts';
+import { bytesOf } from './bytes.ts';
+import { calls } from './calls.ts';
+import { constants } from './constants.ts';
+import { containers } from './containers.ts';
+import { checkGraph } from './graph.ts';
+import { badFrame, memory } from './memory.ts';
+import { runNested } from './nested.ts';
+import { OPCODE_NAMES, OPCODE_PROTOCOLS } from './opcodes.ts';
+import type { PickleOptions, PickleRun } from './options.ts';
+import { createReader } from './reader.ts';
+import { type Machine, report } from './state.ts';
+import { looksLikePickle } from './trial.ts';
+import type { Bytes } from './values.ts';
 
-/** Where the machine runs and what its surroundings allow. */
-export type PickleOptions = {
-  /** Receives the findings, each with the byte offset of the opcode in `source`, and pays for the steps. */
-  readonly context: Context;
-  /** First byte behind the last that may belong to the stream (a container's boundary); the end of `source` if not given. */
-  readonly end?: number;
-  /**
-   * What PERSID and BINPERSID stand for. Called when the opcode executes; returns the value to push (usually
-   * `{kind: 'persistent', id, offset}`), or undefined to refuse. Without it every persistent id is refused.
-   */
-  readonly persistent?: (id: Value, offset: number) => Value | undefined;
-  /**
-   * Names that only this container makes harmless (classes of a TorchScript archive). Asked before the allow-list;
-   * a content means: may be imported, called and built with any plain arguments; undefined: ask the allow-list.
-   */
-  readonly allow?: (module: string, name: string) => Content | undefined;
-  /**
-   * Called after BUILD on a call's result; bytes that follow the opcode outside the pickle grammar (joblib's arrays)
-   * are read here: returns where the next opcode is and what the object becomes; undefined when nothing follows.
-   */
-  readonly outside?: (built: Call, position: number) => { readonly value: Value; readonly end: number } | undefined;
-};
+export type { PickleOptions, PickleRun } from './options.ts';
 
-/** What one stream, from its first byte to STOP, did. */
-export type PickleRun = {
-  /** The object that the load would return; undefined when STOP was not reached. */
-  readonly value: Value | undefined;
-  /** Offset behind STOP, or of the opcode at which the stream broke. */
-  readonly end: number;
-  /** True when STOP was reached with exactly one value on the stack. */
-  readonly stopped: boolean;
-  /** Why it broke, when it did; the finding (`pickle.malformed` or `pickle.limit`) is already reported. */
-  readonly fault: string | undefined;
-  /**
-   * The worst of what was imported, called and built: `tensors` (plain values and the tensor core only), `data`,
-   * `trainer`, `library`, `unknown` (a name on no list, a broken stream) or `active`.
-   */
-  readonly content: Content;
-  /** The protocol of the last PROTO opcode, 0 without one. */
-  readonly protocol: number;
-  readonly opcodes: number;
-  /** Calls of any kind that were executed, BUILD included. */
-  readonly calls: number;
-  /** Distinct imported names as `module.name`, in order, at most 256. */
-  readonly globals: readonly string[];
-};
+/** Opcodes of one stream. The largest honest ones (vocabularies, word vectors in dicts) have a few million. */
+const MAX_OPCODES = 5_000_000;
+
+/** Opcodes paid for at once. */
+const BATCH = 1024;
+
+/** Imported names that the run lists. */
+const MAX_LISTED = 256;
+
+type Handler = (machine: Machine) => unknown;
+
+/** What each opcode byte does. The semantics are those of CPython's Modules/_pickle.c; a table is the fastest dispatch. */
+const HANDLERS: readonly (Handler | undefined)[] = Array.from(
+  { length: 256 },
+  (_, byte) => constants[byte] ?? containers[byte] ?? memory[byte] ?? calls[byte],
+);
 
 /**
  * Runs the pickle stream that starts at `start` on the abstract machine, as `_pickle.c` would but without importing or
  * calling anything, and reports what it does. Never throws on account of the stream: a break or a limit is the
  * `fault` of the run.
  */
-export declare const runPickle: (source: RandomAccess, start: number, options: PickleOptions) => PickleRun;
+export const runPickle = (source: RandomAccess, start: number, options: PickleOptions): PickleRun => {
+  const machine = createMachine(source, start, options);
+  const fault = execute(machine);
+  const end = machine.reader.position;
+  if (machine.stopped) checkEnd(machine);
+  runNested(machine, source, looksLikePickle, runPickle);
+  return {
+    value: machine.result,
+    end: machine.stopped ? end : machine.at,
+    stopped: machine.stopped,
+    fault,
+    content: machine.content,
+    protocol: machine.protocol,
+    opcodes: machine.opcodes,
+    calls: machine.calls,
+    globals: [...machine.globals.values()].slice(0, MAX_LISTED).map(({ module, name }) => `${module}.${name}`),
+  };
+};
+
+const createMachine = (source: RandomAccess, start: number, options: PickleOptions): Machine => ({
+  reader: createReader(source, start, options.end ?? source.size),
+  options,
+  context: options.context,
+  rules: {
+    bytes: (value) => bytesOf(source, value),
+    inspect: (value: Bytes) => options.context.nested(constantSource(source, value), `bytes at ${value.offset}`),
+  },
+  stack: [],
+  marks: [],
+  fence: 0,
+  memo: new Map(),
+  protocol: 0,
+  frameEnd: -1,
+  at: start,
+  stopped: false,
+  result: undefined,
+  opcodes: 0,
+  calls: 0,
+  content: 'tensors',
+  globals: new Map(),
+  plain: new Set(),
+  reported: new Set(),
+  nested: [],
+});
+
+/** A constant as a file of its own; it is read through the window of the stream's source. */
+const constantSource = (source: RandomAccess, value: Bytes): RandomAccess => {
+  const { literal, offset, length } = value;
+  return {
+    size: length,
+    read: (at, size) => (literal === undefined ? source.read(offset + at, size) : literal.subarray(at, at + size)),
+  };
+};
+
+/** Executes to STOP; returns why the stream broke, if it did. */
+const execute = (machine: Machine): string | undefined => {
+  try {
+    run(machine);
+    return undefined;
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return reportFault(machine, error);
+  }
+};
+
+const run = (machine: Machine): void => {
+  const { reader } = machine;
+  const limit = Math.min(machine.options.opcodes ?? MAX_OPCODES, MAX_OPCODES);
+  while (!machine.stopped) {
+    machine.at = reader.position;
+    if (machine.opcodes % BATCH === 0) machine.context.budget.spend('steps', BATCH);
+    if (machine.opcodes >= limit) throw new WeighbridgeError('LIMIT_EXCEEDED', `pickle of over ${limit} opcodes`);
+    const opcode = reader.u8();
+    const handler = HANDLERS[opcode];
+    if (handler === undefined) throw noOpcode(opcode, machine.at);
+    machine.opcodes += 1;
+    handler(machine);
+    if (machine.frameEnd >= 0) leaveFrame(machine);
+    if ((OPCODE_PROTOCOLS[opcode] ?? 0) > machine.protocol) newerOpcode(machine, opcode);
+  }
+};
+
+const noOpcode = (opcode: number, offset: number): WeighbridgeError =>
+  new WeighbridgeError('FORMAT_INVALID', `0x${opcode.toString(16)} at ${offset} is no opcode`, { offset });
+
+const leaveFrame = (machine: Machine): void => {
+  const { position } = machine.reader;
+  if (position === machine.frameEnd) machine.frameEnd = -1;
+  else if (position > machine.frameEnd) badFrame(machine, 'opcode across the end of the frame');
+};
+
+const newerOpcode = (machine: Machine, opcode: number): void =>
+  report(machine, {
+    rule: 'pickle.protocol-lie',
+    severity: 'low',
+    message: 'The stream uses opcodes that are newer than the protocol it states.',
+    evidence: `${OPCODE_NAMES[opcode] ?? ''} in protocol ${machine.protocol}`,
+  });
+
+/** What the loader's state must be when STOP was reached. */
+const checkEnd = (machine: Machine): void => {
+  if (machine.frameEnd >= 0) badFrame(machine, 'STOP before the end of the frame');
+  if (machine.stack.length > 0) {
+    report(machine, {
+      rule: 'pickle.leftover',
+      severity: 'low',
+      message: 'Values are left on the stack at STOP, which no pickler does.',
+      evidence: `${machine.stack.length} values`,
+    });
+  }
+  if (machine.result !== undefined) checkGraph(machine, machine.result);
+};
+
+const reportFault = (machine: Machine, fault: WeighbridgeError): string => {
+  const limit = fault.code === 'LIMIT_EXCEEDED';
+  report(machine, {
+    rule: limit ? 'pickle.limit' : 'pickle.malformed',
+    severity: 'medium',
+    message: limit
+      ? 'The stream needs more than a reader may spend on it; what lies behind was not seen.'
+      : 'The stream breaks; a loader has already done what came before.',
+    evidence: printable(fault.message),
+    refs: limit ? ['CWE-400', 'CWE-770'] : ['CWE-20', 'CWE-502'],
+    content: 'unknown',
+  });
+  return printable(fault.message);
+};

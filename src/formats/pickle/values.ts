@@ -1,3 +1,5 @@
+import type { Allowed } from './allowed/types.ts';
+
 /**
  * What the abstract pickle machine computes with: what a stream would build, without building it. Every value that
  * can be shared or changed later is one object, so identity (memo, aliasing, cycles) is JavaScript identity.
@@ -23,12 +25,17 @@ export type Sequence = { readonly kind: 'list' | 'set'; readonly items: Value[] 
 export type Entry = readonly [key: Value, value: Value];
 /** Entries in the order they were set; a key that was set twice is there twice, and the later one counts. */
 export type Dict = { readonly kind: 'dict'; readonly entries: Entry[] };
-/** An imported name, after Python 2 names were mapped as the loader maps them. `offset` is that of its opcode. */
+/**
+ * An imported name, after Python 2 names were mapped as the loader maps them; one object for each name in a stream.
+ * `offset` is that of the first opcode that imports it.
+ */
 export type Global = {
   readonly kind: 'global';
   readonly module: string;
   readonly name: string;
   readonly offset: number;
+  /** What the allow-list says; undefined when the name is on no list. */
+  readonly allowed: Allowed | undefined;
 };
 /**
  * The result of calling a global (REDUCE, INST, OBJ, NEWOBJ, NEWOBJ_EX), and what was done to it afterwards.

@@ -1,0 +1,21 @@
+import { moduleRows } from './allowed/modules.ts';
+import { numpyRows } from './allowed/numpy.ts';
+import type { Row } from './allowed/roles.ts';
+import { sklearnRows } from './allowed/sklearn.ts';
+import { stdlibRows } from './allowed/stdlib.ts';
+import { torchRows } from './allowed/torch.ts';
+import { trainerRows } from './allowed/trainer.ts';
+import type { Allowed } from './allowed/types.ts';
+
+const ROWS: readonly Row[] = [...torchRows, ...stdlibRows, ...numpyRows, ...trainerRows, ...moduleRows, ...sklearnRows];
+
+/** A module and a name may both hold dots; a line feed between them keeps `a` + `b.c` and `a.b` + `c` apart. */
+const TABLE: ReadonlyMap<string, Allowed> = new Map(
+  ROWS.flatMap(([module, names, roles]) => names.map((name) => [`${module}\n${name}`, roles] as const)),
+);
+
+/** What the allow-list says of `module.name`, compared as a whole; undefined when it is on no list. */
+export const allowedName = (module: string, name: string): Allowed | undefined => TABLE.get(`${module}\n${name}`);
+
+/** Names on the allow-list. */
+export const allowedCount = TABLE.size;

@@ -1,0 +1,113 @@
+import { anyArguments, anyState, noArguments, plainState } from '../rules/general.ts';
+import { fromPairs } from '../rules/stdlib.ts';
+import { predictorState, tree, treeState } from '../rules/trees.ts';
+import { SKLEARN_ESTIMATORS } from './estimators.ts';
+import { buildable, type Row, record, reference, stateful } from './roles.ts';
+
+const LOSSES = [
+  'HalfSquaredError',
+  'AbsoluteError',
+  'PinballLoss',
+  'HuberLoss',
+  'HalfPoissonLoss',
+  'HalfGammaLoss',
+  'HalfTweedieLoss',
+  'HalfTweedieLossIdentity',
+  'HalfBinomialLoss',
+  'HalfMultinomialLoss',
+  'ExponentialLoss',
+];
+const COMPILED_LOSSES = [...LOSSES.map((name) => `Cy${name}`)];
+
+const SGD_LOSSES = [
+  'Hinge',
+  'Log',
+  'ModifiedHuber',
+  'SquaredHinge',
+  'SquaredLoss',
+  'Huber',
+  'EpsilonInsensitive',
+  'SquaredEpsilonInsensitive',
+  'Regression',
+  'Classification',
+];
+
+const KERNELS = [
+  'Sum',
+  'Product',
+  'Exponentiation',
+  'ConstantKernel',
+  'WhiteKernel',
+  'RBF',
+  'Matern',
+  'RationalQuadratic',
+  'ExpSineSquared',
+  'DotProduct',
+  'PairwiseKernel',
+  'CompoundKernel',
+];
+
+const METRICS = [
+  'Euclidean',
+  'SEuclidean',
+  'Manhattan',
+  'Chebyshev',
+  'Minkowski',
+  'Mahalanobis',
+  'Hamming',
+  'Canberra',
+  'BrayCurtis',
+  'Jaccard',
+  'Matching',
+  'Dice',
+  'Kulsinski',
+  'RogersTanimoto',
+  'RussellRao',
+  'SokalMichener',
+  'SokalSneath',
+  'Haversine',
+].flatMap((name) => [`${name}Distance`, `${name}Distance64`, `${name}Distance32`]);
+
+/** Estimators of scikit-learn and what they keep inside. */
+export const sklearnRows: readonly Row[] = [
+  ...Object.entries(SKLEARN_ESTIMATORS).map(([module, names]): Row => [module, names, record('library')]),
+  ['sklearn.tree._tree', ['Tree'], buildable('library', tree, treeState)],
+  [
+    'sklearn.ensemble._hist_gradient_boosting.predictor',
+    ['TreePredictor'],
+    buildable('library', noArguments, predictorState),
+  ],
+  ['sklearn._loss.loss', LOSSES, record('library')],
+  ['sklearn._loss._loss', COMPILED_LOSSES, stateful('library')],
+  ['sklearn._loss._loss', COMPILED_LOSSES.map((name) => `__pyx_unpickle_${name}`), stateful('library')],
+  ['_loss', COMPILED_LOSSES.map((name) => `__pyx_unpickle_${name}`), stateful('library')],
+  [
+    'sklearn._loss.link',
+    ['Interval', 'IdentityLink', 'LogLink', 'LogitLink', 'HalfLogitLink', 'MultinomialLogit'],
+    buildable('library', anyArguments, plainState),
+  ],
+  ['sklearn.linear_model._sgd_fast', SGD_LOSSES, stateful('library')],
+  ['sklearn.linear_model.sgd_fast', SGD_LOSSES, stateful('library')],
+  ['sklearn.linear_model._linear_loss', ['LinearModelLoss'], record('library')],
+  ['sklearn.gaussian_process.kernels', KERNELS, record('library')],
+  ['sklearn.neighbors._kd_tree', ['KDTree', 'KDTree64', 'KDTree32', 'newObj'], stateful('library')],
+  ['sklearn.neighbors._ball_tree', ['BallTree', 'BallTree64', 'BallTree32', 'newObj'], stateful('library')],
+  ['sklearn.metrics._dist_metrics', [...METRICS, 'newObj'], stateful('library')],
+  ['sklearn.utils._bunch', ['Bunch'], buildable('library', fromPairs, plainState, { container: 'mapping' })],
+  ['sklearn.utils', ['Bunch'], buildable('library', fromPairs, plainState, { container: 'mapping' })],
+  [
+    'sklearn.utils.deprecation',
+    ['DeprecationDict'],
+    buildable('library', fromPairs, anyState, { container: 'mapping' }),
+  ],
+  [
+    'sklearn.ensemble._gb_losses',
+    ['BinomialDeviance', 'MultinomialDeviance', 'LeastSquaresError', 'ExponentialLoss'],
+    record('library'),
+  ],
+  [
+    'sklearn.feature_selection._univariate_selection',
+    ['f_classif', 'chi2', 'f_regression', 'f_oneway', 'r_regression'],
+    reference('library'),
+  ],
+];

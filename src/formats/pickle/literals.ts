@@ -1,0 +1,169 @@
+import { WeighbridgeError } from '../../errors.ts';
+import { FALSE, type Float, type Int, type Str, TRUE, type Value } from './values.ts';
+
+/** Bytes of a string that are kept as text; of a longer one only the beginning is. Names and keys are far shorter. */
+export const MAX_TEXT = 1024 * 1024;
+
+/** Digits of a decimal number: CPython itself refuses more (`sys.int_info.default_max_str_digits`). */
+const MAX_DIGITS = 4300;
+
+/** Bytes of a binary integer that are worked out; longer ones only occur in attacks on the reader. */
+const MAX_LONG = 4096;
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const invalid = (message: string): never => {
+  throw new WeighbridgeError('FORMAT_INVALID', message);
+};
+
+/** Small integers are most of all values: one object each. */
+const SMALL: readonly Int[] = Array.from({ length: 256 }, (_, value): Int => ({ kind: 'int', value }));
+
+/** An integer value. */
+export const integer = (value: number): Int => SMALL[value] ?? { kind: 'int', value };
+
+const bigInteger = (value: bigint): Int =>
+  value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
+    ? integer(Number(value))
+    : { kind: 'int', value };
+
+/** Bytes as characters of the same number, the way names and numbers of text opcodes are looked at. */
+export const latin1 = (bytes: Uint8Array): string => {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return text;
+};
+
+/** A string from UTF-8; surrogates encoded as three bytes are let through as CPython's `surrogatepass` does. */
+export const utf8Text = (bytes: Uint8Array): string => {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return surrogatePass(bytes);
+  }
+};
+
+const surrogatePass = (bytes: Uint8Array): string => {
+  let text = '';
+  let from = 0;
+  for (let at = 0; at + 2 < bytes.length; at++) {
+    const second = bytes[at + 1] ?? 0;
+    const third = bytes[at + 2] ?? 0;
+    if (bytes[at] !== 0xed || second < 0xa0 || second > 0xbf || third < 0x80 || third > 0xbf) continue;
+    text += decodeStrictly(bytes.subarray(from, at));
+    text += String.fromCharCode(0xd000 | ((second & 0x3f) << 6) | (third & 0x3f));
+    from = at + 3;
+    at += 2;
+  }
+  return text + decodeStrictly(bytes.subarray(from));
+};
+
+const decodeStrictly = (bytes: Uint8Array): string => {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return invalid('string is not UTF-8');
+  }
+};
+
+/** The operand of INT: decimal, or `00` and `01` for the booleans of protocol 0 (`load_int` of `_pickle.c`). */
+export const intLine = (line: Uint8Array): Value => {
+  const text = latin1(line);
+  if (text === '00') return FALSE;
+  if (text === '01') return TRUE;
+  return bigInteger(decimal(text));
+};
+
+/** The operand of LONG: decimal with an optional `L` behind it. */
+export const longLine = (line: Uint8Array): Int => {
+  const text = latin1(line);
+  return bigInteger(decimal(text.endsWith('L') ? text.slice(0, -1) : text));
+};
+
+/** The memo index of GET and PUT. */
+export const indexLine = (line: Uint8Array): number => {
+  const value = decimal(latin1(line));
+  if (value < 0n || value > 0xffffffffn) invalid(`memo index ${value} is out of range`);
+  return Number(value);
+};
+
+const decimal = (text: string): bigint => {
+  const plain = text.trim();
+  if (plain.length > MAX_DIGITS) invalid(`number of ${plain.length} digits`);
+  if (!/^[+-]?(?:0|[1-9][0-9]*(?:_[0-9]+)*)$/.test(plain)) invalid('number is not decimal');
+  return BigInt(plain.replaceAll('_', '').replace('+', ''));
+};
+
+/** The operand of LONG1 and LONG4: two's complement, little-endian, any length (`decode_long`). */
+export const binaryLong = (bytes: Uint8Array): Int => {
+  if (bytes.length > MAX_LONG) invalid(`integer of ${bytes.length} bytes`);
+  let value = 0n;
+  for (let at = bytes.length - 1; at >= 0; at--) value = (value << 8n) | BigInt(bytes[at] ?? 0);
+  const negative = bytes.length > 0 && (bytes[bytes.length - 1] ?? 0) >= 0x80;
+  return bigInteger(negative ? value - (1n << BigInt(8 * bytes.length)) : value);
+};
+
+/** The operand of FLOAT. */
+export const floatLine = (line: Uint8Array): Float => {
+  const text = latin1(line)
+    .trim()
+    .replaceAll(/(?<=\d)_(?=\d)/g, '');
+  if (/^[+-]?(?:inf(?:inity)?|nan)$/i.test(text)) {
+    const value = /nan/i.test(text) ? Number.NaN : text.startsWith('-') ? -Infinity : Infinity;
+    return { kind: 'float', value };
+  }
+  if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) invalid('number is not a float');
+  return { kind: 'float', value: Number(text) };
+};
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\\': '\\',
+  "'": "'",
+  '"': '"',
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+  '\n': '',
+};
+
+/** The operand of STRING: quoted, with the escapes of a Python 2 literal (`codecs.escape_decode`). */
+export const stringLine = (line: Uint8Array): Str => {
+  const text = latin1(line);
+  const quote = text[0];
+  if (text.length < 2 || (quote !== "'" && quote !== '"') || text.at(-1) !== quote) {
+    return invalid('the operand of STRING is not quoted');
+  }
+  const body = text.slice(1, -1);
+  return stringOf(body.includes('\\') ? unescapeString(body) : body);
+};
+
+const unescapeString = (body: string): string =>
+  body.replaceAll(/\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|[\s\S]|$)/g, (_, code: string) => {
+    if (code === '' || code === 'x') return invalid('escape in STRING is not complete');
+    if (code.length === 3 && code[0] === 'x') return String.fromCharCode(Number.parseInt(code.slice(1), 16));
+    if (/^[0-7]/.test(code)) return String.fromCharCode(Number.parseInt(code, 8) & 0xff);
+    return ESCAPES[code] ?? `\\${code}`;
+  });
+
+/** The operand of UNICODE: `raw-unicode-escape`, in which only \u and \U are escapes. */
+export const unicodeLine = (line: Uint8Array): Str => {
+  const text = latin1(line);
+  return stringOf(text.includes('\\') ? unescapeUnicode(text) : text);
+};
+
+const unescapeUnicode = (text: string): string =>
+  text.replaceAll(/(\\+)(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[uU])/g, (whole, slashes: string, code: string) => {
+    if (slashes.length % 2 === 0) return whole;
+    const point = Number.parseInt(code.slice(1), 16);
+    if (code.length === 1 || point > 0x10ffff) return invalid('escape in UNICODE is not a character');
+    return slashes.slice(1) + String.fromCodePoint(point);
+  });
+
+/** A string value; text beyond MAX_TEXT is cut. */
+export const stringOf = (text: string): Str =>
+  text.length <= MAX_TEXT
+    ? { kind: 'str', text, whole: true }
+    : { kind: 'str', text: text.slice(0, MAX_TEXT), whole: false };
