@@ -22,12 +22,44 @@ import {
   worseContent,
 } from './format.ts';
 import { gguf } from './gguf/gguf.ts';
+import { joblib } from './joblib.ts';
+import { json, jsonLines } from './json/json.ts';
+import { pickle } from './pickle/format.ts';
 import { safetensors } from './safetensors.ts';
 import { tar } from './tar/tar.ts';
+import { markup } from './text/markup.ts';
+import { plainText } from './text/plain.ts';
+import { pointer } from './text/pointer.ts';
+import { pythonSource } from './text/python.ts';
+import { script } from './text/script.ts';
+import { template } from './text/template.ts';
 import { zip } from './zip/zip.ts';
 
 /** Every format that is recognised. Order matters only for the name of the report: the first that fits gives it. */
-export const formats: readonly Format[] = [safetensors, gguf, zip, tar, gzip, zlib, bzip2, xz, lzma, lz4, zstd, sealed];
+export const formats: readonly Format[] = [
+  safetensors,
+  gguf,
+  joblib,
+  pickle,
+  zip,
+  tar,
+  gzip,
+  zlib,
+  bzip2,
+  xz,
+  lzma,
+  lz4,
+  zstd,
+  sealed,
+  pointer,
+  json,
+  jsonLines,
+  pythonSource,
+  script,
+  template,
+  markup,
+  plainText,
+];
 
 /** Bytes that `recognise` is shown; every magic number and every first line fits. */
 const HEAD = 4096;
