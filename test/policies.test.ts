@@ -160,7 +160,7 @@ const cases: readonly Case[] = [
   },
   {
     what: 'a Git LFS pointer in the place of weights',
-    facts: content('model.safetensors', 'lfs-pointer', 'inert'),
+    facts: content('model.safetensors', 'pointer', 'inert', { findings: [findingOf('medium', 'pointer.saved')] }),
     expected: ['deny', 'deny', 'deny'],
   },
   {

@@ -3,6 +3,8 @@ import type { Facts } from './types.ts';
 
 /** Longest reason, in characters: it has to fit in one header and one line of a terminal. */
 const MAX_REASON_CHARACTERS = 300;
+/** A longer path would leave no room for what is wrong with it. */
+const MAX_PATH_CHARACTERS = 80;
 
 export type ReasonParts = {
   readonly rule: string;
@@ -20,11 +22,15 @@ export type ReasonParts = {
 export const wordReason = (facts: Facts, parts: ReasonParts): string => {
   const { rule, message, remediation, owner, finding } = parts;
   const seen = finding === undefined ? '' : `: ${finding.message}, ${place(finding)}`;
-  const what = `${facts.artefact.path}: ${trimDot(message)}${trimDot(seen)}`;
+  const what = `${named(facts.artefact.path)}: ${trimDot(message)}${trimDot(seen)}`;
   const advice = [remediation && trimDot(remediation), owner && `Ask ${trimDot(owner)}`].filter(Boolean).join('. ');
   const end = printable(` (rule ${rule})${advice === '' ? '' : `. ${advice}`}`, MAX_REASON_CHARACTERS - 40);
   return printable(what, MAX_REASON_CHARACTERS - end.length) + end;
 };
+
+/** The end of a long path says more than its beginning. */
+const named = (path: string): string =>
+  path.length <= MAX_PATH_CHARACTERS ? path : `...${path.slice(3 - MAX_PATH_CHARACTERS)}`;
 
 const place = ({ where }: Finding): string =>
   where.path.length === 0 ? `byte ${where.offset}` : `${where.path.join(' > ')} byte ${where.offset}`;

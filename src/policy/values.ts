@@ -9,7 +9,11 @@ const MAX_ITEMS = 1000;
 export type Prepared = { readonly values: Values; readonly indexes: readonly number[] };
 
 const integer = (value: number): bigint => (Number.isFinite(value) ? BigInt(Math.trunc(value)) : -1n);
-const rank = (finding: Finding): number => SEVERITIES.indexOf(finding.severity);
+/** A severity that is none counts as the worst: a slip elsewhere must not make a finding invisible. */
+const rank = ({ severity }: Finding): number => {
+  const index = SEVERITIES.indexOf(severity);
+  return index < 0 ? SEVERITIES.length - 1 : index;
+};
 
 /**
  * Converts facts once for all conditions: integers become bigint, severities their rank. Findings beyond the limit are
@@ -58,14 +62,17 @@ const truncated: Finding = {
   refs: ['CWE-400'],
 };
 
-const asValue = ({ rule, severity, message, where, evidence, refs }: Finding): Values => ({
-  rule,
-  severity: BigInt(SEVERITIES.indexOf(severity)),
-  message,
-  where: { path: where.path, offset: integer(where.offset) },
-  evidence,
-  refs,
-});
+const asValue = (finding: Finding): Values => {
+  const { rule, message, where, evidence, refs } = finding;
+  return {
+    rule,
+    severity: BigInt(rank(finding)),
+    message,
+    where: { path: where.path, offset: integer(where.offset) },
+    evidence,
+    refs,
+  };
+};
 
 /** The same values with no finding but the one at `index` (none when undefined): what one finding says alone. */
 export const withOnly = (values: Values, index: number | undefined): Values => {

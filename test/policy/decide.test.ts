@@ -171,6 +171,7 @@ t.test('the reason is one ASCII line of at most 300 characters with rule, place 
   const path = `${'ü\r\nX-Evil: 1'.repeat(100)}`;
   const long = load(rules).decide(factsWith({ findings: [findingOf('high')], artefact: { path } }), NOW).reason;
   t.match(long, /^[ -~]{1,300}$/);
+  t.match(long, /imports os\.system/, 'a long path leaves room for what is wrong');
   t.match(long, /\(rule p\/a\)\. Use safetensors\. Ask sec@corp\.example$/);
 });
 
