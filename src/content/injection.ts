@@ -6,13 +6,16 @@ const VERBS = ['ignore', 'disregard', 'forget', 'override', 'bypass'];
 const OBJECTS = ['instructions', 'instruction', 'prompt', 'prompts', 'rules', 'guidelines', 'directives'];
 const SCOPES = ['previous', 'prior', 'above', 'earlier', 'all', 'your', 'preceding', 'system', 'any'];
 
+/** Words of text that talks about such orders instead of giving them. */
+const TALKS = ['injection', 'jailbreak', 'attack'];
+
 /** Words between verb and object. */
 const REACH = 6;
 
 /** The passage that tells a model to drop its instructions, or nothing. Linear in the length of `text`. */
 export const obviousInjection = (text: string): string | undefined => {
   const lower = text.toLowerCase();
-  if (!VERBS.some((verb) => lower.includes(verb))) return undefined;
+  if (!VERBS.some((verb) => lower.includes(verb)) || TALKS.some((word) => lower.includes(word))) return undefined;
   const words = lower.split(/[^\p{L}']+/u).filter((word) => word !== '');
   for (const [index, word] of words.entries()) {
     if (!VERBS.includes(word)) continue;

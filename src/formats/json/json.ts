@@ -1,0 +1,158 @@
+import { MIB } from '../../bytes/limits.ts';
+import type { RandomAccess } from '../../bytes/random-access.ts';
+import { utf8Length } from '../../bytes/utf8.ts';
+import { type Remark, reportAll } from '../../content/remark.ts';
+import { WeighbridgeError } from '../../errors.ts';
+import {
+  type Context,
+  type Coverage,
+  complete,
+  type Format,
+  type Inspection,
+  incomplete,
+  type Json,
+  printable,
+} from '../format.ts';
+import { blocksOf, wholeText } from '../text/decode.ts';
+import { kindOf } from '../text/kind.ts';
+import { checkNotebook, isNotebook } from './notebook.ts';
+import { type Duplicate, isObject, type JsonValue, parseJson } from './parse.ts';
+import { checkDocument } from './rules.ts';
+
+/** Bytes of one document. The largest tokenizers have some 35 MB; larger data comes as JSON Lines. */
+const DOCUMENT = 128 * MIB;
+/** Bytes of one line of JSON Lines. */
+const LINE = 16 * MIB;
+/** Python's json module gives up at about a thousand levels. */
+const DIALECT = { depth: 512, python: true };
+
+/** JSON documents: configurations, tokenizers, shard indexes, notebooks, records. */
+export const json: Format = {
+  name: 'json',
+  title: 'JSON',
+  recognisedBy: 'text that begins like a JSON object or array and is not JSON Lines',
+  checks:
+    'grammar, depth, duplicate keys; code to import (auto_map, custom pipelines, Hydra targets, jsonpickle), chat templates, shard and module paths, notebook cells, plain prompt injection',
+  references: ['RFC 8259', 'CVE-2025-23304', 'CVE-2024-34359'],
+  recognise: (head, source) => kindOf(head, source) === 'json',
+  inspect(source, context): Inspection {
+    const text = wholeText(source, DOCUMENT);
+    context.budget.spend('steps', text.length);
+    const { value, duplicates, end } = parseJson(text, DIALECT);
+    const rest = text.slice(end).trimStart();
+    if (rest !== '')
+      throw new WeighbridgeError('FORMAT_INVALID', 'JSON: something follows the document', { offset: end });
+    reportDuplicates(duplicates, text, context);
+    const notebook = isNotebook(value);
+    const { remarks, opaque } = checkDocument(value, context.budget);
+    reportAt(remarks, text, context);
+    if (notebook) reportAt(checkNotebook(value, context.budget), text, context);
+    const coverage = coverageOf(source, opaque);
+    return { format: 'json', content: notebook ? 'code' : 'inert', coverage, details: describe(value) };
+  },
+};
+
+/** JSON Lines: one value a line, however many. */
+export const jsonLines: Format = {
+  name: 'jsonl',
+  title: 'JSON Lines',
+  recognisedBy: 'text whose first line is one whole JSON object or array, with more lines behind it',
+  checks:
+    'grammar, depth and duplicate keys of every line; plain prompt injection and what is checked in JSON documents',
+  references: ['https://jsonlines.org/', 'RFC 8259'],
+  recognise: (head, source) => kindOf(head, source) === 'jsonl',
+  inspect(source, context): Inspection {
+    let rows = 0;
+    let opaque = '';
+    for (const { line, offset } of linesOf(source)) {
+      if (line.trim() === '') continue;
+      rows += 1;
+      context.budget.spend('steps', line.length);
+      const { value, duplicates, end } = parseLine(line, offset);
+      if (line.slice(end).trim() !== '')
+        throw new WeighbridgeError('FORMAT_INVALID', `JSON: row ${rows} goes on behind its value`, { offset });
+      if (duplicates.length > 0)
+        reportDuplicates(
+          duplicates.map((found) => ({ ...found, at: 0 })),
+          line,
+          context,
+        );
+      const checked = checkDocument(value, context.budget);
+      reportAll(context, checked.remarks, offset);
+      opaque ||= checked.opaque;
+    }
+    return { format: 'jsonl', content: 'inert', coverage: coverageOf(source, opaque), details: { rows } };
+  },
+};
+
+const parseLine = (line: string, offset: number): ReturnType<typeof parseJson> => {
+  try {
+    return parseJson(line, DIALECT);
+  } catch (error) {
+    if (!(error instanceof WeighbridgeError)) throw error;
+    throw new WeighbridgeError(error.code, error.message, { ...error.details, offset }, { cause: error });
+  }
+};
+
+const linesOf = function* (source: RandomAccess): Generator<{ line: string; offset: number }> {
+  let carried = '';
+  let started = 0;
+  for (const { text, offset } of blocksOf(source)) {
+    if (carried === '') started = offset;
+    const lines = (carried + text).split('\n');
+    carried = lines.pop() ?? '';
+    if (carried.length > LINE)
+      throw new WeighbridgeError('LIMIT_EXCEEDED', `limit of ${LINE} characters a line reached`, { offset: started });
+    for (const line of lines) {
+      yield { line, offset: started };
+      started += utf8Length(line) + 1;
+    }
+  }
+  yield { line: carried, offset: started };
+};
+
+const coverageOf = (source: RandomAccess, opaque: string): Coverage =>
+  opaque === '' ? complete(source.size) : incomplete('partial', source.size, source.size, opaque);
+
+const reportAt = (remarks: readonly Remark[], text: string, context: Context): void => {
+  reportAll(
+    context,
+    remarks.map((remark) => ({ ...remark, offset: utf8Length(text, remark.offset) })),
+    0,
+  );
+};
+
+const reportDuplicates = (duplicates: readonly Duplicate[], text: string, context: Context): void => {
+  const [first] = duplicates;
+  if (first === undefined) return;
+  const message = `${duplicates.length} keys occur twice in their object: readers disagree about which counts`;
+  const evidence = printable(first.key);
+  context.report({
+    rule: 'json.duplicate-key',
+    severity: 'low',
+    message,
+    offset: utf8Length(text, first.at),
+    evidence,
+    refs: ['CWE-436'],
+  });
+};
+
+/** Facts that bills of materials use, from the configurations that loaders read. */
+const FACTS = ['model_type', 'torch_dtype', 'transformers_version', 'tokenizer_class', '_class_name', 'library_name'];
+
+const describe = (value: JsonValue): { [key: string]: Json } => {
+  if (!isObject(value)) return {};
+  const details: { [key: string]: Json } = {};
+  for (const key of FACTS) {
+    const fact = value.entries.get(key);
+    if (typeof fact === 'string') details[key] = printable(fact, 80);
+  }
+  if (isNotebook(value)) details['kind'] = 'notebook';
+  const shards = value.entries.get('weight_map');
+  if (isObject(shards)) {
+    details['kind'] = 'shard index';
+    details['shards'] = new Set(shards.entries.values()).size;
+    details['tensors'] = shards.entries.size;
+  }
+  return details;
+};

@@ -1,0 +1,69 @@
+import { KIB, MIB } from '../../bytes/limits.ts';
+import type { RandomAccess } from '../../bytes/random-access.ts';
+import { cutSequence } from '../../bytes/utf8.ts';
+import { looksLikePython } from '../../content/python/recognise.ts';
+import { isFault } from '../../errors.ts';
+import { parseJson } from '../json/parse.ts';
+import { headText } from './decode.ts';
+
+/** What a text is, by content; every text is exactly one of these. */
+export type TextKind = 'json' | 'jsonl' | 'pointer' | 'script' | 'python' | 'template' | 'markup' | 'plain';
+
+/** Bytes read to tell Python from other text: a licence comment alone may fill the head. */
+const PYTHON_SAMPLE = 64 * KIB;
+/** Bytes of a first line that is read to tell JSON lines from one JSON document. */
+const FIRST_LINE = 1 * MIB;
+const DIALECT = { depth: 512, python: true };
+
+/** The kind of a text, or nothing when the file is not text. */
+export const kindOf = (head: Uint8Array, source: RandomAccess): TextKind | undefined => {
+  const text = headText(head, source.size);
+  if (text === undefined || text.trim() === '') return text === undefined ? undefined : 'plain';
+  const start = text.trimStart();
+  if (start.startsWith('version https://git-lfs.github.com/spec/') || start.startsWith('# xet version'))
+    return 'pointer';
+  if (text.startsWith('#!')) return /^#![^\n]{0,200}python/.test(text) ? 'python' : 'script';
+  if (start.startsWith('{%') || start.startsWith('{{') || start.startsWith('{#')) return 'template';
+  if (start.startsWith('{') || start.startsWith('[')) return jsonKind(start, source);
+  if (/^(?:<!doctype html|<html|<svg|<\?xml[^>]{0,300}>\s{0,64}(?:<!--[^>]{0,300}-->\s{0,64})?<svg)/i.test(start))
+    return 'markup';
+  if (isPython(text, head, source)) return 'python';
+  return rendersMessages(text) ? 'template' : 'plain';
+};
+
+/** A chat template that begins with text still loops over messages. */
+const rendersMessages = (text: string): boolean =>
+  text.includes('{%') && /\bmessages?\b/.test(text) && text.includes('%}');
+
+/** JSON Lines: the first line is a whole value and more follows. Otherwise one document, or no JSON at all. */
+const jsonKind = (start: string, source: RandomAccess): TextKind => {
+  const feed = start.indexOf('\n');
+  const { line, more } =
+    feed >= 0 ? { line: start.slice(0, feed), more: start.slice(feed).trim() !== '' } : firstLine(source);
+  try {
+    const { end } = parseJson(line, DIALECT);
+    if (line.slice(end).trim() !== '') return 'plain';
+    return more ? 'jsonl' : 'json';
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return /^(?:\{\s*(?:"|\}|$)|\[\s*(?:["[{\]0-9.tfnNI-]|$))/.test(start) ? 'json' : 'plain';
+  }
+};
+
+const firstLine = (source: RandomAccess): { line: string; more: boolean } => {
+  const bytes = source.read(0, Math.min(FIRST_LINE, source.size));
+  const end = bytes.indexOf(0x0a);
+  const line = end < 0 ? bytes.subarray(0, bytes.length - cutSequence(bytes)) : bytes.subarray(0, end);
+  return { line: (headText(line, line.length) ?? '').trimStart(), more: end >= 0 && source.size > end + 1 };
+};
+
+const isPython = (text: string, head: Uint8Array, source: RandomAccess): boolean => {
+  try {
+    if (head.length === source.size) return looksLikePython(text, false);
+    const more = source.read(0, Math.min(PYTHON_SAMPLE, source.size));
+    return looksLikePython(headText(more, source.size) ?? text, more.length < source.size);
+  } catch (error) {
+    if (isFault(error)) return false;
+    throw error;
+  }
+};

@@ -1,0 +1,94 @@
+import type { Budget } from '../../bytes/limits.ts';
+import { utf8Length } from '../../bytes/utf8.ts';
+import { obviousInjection } from '../../content/injection.ts';
+import type { Remark } from '../../content/remark.ts';
+import { downloadsAndRuns } from '../../content/shell.ts';
+import { judgeTarget } from '../../content/targets.ts';
+import { printable, type Severity } from '../format.ts';
+
+/** Markup that a browser runs when a page shows the text. */
+const MARKUP = ['<script', '<iframe', '<object', '<embed', 'javascript:', ' onerror=', ' onload='];
+/** Options and forms of requirements that fetch packages from somewhere else than the configured index. */
+const SOURCES = ['--index-url', '--extra-index-url', '--find-links', '--trusted-host', '-i http', '-f http'];
+/** Characters of a line that rules look at. */
+const LINE = 4096;
+
+/** What stands in a block of plain text: a model card, a requirements file, a Dockerfile, YAML, a data file. */
+export const checkText = (text: string, budget: Budget): Remark[] => {
+  budget.spend('steps', text.length);
+  const remarks: Remark[] = [];
+  const say = (
+    rule: string,
+    severity: Severity,
+    message: string,
+    at: number,
+    evidence: string,
+    refs: readonly string[],
+  ): void => {
+    remarks.push({ rule, severity, message, offset: utf8Length(text, at), evidence: printable(evidence), refs });
+  };
+  const command = downloadsAndRuns(text);
+  if (command !== undefined) {
+    say('text.download-and-run', 'low', 'tells its reader to fetch a program and run it', 0, command, ['CWE-494']);
+  }
+  const lower = text.toLowerCase();
+  const markup = MARKUP.find((mark) => lower.includes(mark));
+  if (markup !== undefined) {
+    const at = lower.indexOf(markup);
+    say('text.active-markup', 'low', 'contains markup that a page would run', at, text.slice(at, at + 120), ['CWE-79']);
+  }
+  if (lower.includes('<!entity')) {
+    say('text.entity', 'high', 'declares XML entities', lower.indexOf('<!entity'), '<!ENTITY', ['CWE-611', 'CWE-776']);
+  }
+  for (const { line, at } of linesOf(text)) {
+    if (SOURCES.some((option) => line.startsWith(option)) || /(?:^|@\s{0,4})(?:git|hg|svn)\+[a-z]{2,6}:/.test(line)) {
+      say('text.package-source', 'low', 'installs packages from outside the index', at, line, [
+        'CWE-427',
+        'LLM03:2025',
+      ]);
+    }
+    if (line.includes('!!python/')) {
+      say('yaml.python-tag', 'high', 'a YAML tag constructs a Python object', at, line, ['CWE-502', 'CVE-2020-14343']);
+    }
+    checkYamlTarget(line, at, say);
+    const injection = obviousInjection(line);
+    if (injection !== undefined) {
+      say('text.injection', 'medium', 'orders a language model to drop its instructions', at, injection, [
+        'LLM01:2025',
+        'AML.T0051',
+      ]);
+    }
+  }
+  return remarks;
+};
+
+type Say = (
+  rule: string,
+  severity: Severity,
+  message: string,
+  at: number,
+  evidence: string,
+  refs: readonly string[],
+) => void;
+
+/** `_target_: a.b` of Hydra, in block and flow style. */
+const checkYamlTarget = (line: string, at: number, say: Say): void => {
+  const found = line.indexOf('_target_');
+  if (found < 0) return;
+  const value = /^_target_["']?\s{0,8}:\s{0,8}["']?([^\s"',}#]{1,200})/.exec(line.slice(found))?.[1];
+  if (value === undefined) return;
+  const verdict = judgeTarget(value);
+  if (verdict)
+    say('config.target', verdict.severity, `_target_ ${verdict.why}`, at, value, ['CVE-2025-23304', 'CWE-470']);
+};
+
+const linesOf = function* (text: string): Generator<{ line: string; at: number }> {
+  let at = 0;
+  while (at < text.length) {
+    const feed = text.indexOf('\n', at);
+    const end = feed < 0 ? text.length : feed;
+    for (let from = at; from < end; from += LINE)
+      yield { line: text.slice(from, Math.min(end, from + LINE)), at: from };
+    at = end + 1;
+  }
+};
