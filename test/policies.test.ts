@@ -212,3 +212,22 @@ t.test('what is served from a known-safe pickle carries a notice, converted file
   const converted = content('pytorch_model.bin', 'torch-zip', 'tensors', { convertible: true });
   t.same(standard?.decide(converted, 0).obligations, {});
 });
+
+t.test('a refusal of a shipped set says what was found and where, or what could not be read', async (t) => {
+  const [standard] = sets;
+  const reason = (facts: Facts): string => standard?.decide(facts, 0).reason ?? '';
+  t.match(
+    reason(content('model.pkl', 'pickle', 'active', { findings: found('info', 'critical') })),
+    /^model\.pkl: .*imports os\.system, archive\/data\.pkl byte 34 \(rule default\/dangerous\)/,
+  );
+  t.match(
+    reason(content('model.pkl', 'pickle', 'unknown', { findings: found('low') })),
+    /not known to be safe: imports os\.system, archive\/data\.pkl byte 34 \(rule default\/unknown\)/,
+  );
+  t.match(
+    reason(
+      content('a.parquet', 'parquet', 'inert', { coverage: { state: 'partial', reason: 'limit steps of 5 reached' } }),
+    ),
+    /could not be inspected completely: limit steps of 5 reached \(rule default\/not-inspected\)/,
+  );
+});

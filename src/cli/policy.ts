@@ -73,7 +73,7 @@ const report = (facts: Facts, decision: Decision, rules: readonly Explained[]): 
   if (decision.audited !== undefined) {
     lines.push(`  with every audited policy enforced: ${decision.audited.action}  ${decision.audited.rule}`);
   }
-  for (const rule of rules) {
+  for (const rule of rules.toSorted((a, b) => Number(b.matched) - Number(a.matched))) {
     lines.push('', `${rule.matched ? 'matched' : '-      '}  ${rule.rule}  (${rule.action})`);
     for (const { text, at, value, witnesses, error } of rule.conditions) {
       lines.push(`  ${String(value).padEnd(5)}  ${text.replaceAll(/\s+/g, ' ')}  [${at}]`);

@@ -76,6 +76,7 @@ const reasonOf = ({ action, match, waiver }: Verdict, facts: Facts, prepared: Pr
   const say = (message: string): string =>
     wordReason(facts, {
       rule: match?.rule.name ?? 'default',
+      refused: refuses(action),
       message,
       remediation: refuses(action) ? match?.rule.remediation : undefined,
       owner: refuses(action) ? match?.policy.owner : undefined,

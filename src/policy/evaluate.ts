@@ -52,13 +52,14 @@ export const witnessesOf = (policy: Policy, leaf: Leaf, prepared: Prepared, limi
   return witnesses;
 };
 
-/** The worst finding that made the rule match, for the reason. */
+/** The worst finding that made the rule match, for the reason; the worst of all when no finding alone did. */
 export const worstWitness = ({ policy, rule }: Match, facts: Facts, prepared: Prepared): Finding | undefined => {
   for (const leaf of positive(rule.condition)) {
     const [first] = witnessesOf(policy, leaf, prepared, 1);
     if (first !== undefined) return facts.findings[first];
   }
-  return undefined;
+  const [worst = -1] = prepared.indexes;
+  return facts.findings[worst];
 };
 
 /** Expressions outside every `not`: only those can be what made a rule match. */

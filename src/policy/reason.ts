@@ -8,6 +8,8 @@ const MAX_PATH_CHARACTERS = 80;
 
 export type ReasonParts = {
   readonly rule: string;
+  /** Whether the decision refuses: only then do finding and coverage belong in the reason. */
+  readonly refused: boolean;
   readonly message: string;
   readonly remediation: string | undefined;
   readonly owner: string | undefined;
@@ -20,9 +22,10 @@ export type ReasonParts = {
  * description gives way.
  */
 export const wordReason = (facts: Facts, parts: ReasonParts): string => {
-  const { rule, message, remediation, owner, finding } = parts;
-  const seen = finding === undefined ? '' : `: ${finding.message}, ${place(finding)}`;
-  const what = `${named(facts.artefact.path)}: ${trimDot(message)}${trimDot(seen)}`;
+  const { rule, refused, message, remediation, owner, finding } = parts;
+  const unread = facts.stage === 'content' && refused ? facts.coverage.reason : '';
+  const seen = finding === undefined ? unread : `${trimDot(finding.message)}, ${place(finding)}`;
+  const what = `${named(facts.artefact.path)}: ${trimDot(message)}${seen === '' ? '' : `: ${trimDot(seen)}`}`;
   const advice = [remediation && trimDot(remediation), owner && `Ask ${trimDot(owner)}`].filter(Boolean).join('. ');
   const end = printable(` (rule ${rule})${advice === '' ? '' : `. ${advice}`}`, MAX_REASON_CHARACTERS - 40);
   return printable(what, MAX_REASON_CHARACTERS - end.length) + end;

@@ -46,7 +46,7 @@ t.test('explain decides on facts from a file or standard input and shows why', a
   };
   const denied = await run(['explain', '--policies', shipped, '--facts', '-'], JSON.stringify(facts));
   t.equal(denied.code, 1);
-  t.match(denied.out, /^deny {2}default\/active\n/);
+  t.match(denied.out, /^deny {2}default\/dangerous\n/);
   t.match(
     denied.out,
     /matched {2}default\/dangerous {2}\(deny\)\n {2}true .*\[default\.yaml:\d+:11\]\n +finding 0: pickle\.exec \(critical\) at data\.pkl > byte 7: calls os\.system/,
