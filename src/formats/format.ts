@@ -145,6 +145,8 @@ export type Context = {
   }): void;
   /** Inspects a member of this container as every loader would; its findings are recorded with `name` in their path. */
   nested(source: RandomAccess, name: string): Inspection;
+  /** This context for a member that the container's own parser reads: findings are recorded with `name` in their path. */
+  readonly inside?: (name: string) => Context;
 };
 
 /**

@@ -33,6 +33,7 @@ import { pointer } from './text/pointer.ts';
 import { pythonSource } from './text/python.ts';
 import { script } from './text/script.ts';
 import { template } from './text/template.ts';
+import { torchZip } from './torch/torch-zip.ts';
 import { zip } from './zip/zip.ts';
 
 /** Every format that is recognised. Order matters only for the name of the report: the first that fits gives it. */
@@ -41,6 +42,7 @@ export const formats: readonly Format[] = [
   gguf,
   joblib,
   pickle,
+  torchZip,
   zip,
   tar,
   gzip,
@@ -110,13 +112,7 @@ const recognises = (format: Format, start: Uint8Array, source: RandomAccess): bo
 };
 
 const readAs = (format: Format, source: RandomAccess, shared: Shared, path: readonly string[]): Inspection => {
-  const context: Context = {
-    path,
-    budget: shared.budget,
-    provisional: shared.provisional,
-    report: (finding) => record(shared, finding, path),
-    nested: (member, name) => readAll(member, shared, [...path, printable(name)]),
-  };
+  const context = contextAt(shared, path);
   try {
     return format.inspect(source, context);
   } catch (error) {
@@ -140,6 +136,15 @@ const readAs = (format: Format, source: RandomAccess, shared: Shared, path: read
     };
   }
 };
+
+const contextAt = (shared: Shared, path: readonly string[]): Context => ({
+  path,
+  budget: shared.budget,
+  provisional: shared.provisional,
+  report: (finding) => record(shared, finding, path),
+  nested: (member, name) => readAll(member, shared, [...path, printable(name)]),
+  inside: (name) => contextAt(shared, [...path, printable(name)]),
+});
 
 const record = (shared: Shared, finding: Parameters<Context['report']>[0], path: readonly string[]): void => {
   if (shared.findings.length >= shared.budget.limits.findings) {

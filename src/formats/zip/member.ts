@@ -20,7 +20,13 @@ export type Opened = { readonly bytes: RandomAccess; readonly data: number } | {
  * Opens a member as the most lenient reader would: whatever the headers lie about, the bytes that some loader would get
  * are returned, and each lie is a finding of `format`. Inflates into memory, bounded by the sink's limits.
  */
-export const openMember = (directory: ZipDirectory, member: ZipMember, context: Context, format: string): Opened => {
+export const openMember = (
+  directory: ZipDirectory,
+  member: ZipMember,
+  context: Context,
+  format: string,
+  checked = CHECKED,
+): Opened => {
   const { source } = directory;
   const local = readLocalHeader(source, member);
   reportDeviations(local.deviations, context, format);
@@ -47,7 +53,8 @@ export const openMember = (directory: ZipDirectory, member: ZipMember, context: 
   else if (plain.problem !== '' && !saysEncrypted)
     find('data', 'high', `the data of a member are not as declared: ${plain.problem}`, ['CWE-436']);
   if (plain.bomb || (plain.problem !== '' && plain.bytes.size === 0)) return { unreadable: plain.problem };
-  const right = plain.problem === '' && (member.size > CHECKED || checksum(plain.bytes) === member.crc);
+  const right =
+    plain.problem === '' && ((member.method === 0 && member.size > checked) || checksum(plain.bytes) === member.crc);
   if (saysEncrypted) {
     if (!right) {
       find('encrypted', 'medium', 'a member is encrypted: its content cannot be inspected', []);
