@@ -24,6 +24,7 @@ import {
 import { gguf } from './gguf/gguf.ts';
 import { joblib } from './joblib.ts';
 import { json, jsonLines } from './json/json.ts';
+import { npy } from './npy.ts';
 import { pickle } from './pickle/format.ts';
 import { safetensors } from './safetensors.ts';
 import { tar } from './tar/tar.ts';
@@ -42,6 +43,7 @@ export const formats: readonly Format[] = [
   gguf,
   joblib,
   pickle,
+  npy,
   torchZip,
   zip,
   tar,

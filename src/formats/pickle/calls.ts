@@ -4,10 +4,9 @@ import { attackOf } from './attacks.ts';
 import { demandPlain } from './data.ts';
 import { utf8Text } from './literals.ts';
 import { importName } from './names.ts';
+import type { Handler, Handlers } from './state.ts';
 import { broken, type Machine, pop, popMark, report, top } from './state.ts';
 import { type Call, type Entry, entriesOf, type Global, isGlobal, itemsOf, type Value } from './values.ts';
-
-type Handler = (machine: Machine) => void;
 
 const nameOf = (global: Global): string => printable(`${global.module}.${global.name}`);
 
@@ -205,19 +204,19 @@ const extension = (machine: Machine, code: number): void => {
   machine.stack.push({ kind: 'opaque', what: 'extension registry', offset: machine.at });
 };
 
-/** Opcodes that import, call, or set state, by opcode byte. */
-export const calls: Readonly<Record<number, Handler>> = {
-  99: global,
-  147: stackGlobal,
-  82: reduce,
-  129: reduce,
-  146: newObjectEx,
-  105: instance,
-  111: object,
-  98: build,
-  80: (machine) => persistent(machine, { kind: 'str', text: lineText(machine), whole: true }),
-  81: (machine) => persistent(machine, pop(machine)),
-  130: (machine) => extension(machine, machine.reader.u8()),
-  131: (machine) => extension(machine, machine.reader.u16()),
-  132: (machine) => extension(machine, machine.reader.i32()),
+/** Opcodes that import, call, or set state */
+export const calls: Handlers = {
+  GLOBAL: global,
+  STACK_GLOBAL: stackGlobal,
+  REDUCE: reduce,
+  NEWOBJ: reduce,
+  NEWOBJ_EX: newObjectEx,
+  INST: instance,
+  OBJ: object,
+  BUILD: build,
+  PERSID: (machine) => persistent(machine, { kind: 'str', text: lineText(machine), whole: true }),
+  BINPERSID: (machine) => persistent(machine, pop(machine)),
+  EXT1: (machine) => extension(machine, machine.reader.u8()),
+  EXT2: (machine) => extension(machine, machine.reader.u16()),
+  EXT4: (machine) => extension(machine, machine.reader.i32()),
 };

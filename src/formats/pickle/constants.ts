@@ -12,11 +12,9 @@ import {
   utf8Text,
 } from './literals.ts';
 import { mayHoldPickle } from './nested.ts';
+import type { Handler, Handlers } from './state.ts';
 import { broken, type Machine, pop, report } from './state.ts';
 import { type Bytes, FALSE, NONE, type Str, TRUE, type Value } from './values.ts';
-
-/** Opcodes that push a constant, by opcode byte. */
-type Handler = (machine: Machine) => void;
 
 const push = (machine: Machine, value: Value): void => {
   machine.stack.push(value);
@@ -78,34 +76,38 @@ const pushBuffer: Handler = (machine) => {
   push(machine, { kind: 'opaque', what: 'out-of-band buffer', offset: machine.at });
 };
 
-export const constants: Readonly<Record<number, Handler>> = {
-  78: (machine) => push(machine, NONE),
-  136: (machine) => push(machine, TRUE),
-  137: (machine) => push(machine, FALSE),
-  73: (machine) => push(machine, intLine(machine.reader.line())),
-  74: (machine) => push(machine, integer(machine.reader.i32())),
-  75: (machine) => push(machine, integer(machine.reader.u8())),
-  77: (machine) => push(machine, integer(machine.reader.u16())),
-  76: (machine) => push(machine, longLine(machine.reader.line())),
-  138: (machine) => push(machine, binaryLong(machine.reader.take(machine.reader.u8()))),
-  139: (machine) => {
+/** Opcodes that push a constant. */
+export const constants: Handlers = {
+  NONE: (machine) => push(machine, NONE),
+  NEWTRUE: (machine) => push(machine, TRUE),
+  NEWFALSE: (machine) => push(machine, FALSE),
+  INT: (machine) => push(machine, intLine(machine.reader.line())),
+  BININT: (machine) => push(machine, integer(machine.reader.i32())),
+  BININT1: (machine) => push(machine, integer(machine.reader.u8())),
+  BININT2: (machine) => push(machine, integer(machine.reader.u16())),
+  LONG: (machine) => push(machine, longLine(machine.reader.line())),
+  LONG1: (machine) => push(machine, binaryLong(machine.reader.take(machine.reader.u8()))),
+  LONG4: (machine) => {
     const length = machine.reader.i32();
     if (length < 0) broken('LONG4 of negative length');
     push(machine, binaryLong(machine.reader.take(length)));
   },
-  70: (machine) => push(machine, floatLine(machine.reader.line())),
-  71: (machine) => push(machine, { kind: 'float', value: machine.reader.f64() }),
-  83: (machine) => pushString(machine, stringLine(machine.reader.line())),
-  84: (machine) => pushPython2String(machine, machine.reader.i32()),
-  85: (machine) => pushPython2String(machine, machine.reader.u8()),
-  86: (machine) => pushString(machine, unicodeLine(machine.reader.line())),
-  88: (machine) => pushText(machine, machine.reader.u32()),
-  140: (machine) => pushText(machine, machine.reader.u8()),
-  141: (machine) => pushText(machine, machine.reader.u64()),
-  66: (machine) => pushBytes(machine, machine.reader.u32()),
-  67: (machine) => pushBytes(machine, machine.reader.u8()),
-  142: (machine) => pushBytes(machine, machine.reader.u64()),
-  150: (machine) => pushBytes(machine, machine.reader.u64(), true),
-  151: pushBuffer,
-  152: (machine) => push(machine, pop(machine)),
+  FLOAT: (machine) => push(machine, floatLine(machine.reader.line())),
+  BINFLOAT: (machine) => push(machine, { kind: 'float', value: machine.reader.f64() }),
+  STRING: (machine) => pushString(machine, stringLine(machine.reader.line())),
+  BINSTRING: (machine) => pushPython2String(machine, machine.reader.i32()),
+  SHORT_BINSTRING: (machine) => pushPython2String(machine, machine.reader.u8()),
+  UNICODE: (machine) => pushString(machine, unicodeLine(machine.reader.line())),
+  BINUNICODE: (machine) => pushText(machine, machine.reader.u32()),
+  SHORT_BINUNICODE: (machine) => pushText(machine, machine.reader.u8()),
+  BINUNICODE8: (machine) => pushText(machine, machine.reader.u64()),
+  BINBYTES: (machine) => pushBytes(machine, machine.reader.u32()),
+  SHORT_BINBYTES: (machine) => pushBytes(machine, machine.reader.u8()),
+  BINBYTES8: (machine) => pushBytes(machine, machine.reader.u64()),
+  BYTEARRAY8: (machine) => pushBytes(machine, machine.reader.u64(), true),
+  NEXT_BUFFER: pushBuffer,
+  READONLY_BUFFER: (machine) => {
+    pop(machine);
+    pushBuffer(machine);
+  },
 };

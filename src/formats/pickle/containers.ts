@@ -1,8 +1,6 @@
 import { demandPlain } from './data.ts';
-import { broken, type Machine, pop, popMark, report, top } from './state.ts';
+import { broken, type Handlers, type Machine, pop, popMark, report, top } from './state.ts';
 import { EMPTY_TUPLE, type Entry, type Value } from './values.ts';
-
-type Handler = (machine: Machine) => void;
 
 const tuple = (machine: Machine, size: number): void => {
   const { stack } = machine;
@@ -59,37 +57,37 @@ const refuse = (machine: Machine, into: Value, method: string): void => {
   });
 };
 
-/** Opcodes that make containers and fill them, by opcode byte. */
-export const containers: Readonly<Record<number, Handler>> = {
-  41: (machine) => machine.stack.push(EMPTY_TUPLE),
-  133: (machine) => tuple(machine, 1),
-  134: (machine) => tuple(machine, 2),
-  135: (machine) => tuple(machine, 3),
-  116: (machine) => machine.stack.push({ kind: 'tuple', items: popMark(machine) }),
-  93: (machine) => machine.stack.push({ kind: 'list', items: [] }),
-  108: (machine) => machine.stack.push({ kind: 'list', items: popMark(machine) }),
-  125: (machine) => machine.stack.push({ kind: 'dict', entries: [] }),
-  100: (machine) => machine.stack.push({ kind: 'dict', entries: pairs(popMark(machine)) }),
-  143: (machine) => machine.stack.push({ kind: 'set', items: [] }),
-  145: (machine) => machine.stack.push({ kind: 'set', items: popMark(machine) }),
-  97: (machine) => {
+/** Opcodes that make containers and fill them */
+export const containers: Handlers = {
+  EMPTY_TUPLE: (machine) => machine.stack.push(EMPTY_TUPLE),
+  TUPLE1: (machine) => tuple(machine, 1),
+  TUPLE2: (machine) => tuple(machine, 2),
+  TUPLE3: (machine) => tuple(machine, 3),
+  TUPLE: (machine) => machine.stack.push({ kind: 'tuple', items: popMark(machine) }),
+  EMPTY_LIST: (machine) => machine.stack.push({ kind: 'list', items: [] }),
+  LIST: (machine) => machine.stack.push({ kind: 'list', items: popMark(machine) }),
+  EMPTY_DICT: (machine) => machine.stack.push({ kind: 'dict', entries: [] }),
+  DICT: (machine) => machine.stack.push({ kind: 'dict', entries: pairs(popMark(machine)) }),
+  EMPTY_SET: (machine) => machine.stack.push({ kind: 'set', items: [] }),
+  FROZENSET: (machine) => machine.stack.push({ kind: 'set', items: popMark(machine) }),
+  APPEND: (machine) => {
     const item = pop(machine);
     addItems(machine, top(machine), [item], 'list');
   },
-  101: (machine) => {
+  APPENDS: (machine) => {
     const items = popMark(machine);
     addItems(machine, top(machine), items, 'list');
   },
-  144: (machine) => {
+  ADDITEMS: (machine) => {
     const items = popMark(machine);
     addItems(machine, top(machine), items, 'set');
   },
-  115: (machine) => {
+  SETITEM: (machine) => {
     const value = pop(machine);
     const key = pop(machine);
     setItems(machine, top(machine), [[key, value]]);
   },
-  117: (machine) => {
+  SETITEMS: (machine) => {
     const items = popMark(machine);
     setItems(machine, top(machine), pairs(items));
   },

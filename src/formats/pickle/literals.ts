@@ -1,3 +1,4 @@
+import { exceeded } from '../../bytes/limits.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import { FALSE, type Float, type Int, type Str, TRUE, type Value } from './values.ts';
 
@@ -88,14 +89,14 @@ export const indexLine = (line: Uint8Array): number => {
 
 const decimal = (text: string): bigint => {
   const plain = text.trim();
-  if (plain.length > MAX_DIGITS) invalid(`number of ${plain.length} digits`);
   if (!/^[+-]?(?:0|[1-9][0-9]*(?:_[0-9]+)*)$/.test(plain)) invalid('number is not decimal');
+  if (plain.length > MAX_DIGITS) exceeded('pickle.digits', MAX_DIGITS);
   return BigInt(plain.replaceAll('_', '').replace('+', ''));
 };
 
 /** The operand of LONG1 and LONG4: two's complement, little-endian, any length (`decode_long`). */
 export const binaryLong = (bytes: Uint8Array): Int => {
-  if (bytes.length > MAX_LONG) invalid(`integer of ${bytes.length} bytes`);
+  if (bytes.length > MAX_LONG) exceeded('pickle.integer', MAX_LONG);
   let value = 0n;
   for (let at = bytes.length - 1; at >= 0; at--) value = (value << 8n) | BigInt(bytes[at] ?? 0);
   const negative = bytes.length > 0 && (bytes[bytes.length - 1] ?? 0) >= 0x80;

@@ -11,7 +11,7 @@ import { runNested } from './nested.ts';
 import { OPCODE_NAMES, OPCODE_PROTOCOLS } from './opcodes.ts';
 import type { PickleOptions, PickleRun } from './options.ts';
 import { createReader } from './reader.ts';
-import { type Machine, report } from './state.ts';
+import { type Handler, type Handlers, type Machine, report } from './state.ts';
 import { looksLikePickle } from './trial.ts';
 import type { Bytes } from './values.ts';
 
@@ -26,13 +26,9 @@ const BATCH = 1024;
 /** Imported names that the run lists. */
 const MAX_LISTED = 256;
 
-type Handler = (machine: Machine) => unknown;
-
 /** What each opcode byte does. The semantics are those of CPython's Modules/_pickle.c; a table is the fastest dispatch. */
-const HANDLERS: readonly (Handler | undefined)[] = Array.from(
-  { length: 256 },
-  (_, byte) => constants[byte] ?? containers[byte] ?? memory[byte] ?? calls[byte],
-);
+const BY_NAME: Handlers = { ...constants, ...containers, ...memory, ...calls };
+const HANDLERS: readonly (Handler | undefined)[] = OPCODE_NAMES.map((name) => name && BY_NAME[name]);
 
 /**
  * Runs the pickle stream that starts at `start` on the abstract machine, as `_pickle.c` would but without importing or
@@ -49,7 +45,8 @@ export const runPickle = (source: RandomAccess, start: number, options: PickleOp
     value: machine.result,
     end: machine.stopped ? end : machine.at,
     stopped: machine.stopped,
-    fault,
+    fault: fault && printable(fault.message),
+    limited: fault?.code === 'LIMIT_EXCEEDED',
     content: machine.content,
     protocol: machine.protocol,
     opcodes: machine.opcodes,
@@ -94,13 +91,14 @@ const constantSource = (source: RandomAccess, value: Bytes): RandomAccess => {
 };
 
 /** Executes to STOP; returns why the stream broke, if it did. */
-const execute = (machine: Machine): string | undefined => {
+const execute = (machine: Machine): WeighbridgeError | undefined => {
   try {
     run(machine);
     return undefined;
   } catch (error) {
     if (!isFault(error)) throw error;
-    return reportFault(machine, error);
+    reportFault(machine, error);
+    return error;
   }
 };
 
@@ -152,7 +150,7 @@ const checkEnd = (machine: Machine): void => {
   if (machine.result !== undefined) checkGraph(machine, machine.result);
 };
 
-const reportFault = (machine: Machine, fault: WeighbridgeError): string => {
+const reportFault = (machine: Machine, fault: WeighbridgeError): void => {
   const limit = fault.code === 'LIMIT_EXCEEDED';
   report(machine, {
     rule: limit ? 'pickle.limit' : 'pickle.malformed',
@@ -164,5 +162,4 @@ const reportFault = (machine: Machine, fault: WeighbridgeError): string => {
     refs: limit ? ['CWE-400', 'CWE-770'] : ['CWE-20', 'CWE-502'],
     content: 'unknown',
   });
-  return printable(fault.message);
 };

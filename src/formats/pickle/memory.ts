@@ -1,9 +1,8 @@
 import { WeighbridgeError } from '../../errors.ts';
 import { indexLine } from './literals.ts';
 import { HIGHEST_PROTOCOL } from './opcodes.ts';
+import type { Handler, Handlers } from './state.ts';
 import { broken, type Machine, pop, popMark, report, top } from './state.ts';
-
-type Handler = (machine: Machine) => void;
 
 /**
  * Memo indices a stream may use beyond twice its opcodes. `_pickle.c` allocates the memo up to the index, so a huge
@@ -63,27 +62,27 @@ export const badFrame = (machine: Machine, evidence: string): void => {
   });
 };
 
-/** Opcodes that move values between stack and memo, and those that say how the stream is written, by opcode byte. */
-export const memory: Readonly<Record<number, Handler>> = {
-  40: (machine) => {
+/** Opcodes that move values between stack and memo, and those that say how the stream is written */
+export const memory: Handlers = {
+  MARK: (machine) => {
     machine.marks.push(machine.stack.length);
     machine.fence = machine.stack.length;
   },
-  48: drop,
-  49: (machine) => {
+  POP: drop,
+  POP_MARK: (machine) => {
     popMark(machine);
   },
-  50: (machine) => machine.stack.push(top(machine)),
-  112: (machine) => put(machine, indexLine(machine.reader.line())),
-  113: (machine) => put(machine, machine.reader.u8()),
-  114: (machine) => put(machine, machine.reader.u32()),
-  148: (machine) => put(machine, machine.memo.size),
-  103: (machine) => get(machine, indexLine(machine.reader.line())),
-  104: (machine) => get(machine, machine.reader.u8()),
-  106: (machine) => get(machine, machine.reader.u32()),
-  128: proto,
-  149: frame,
-  46: (machine) => {
+  DUP: (machine) => machine.stack.push(top(machine)),
+  PUT: (machine) => put(machine, indexLine(machine.reader.line())),
+  BINPUT: (machine) => put(machine, machine.reader.u8()),
+  LONG_BINPUT: (machine) => put(machine, machine.reader.u32()),
+  MEMOIZE: (machine) => put(machine, machine.memo.size),
+  GET: (machine) => get(machine, indexLine(machine.reader.line())),
+  BINGET: (machine) => get(machine, machine.reader.u8()),
+  LONG_BINGET: (machine) => get(machine, machine.reader.u32()),
+  PROTO: proto,
+  FRAME: frame,
+  STOP: (machine) => {
     machine.result = pop(machine);
     machine.stopped = true;
   },

@@ -41,6 +41,8 @@ export type PickleRun = {
   readonly stopped: boolean;
   /** Why it broke, when it did; the finding (`pickle.malformed` or `pickle.limit`) is already reported. */
   readonly fault: string | undefined;
+  /** True when it was not the stream that broke but a limit that was reached. */
+  readonly limited: boolean;
   /**
    * The worst of what was imported, called and built: `tensors` (plain values and the tensor core only), `data`,
    * `trainer`, `library`, `unknown` (a name on no list, a broken stream) or `active`.

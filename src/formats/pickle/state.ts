@@ -1,6 +1,7 @@
 import { WeighbridgeError } from '../../errors.ts';
 import { type Content, type Context, type Severity, worseContent } from '../format.ts';
 import type { RuleContext } from './allowed/types.ts';
+import type { OpcodeName } from './opcodes.ts';
 import type { PickleOptions } from './options.ts';
 import type { Reader } from './reader.ts';
 import type { Bytes, Global, Value } from './values.ts';
@@ -36,6 +37,10 @@ export type Machine = {
   /** Constants that look like pickles, looked into when the stream has ended. */
   readonly nested: (Bytes | { readonly kind: 'text'; readonly text: string; readonly offset: number })[];
 };
+
+/** What one opcode does. */
+export type Handler = (machine: Machine) => unknown;
+export type Handlers = Readonly<Partial<Record<OpcodeName, Handler>>>;
 
 /** Ends the stream: its loader would raise here. */
 export const broken = (message: string): never => {

@@ -58,9 +58,9 @@ const runs = (source: RandomAccess, start: number, end: number): boolean => {
   return true;
 };
 
-/** True when the stream called something, imported a known attack, or just goes on and on. */
+/** True when the stream called something, imported a known attack, or goes on beyond the limits. */
 const acts = (run: PickleRun): boolean =>
-  run.opcodes >= TRIAL_OPCODES || (run.calls > 0 && run.globals.every(isName)) || run.globals.some(isAttack);
+  run.limited || (run.calls > 0 && run.globals.every(isName)) || run.globals.some(isAttack);
 
 /** A call in accidental text has a callee with blanks and punctuation in its name. */
 const isName = (name: string): boolean => /^[\w.]+$/.test(name);
