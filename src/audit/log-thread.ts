@@ -1,0 +1,94 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { isFault } from '../errors.ts';
+import { formatVerifierKey } from '../merkle/checkpoint.ts';
+import { loadSigner } from './keys.ts';
+import { listSegments, logFiles } from './layout.ts';
+import { createLogWriter, type LogWriter } from './log-writer.ts';
+import { recover } from './recover.ts';
+
+/** What the thread is started with. Times are ms, sizes bytes. */
+export type LogThreadOptions = {
+  readonly directory: string;
+  readonly keys: string;
+  readonly origin: string;
+  readonly rotate: number;
+  readonly checkpointInterval: number;
+};
+/** Lines to write, each with its line break; or the end. */
+export type LogRequest = { readonly lines: string } | 'close';
+export type LogAnswer =
+  | {
+      readonly kind: 'ready';
+      readonly size: number;
+      readonly key: string;
+      readonly note: string;
+      readonly droppedBytes: number;
+    }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'written'; readonly first: number; readonly size: number }
+  | { readonly kind: 'failed'; readonly message: string; readonly final: boolean }
+  | { readonly kind: 'checkpoint'; readonly note: string };
+
+/** The writer in its thread: neither the disk nor the hashing stalls the thread that serves. */
+const serve = (port: NonNullable<typeof parentPort>, options: LogThreadOptions): void => {
+  const answer = (message: LogAnswer): void => port.postMessage(message);
+  const writer = start(options, answer);
+  if (writer === undefined) {
+    port.close();
+    return;
+  }
+  const sign = (): void => {
+    try {
+      const note = writer.checkpoint();
+      if (note !== undefined) answer({ kind: 'checkpoint', note });
+    } catch {
+      // The entries are durable and the next turn tries again; a disk that stays full fails the appends.
+    }
+  };
+  const timer = setInterval(sign, options.checkpointInterval);
+  port.on('message', (request: LogRequest) => {
+    if (request === 'close') {
+      clearInterval(timer);
+      sign();
+      writer.close();
+      port.close();
+      return;
+    }
+    try {
+      const first = writer.append(Buffer.from(request.lines));
+      answer({ kind: 'written', first, size: writer.size });
+      writer.settle();
+    } catch (error) {
+      const final = !isFault(error, 'LOG_UNAVAILABLE') || error.details['final'] !== false;
+      answer({ kind: 'failed', message: error instanceof Error ? error.message : String(error), final });
+    }
+  });
+};
+
+const start = (options: LogThreadOptions, answer: (message: LogAnswer) => void): LogWriter | undefined => {
+  const { directory, keys, origin, rotate } = options;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const files = logFiles(directory);
+    const exists = existsSync(files.checkpoint) || listSegments(directory).length > 0;
+    const signer = loadSigner(keys, origin, exists);
+    const key = formatVerifierKey(signer.key);
+    const recovered = recover(directory, signer.key);
+    const writer = createLogWriter(directory, signer, recovered, rotate);
+    // A log that has entries always has a checkpoint: the first is of nothing.
+    const note = recovered.checkpoint === undefined ? writer.checkpoint() : recovered.note;
+    if (!existsSync(files.key)) writeFileSync(files.key, `${key}\n`, { mode: 0o644 });
+    answer({ kind: 'ready', size: writer.size, key, note: note ?? '', droppedBytes: recovered.droppedBytes });
+    return writer;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    answer({
+      kind: 'refused',
+      message: isFault(error) ? message : `the log cannot be opened: ${message}`,
+    });
+    return undefined;
+  }
+};
+
+if (parentPort !== null) serve(parentPort, workerData);
