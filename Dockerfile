@@ -33,6 +33,6 @@ WORKDIR /var/lib/weighbridge
 VOLUME /var/lib/weighbridge
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.WEIGHBRIDGE_PORT ?? 8080}/readyz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { WEIGHBRIDGE_TLS_CERT: tls, WEIGHBRIDGE_PORT: port = 8080 } = process.env; process.env.NODE_TLS_REJECT_UNAUTHORIZED = 0; fetch(`http${tls ? 's' : ''}://127.0.0.1:${port}/readyz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "--no-node-snapshot", "/app/bin/weighbridge.mjs"]
 CMD ["serve"]

@@ -30,6 +30,14 @@ t.test('versions are exact, and the lockfile agrees and names no host', async (t
   t.notMatch(textOf('package-lock.json'), /"resolved": "https?:/);
 });
 
+t.test('the lockfile has every platform, or npm ci would refuse it', async (t) => {
+  type Locked = { optionalDependencies?: Record<string, string> };
+  const wanted = Object.values<Locked>(lock.packages).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}));
+  t.ok(wanted.length > 50, `${wanted.length} optional packages`);
+  const missing = wanted.filter((name) => lock.packages[`node_modules/${name}`] === undefined);
+  t.same(missing, [], 'otherwise: node .ci/complete-lock.mjs');
+});
+
 t.test('the package says what it is, and runs nothing when it is installed', async (t) => {
   t.match(manifest, { name: 'weighbridge', license: 'Apache-2.0', type: 'module', engines: { node: '>=20' } });
   for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) t.notOk(script in manifest.scripts, script);
