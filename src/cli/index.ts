@@ -6,7 +6,9 @@ import type { Command } from './command.ts';
  */
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serve,
+  scan: async () => (await import('./scan.ts')).scan,
   convert: async () => (await import('./convert.ts')).convert,
+  warm: async () => (await import('./warm.ts')).warm,
   policy: async () => (await import('./policy.ts')).policy,
   doctor: async () => (await import('./doctor.ts')).doctor,
 };
