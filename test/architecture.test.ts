@@ -201,8 +201,10 @@ t.test('files are small enough to be read', async (t) => {
 });
 
 t.test('the spelling is British', async (t) => {
+  // Words of formats that others defined (SARIF).
+  const theirs = /\b(artifactLocation|artifacts?)\b(?=:)/g;
   t.same(
-    sources.filter((file) => /artifact/i.test(textOf(file))),
+    sources.filter((file) => /artifact/i.test(textOf(file).replace(theirs, ''))),
     [],
   );
 });

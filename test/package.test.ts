@@ -140,7 +140,7 @@ t.test('the packed program installs and runs where types are not stripped', { ti
 
   writeFileSync(join(folder, 'note.txt'), 'nothing to see\n');
   const scanned = await run(command, ['scan', '--json', 'note.txt'], options).catch((error) => error);
-  t.match(JSON.parse(scanned.stdout), { path: 'note.txt', size: 15, coverage: { state: /./ }, action: /./ });
+  t.match(JSON.parse(scanned.stdout), { path: 'note.txt', size: 15, coverage: /./, action: /./ });
   t.match(await run(command, ['policy', 'check'], options), { stdout: /valid/ });
   t.same(
     readdirSync(folder).filter((name) => name === 'data'),
