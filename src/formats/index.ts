@@ -1,6 +1,8 @@
 import { type Budget, createBudget, DEFAULT_LIMITS, type Limits } from '../bytes/limits.ts';
 import { checkRange, head, type RandomAccess } from '../bytes/random-access.ts';
 import { isFault } from '../errors.ts';
+import { arrow } from './arrow/ipc.ts';
+import { parquet } from './arrow/parquet.ts';
 import { bzip2 } from './compressed/bzip2.ts';
 import { gzip, zlib } from './compressed/gzip.ts';
 import { lz4 } from './compressed/lz4.ts';
@@ -24,9 +26,18 @@ import {
 import { gguf } from './gguf/gguf.ts';
 import { joblib } from './joblib.ts';
 import { json, jsonLines } from './json/json.ts';
+import { audio } from './media/audio.ts';
+import { gif } from './media/gif.ts';
+import { jpeg } from './media/jpeg.ts';
+import { pdf } from './media/pdf.ts';
+import { png } from './media/png.ts';
+import { riff } from './media/riff.ts';
+import { native } from './native.ts';
 import { npy } from './npy.ts';
 import { pickle } from './pickle/format.ts';
+import { pythonBytecode } from './python-bytecode.ts';
 import { safetensors } from './safetensors.ts';
+import { sentencepiece } from './sentencepiece.ts';
 import { tar } from './tar/tar.ts';
 import { markup } from './text/markup.ts';
 import { plainText } from './text/plain.ts';
@@ -63,6 +74,17 @@ export const formats: readonly Format[] = [
   template,
   markup,
   plainText,
+  native,
+  pythonBytecode,
+  parquet,
+  arrow,
+  sentencepiece,
+  png,
+  jpeg,
+  gif,
+  riff,
+  pdf,
+  audio,
 ];
 
 /** Bytes that `recognise` is shown; every magic number and every first line fits. */

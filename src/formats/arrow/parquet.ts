@@ -1,0 +1,137 @@
+import { createCursor } from '../../bytes/cursor.ts';
+import { MIB, within } from '../../bytes/limits.ts';
+import { type RandomAccess, section } from '../../bytes/random-access.ts';
+import { decodeUtf8 } from '../../bytes/utf8.ts';
+import { obviousInjection } from '../../content/injection.ts';
+import { checkMetadata } from '../../content/metadata.ts';
+import { reportAll } from '../../content/remark.ts';
+import { escapes } from '../../content/targets.ts';
+import { WeighbridgeError } from '../../errors.ts';
+import { type Context, complete, type Format, type Inspection, type Json, printable } from '../format.ts';
+import { fromBase64, unpickles } from './extension.ts';
+import { bigOf, bytesOf, listOf, readStruct, structOf, type ThriftStruct } from './thrift.ts';
+
+/** Bytes of the footer; wide tables with many row groups reach some tens of megabytes. */
+const FOOTER = 128 * MIB;
+/** `PAR1` at both ends and the footer's length. */
+const MAGIC = [0x50, 0x41, 0x52, 0x31];
+const TAIL = 8;
+/** Field numbers of parquet.thrift. */
+const FILE = { schema: 2, rows: 3, groups: 4, metadata: 5, createdBy: 6 };
+const COLUMN = { path: 1, metadata: 3 };
+const META = { type: 1, dataPage: 9, dictionaryPage: 11, compressed: 7, statistics: 12 };
+
+/** Apache Parquet: column chunks and a Thrift footer that says where they lie. Cells are data to every reader. */
+export const parquet: Format = {
+  name: 'parquet',
+  title: 'Apache Parquet',
+  recognisedBy: '`PAR1` at the start',
+  checks:
+    '`PAR1` at the end, footer length in bounds, Thrift metadata read whole, column chunks inside the file, no columns in other files, key-value metadata, pickled Arrow extension types, cells in statistics that are pickles',
+  references: ['https://github.com/apache/parquet-format', 'CVE-2023-47248'],
+  recognise: (head) => MAGIC.every((byte, index) => head[index] === byte),
+  inspect(source, context): Inspection {
+    const { footer, start } = readFooter(source, context);
+    checkColumns(footer, start, context);
+    const active = checkMetadataPairs(footer, start, context);
+    const details: { [key: string]: Json } = {
+      rows: Number(bigOf(footer.get(FILE.rows))),
+      columns: listOf(footer.get(FILE.schema)).length - 1,
+      rowGroups: listOf(footer.get(FILE.groups)).length,
+      createdBy: printable(latin(bytesOf(footer.get(FILE.createdBy))), 80),
+    };
+    return { format: 'parquet', content: active ? 'active' : 'inert', coverage: complete(source.size), details };
+  },
+};
+
+const invalid = (message: string, offset: number): never => {
+  throw new WeighbridgeError('FORMAT_INVALID', message, { offset });
+};
+
+const readFooter = (source: RandomAccess, context: Context): { footer: ThriftStruct; start: number } => {
+  const end = createCursor(source, source.size - TAIL);
+  const length = end.u32();
+  if (MAGIC.some((byte) => end.u8() !== byte)) invalid('PAR1 is missing at the end', source.size - 4);
+  within('Parquet footer bytes', length, FOOTER);
+  const start = source.size - TAIL - length;
+  if (start < MAGIC.length) invalid(`the footer's length of ${length} does not fit into the file`, source.size - TAIL);
+  const cursor = createCursor(section(source, start, start + length));
+  const footer = readStruct(cursor, () => context.budget.spend('steps', 1));
+  if (cursor.remaining() !== 0) invalid('something stands behind the footer', start + cursor.position);
+  return { footer, start };
+};
+
+/** Every column chunk lies between the magic and the footer, in this file. */
+const checkColumns = (footer: ThriftStruct, end: number, context: Context): void => {
+  for (const group of listOf(footer.get(FILE.groups))) {
+    for (const item of listOf(structOf(group).get(1))) {
+      const column = structOf(item);
+      const path = latin(bytesOf(column.get(COLUMN.path)));
+      if (path !== '') {
+        const severity = escapes(path) ? 'high' : 'low';
+        const message = 'a column lies in another file';
+        context.report({
+          rule: 'parquet.external-column',
+          severity,
+          message,
+          offset: end,
+          evidence: printable(path),
+          refs: ['CWE-22'],
+        });
+        continue;
+      }
+      const meta = structOf(column.get(COLUMN.metadata));
+      const data = bigOf(meta.get(META.dataPage));
+      const dictionary = bigOf(meta.get(META.dictionaryPage));
+      const first = dictionary > 0n && dictionary < data ? dictionary : data;
+      const size = bigOf(meta.get(META.compressed));
+      if (first < 0n || size < 0n || first + size > BigInt(end)) invalid('a column lies outside the file', end);
+      checkStatistics(meta, end, context);
+    }
+  }
+};
+
+/** Protocols 2 to 5 of pickle begin with these two bytes and end with a dot. */
+const isPickle = (bytes: Uint8Array): boolean =>
+  bytes.length > 3 && bytes[0] === 0x80 && (bytes[1] ?? 0) >= 2 && (bytes[1] ?? 0) <= 5 && bytes.at(-1) === 0x2e;
+
+const checkStatistics = (meta: ThriftStruct, offset: number, context: Context): void => {
+  const statistics = structOf(meta.get(META.statistics));
+  const pickled = [1, 2, 5, 6].map((field) => bytesOf(statistics.get(field))).find(isPickle);
+  if (!pickled) return;
+  const message = 'a column holds pickles: a reader that unpickles its cells runs what they say';
+  context.report({ rule: 'parquet.pickled-cells', severity: 'low', message, offset, refs: ['CWE-502'] });
+};
+
+const checkMetadataPairs = (footer: ThriftStruct, offset: number, context: Context): boolean => {
+  let active = false;
+  for (const pair of listOf(footer.get(FILE.metadata))) {
+    const key = latin(bytesOf(structOf(pair).get(1)));
+    const value = bytesOf(structOf(pair).get(2));
+    const schema = key === 'ARROW:schema' ? fromBase64(latin(value)) : undefined;
+    if (key === 'ARROW:schema' && schema === undefined) invalid('ARROW:schema is not base64', offset);
+    active = unpickles(schema ?? value, offset, context) || active;
+    if (schema) continue;
+    const text = decodeUtf8(value, offset);
+    reportAll(context, checkMetadata(key, text, context.budget), offset);
+    const injection = obviousInjection(text);
+    if (injection === undefined) continue;
+    const message = `metadata ${printable(key, 40)} orders a language model to drop its instructions`;
+    const refs = ['LLM01:2025', 'AML.T0051'];
+    context.report({
+      rule: 'text.injection',
+      severity: 'medium',
+      message,
+      offset,
+      evidence: printable(injection),
+      refs,
+    });
+  }
+  return active;
+};
+
+const latin = (bytes: Uint8Array): string => {
+  const parts: string[] = [];
+  for (let at = 0; at < bytes.length; at += 4096) parts.push(String.fromCharCode(...bytes.subarray(at, at + 4096)));
+  return parts.join('');
+};

@@ -1,0 +1,33 @@
+import { createCursor } from '../../bytes/cursor.ts';
+import { WeighbridgeError } from '../../errors.ts';
+import { complete, type Format, type Inspection } from '../format.ts';
+import { checkTrailing } from './trailing.ts';
+
+const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+/** Length, type and checksum around the data of a chunk. */
+const END_CHUNK = 0x49454e44;
+
+/** PNG: chunks up to IEND, nothing behind. */
+export const png: Format = {
+  name: 'png',
+  title: 'PNG image',
+  recognisedBy: 'the eight bytes of its signature',
+  checks: 'every chunk in bounds up to IEND; what stands behind it is inspected',
+  references: ['https://www.w3.org/TR/png-3/'],
+  recognise: (head) => SIGNATURE.every((byte, index) => head[index] === byte),
+  inspect(source, context): Inspection {
+    const cursor = createCursor(source, SIGNATURE.length);
+    for (;;) {
+      context.budget.spend('steps', 1);
+      const prefix = cursor.bytes(8);
+      const view = new DataView(prefix.buffer, prefix.byteOffset, 8);
+      const length = view.getUint32(0);
+      if (length > cursor.remaining() - 4)
+        throw new WeighbridgeError('FORMAT_TRUNCATED', 'a chunk ends behind the file', { offset: cursor.position });
+      cursor.skip(length + 4);
+      if (view.getUint32(4) === END_CHUNK) break;
+    }
+    const content = checkTrailing(source, cursor.position, 'png', context);
+    return { format: 'png', content, coverage: complete(source.size) };
+  },
+};
