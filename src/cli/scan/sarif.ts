@@ -42,7 +42,7 @@ const found = ({ path }: Scanned, { severity, message, where, evidence, refs }: 
   locations: [
     {
       physicalLocation: {
-        artifactLocation: artifact(path),
+        artifactLocation: place(path),
         // Inside a container the offset counts in the member, which SARIF has no region for.
         ...(where.path.length === 0 ? { region: { byteOffset: where.offset, byteLength: 0 } } : {}),
       },
@@ -57,10 +57,10 @@ const found = ({ path }: Scanned, { severity, message, where, evidence, refs }: 
 const decided = ({ path, sha256, action, rule, reason, format, content, coverage }: Scanned): object => ({
   level: action === 'convert' ? 'note' : action === 'quarantine' ? 'warning' : 'error',
   message: { text: reason === '' ? `${action} by ${rule}` : reason },
-  locations: [{ physicalLocation: { artifactLocation: artifact(path) } }],
+  locations: [{ physicalLocation: { artifactLocation: place(path) } }],
   properties: { action, rule, sha256, format, content, coverage: coverage.state, coverageReason: coverage.reason },
 });
 
-const artifact = (path: string): { readonly uri: string } => ({
+const place = (path: string): { readonly uri: string } => ({
   uri: path.startsWith('/') ? pathToFileURL(path).href : path.split('/').map(encodeURIComponent).join('/'),
 });
