@@ -5,7 +5,7 @@ import type { ByteRangeRequest } from '../../gateway/types.ts';
  * ranges, a syntax error, an end before the start.
  */
 export const readRange = (header: string | undefined): ByteRangeRequest | undefined => {
-  const match = /^bytes\s*=\s*(\d{0,20})\s*-\s*(\d{0,20})$/i.exec(header?.trim() ?? '');
+  const match = /^bytes\s*=\s*(\d{0,100})\s*-\s*(\d{0,100})$/i.exec(header?.trim() ?? '');
   if (match === null) return undefined;
   const [, first = '', last = ''] = match;
   if (first === '') return last === '' ? undefined : { suffix: count(last) };

@@ -29,6 +29,8 @@ export type Repos = {
   at(repo: RepoName, revision: string, caller: Caller): Promise<Found>;
   /** The Hub's error when this caller may not read `path` now; undefined when it may. */
   barred(info: Info, path: string, caller: Caller): Promise<UpstreamAnswer | undefined>;
+  /** The Hub's error for this file and caller, asked for now; undefined when it has none. */
+  errorFor(info: Info, path: string, caller: Caller): Promise<UpstreamAnswer | undefined>;
   /** True when the repo was public when it was last looked at, within the memory of this process. */
   isPublic(repo: RepoName): boolean;
 };
@@ -120,21 +122,25 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
       upstream.download(fileUrl(info.repo, info.commit, path), caller.credentials, { start, end, size }, signal),
   });
 
+  const errorFor: Repos['errorFor'] = async (info, path, caller) => {
+    const url = fileUrl(info.repo, info.commit, probe(info, path));
+    const answer = await unlessAway(upstream.stat(url, caller.credentials));
+    if (isFault(answer)) throw answer;
+    return answer.status >= 400 ? answer : undefined;
+  };
+
   const barred: Repos['barred'] = async (info, path, caller) => {
     if (!info.restricted) return undefined;
     const openly = OPEN_FILES.has(path);
     const leave = `${caller.scope}\n${info.repo.kind}/${info.repo.name}@${info.commit}\n${openly}`;
     if ((leaves.get(leave) ?? 0) > Date.now()) return undefined;
-    const url = fileUrl(info.repo, info.commit, probe(info, path));
-    const answer = await unlessAway(upstream.stat(url, caller.credentials));
-    if (isFault(answer)) throw answer;
-    const { status, headers } = answer;
-    if (status >= 400 && headers['x-error-code'] !== 'EntryNotFound') return answer;
+    const error = await errorFor(info, path, caller);
+    if (error !== undefined && error.headers['x-error-code'] !== 'EntryNotFound') return error;
     leaves.set(leave, Date.now() + LEAVE_LIFE);
     return undefined;
   };
 
-  return { at, barred, isPublic: ({ kind, name }) => open.get(`${kind}/${name}`) ?? false };
+  return { at, barred, errorFor, isPublic: ({ kind, name }) => open.get(`${kind}/${name}`) ?? false };
 };
 
 const alive = (held: Held | undefined): Info | undefined =>

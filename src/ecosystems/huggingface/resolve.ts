@@ -32,7 +32,16 @@ export const serveFile = async (asked: Asked, call: FileCall): Promise<void> => 
   const listed = repo.info.files.get(call.path);
   if (caller.client.needsXetFor50GB && (listed?.size ?? 0) > MAX_WITHOUT_XET) return refuseLarge(asked, call.path);
   if (call.verb === 'raw' && listed?.sha256 !== undefined) return servePointer(asked, repo, call.path, listed.sha256);
-  return request.method === 'HEAD' ? answerHead(asked, repo, call.path) : answerGet(asked, repo, call.path);
+  if (request.method === 'HEAD') return answerHead(asked, repo, call.path);
+  return answerGet(asked, repo, call.path).catch((fault: unknown) => explain(asked, repo, call.path, fault));
+};
+
+/** The Hub may have turned this caller away since the repo was looked at: then its own words are the answer. */
+const explain = async ({ mount, caller, reply }: Asked, repo: Repo, path: string, fault: unknown): Promise<void> => {
+  if (!isFault(fault, 'UPSTREAM_REFUSED') || reply.raw.headersSent) throw fault;
+  const error = await mount.repos.errorFor(repo.info, path, caller);
+  if (error === undefined) throw fault;
+  passError(reply, error);
 };
 
 const answerHead = async (asked: Asked, repo: Repo, path: string): Promise<void> => {
