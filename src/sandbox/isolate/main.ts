@@ -1,9 +1,10 @@
 import './text.ts';
 import { inspect } from '../../formats/index.ts';
 import { overRanges, type ReadRange } from './ranges.ts';
+import { warmUp } from './warm-up.ts';
 
 /** What the worker calls in a fresh isolate: the report of a file of `size` bytes, as JSON. `options` is JSON too. */
 const inspectFile = (read: ReadRange, size: number, options: string): string =>
   JSON.stringify(inspect(overRanges(size, read), JSON.parse(options)));
 
-Object.assign(globalThis, { inspectFile });
+Object.assign(globalThis, { inspectFile, warmUp });
