@@ -153,7 +153,7 @@ t.test('headers of the Hub are passed on clean, or not at all', async (t) => {
   hub.fail({ kind: 'status', status: 403, headers, body: '<script>', match: /resolve/ });
   const answer = await mount.get('/org/m/resolve/main/x.txt');
   t.equal(answer.status, 403, 'also when the repo was thought to be open a moment ago');
-  t.match([answer.headers.get('x-error-code'), answer.headers.get('x-error-message')], ['GatedRepo', 'caf\xe9']);
+  t.match([answer.headers.get('x-error-code'), answer.headers.get('x-error-message')], ['GatedRepo', /^caf\?+$/]);
   for (const name of ['set-cookie', 'x-xet-hash', 'server']) t.notOk(answer.headers.has(name), name);
 });
 

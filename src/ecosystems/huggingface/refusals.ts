@@ -61,7 +61,7 @@ export const sendMissing = (reply: FastifyReply, { commit }: Info): FastifyReply
 export const passError = (reply: FastifyReply, { status, headers, body }: UpstreamAnswer): FastifyReply => {
   for (const name of PASSED) {
     const value = headers[name];
-    if (value !== undefined) reply.header(name, value.replace(/[^\t\x20-\x7e\x80-\xff]/g, '?'));
+    if (value !== undefined) reply.header(name, value.replace(/[^\t\x20-\x7e]/g, '?'));
   }
   reply.code(status).header('cache-control', 'no-store');
   if (body.length === 0) return reply.send({ error: headers['x-error-message'] ?? `the Hub answered ${status}` });
