@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process';
+import { debian, run } from './processes.ts';
+
+/** What huggingface_hub calls itself: a client that checks lengths. */
+export const AGENT = 'unknown/None; hf_hub/2.4.0; python/3.11.7';
+
+export type Fetched = { readonly seconds: number; readonly firstByte: number; readonly bytes: number };
+
+const FORMAT = '%{http_code} %{time_total} %{time_starttransfer} %{size_download}';
+
+/**
+ * Downloads with curl, following redirects, and throws the bytes away. Times are seconds. Throws unless the answer was
+ * 200. With `firstByteOnly` the download is given up after 256 KiB.
+ */
+export const download = (url: string, options: { firstByteOnly?: boolean } = {}): Fetched => {
+  const limit = options.firstByteOnly ? ['--max-filesize', '100000000000', '--range', '0-'] : [];
+  const args = [
+    '-sSL',
+    '-o',
+    options.firstByteOnly ? '-' : '/dev/null',
+    '-A',
+    AGENT,
+    '-w',
+    `%{stderr}${FORMAT}`,
+    ...limit,
+    url,
+  ];
+  const { stderr } = options.firstByteOnly
+    ? spawnSync('sh', ['-c', `"$0" "$@" | head -c 262144 > /dev/null`, debian('curl'), ...args], { encoding: 'utf8' })
+    : spawnSync(debian('curl'), args, { encoding: 'utf8' });
+  const [status, seconds = 0, firstByte = 0, bytes = 0] = (stderr.trim().split('\n').at(-1) ?? '')
+    .split(' ')
+    .map(Number);
+  if (status !== 200 && status !== 206) throw new Error(`${url} answered ${status}: ${stderr}`);
+  return { seconds, firstByte, bytes };
+};
+
+/** Requests a second of `url`, asked for again and again over `connections` connections for `seconds`. */
+export const requestsPerSecond = (url: string, seconds: number, connections: number): number => {
+  const out = run(debian('wrk'), [
+    '-t',
+    '1',
+    '-c',
+    String(connections),
+    '-d',
+    `${seconds}s`,
+    '-H',
+    `User-Agent: ${AGENT}`,
+    url,
+  ]);
+  if (/Non-2xx/.test(out)) throw new Error(out);
+  return Number(/Requests\/sec:\s+([\d.]+)/.exec(out)?.[1] ?? Number.NaN);
+};

@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { loadConfig } from '../config.ts';
+import { WeighbridgeError } from '../errors.ts';
+import { createSandbox } from '../sandbox/sandbox.ts';
+import type { Sandbox } from '../sandbox/types.ts';
+import { execute } from '../transcode/execute.ts';
+import { CONVERTER_VERSION, layOut } from '../transcode/layout.ts';
+import type { TensorDigest } from '../transcode/types.ts';
+import { type Command, type CommandIo, EXIT } from './command.ts';
+
+const usage = `usage: weighbridge convert IN OUT
+       weighbridge convert -            reads IN<TAB>OUT lines
+
+Writes the tensors of a pickled checkpoint (PyTorch, NumPy) as safetensors. The
+checkpoint is never unpickled: its tensors are found in the sandbox and copied.
+
+  --statement FILE  also write what was converted, tensor by tensor, with digests
+
+Exit code 0: all converted; 1: something is not provably only data; 2: could not do it.`;
+
+export const convert: Command = {
+  name: 'convert',
+  summary: 'write a pickled checkpoint as safetensors',
+  usage,
+  async run(args: readonly string[], io: CommandIo): Promise<number> {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: { statement: { type: 'string' } },
+      allowPositionals: true,
+    });
+    const [input, output] = positionals;
+    if (input === undefined || (output === undefined) !== (input === '-') || positionals.length > 2) {
+      io.stderr.write(`${usage}\n`);
+      return EXIT.failed;
+    }
+    const { sandbox: settings } = loadConfig({});
+    const sandbox = await createSandbox({ ...settings, workers: 1 });
+    try {
+      if (output !== undefined) return await convertOne(sandbox, io, input, output, values.statement);
+      let worst: number = EXIT.ok;
+      for await (const line of createInterface({ input: io.stdin })) {
+        const [from = '', to = ''] = line.split('\t');
+        if (line !== '') worst = Math.max(worst, await convertOne(sandbox, io, from, to));
+      }
+      return worst;
+    } finally {
+      await sandbox.close();
+    }
+  },
+};
+
+const convertOne = async (
+  sandbox: Sandbox,
+  io: CommandIo,
+  input: string,
+  output: string,
+  statement?: string,
+): Promise<number> => {
+  try {
+    const said = await convertFile(sandbox, input, output, statement);
+    io.stdout.write(`${input} -> ${output}: ${said}\n`);
+    return EXIT.ok;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    io.stderr.write(`${input}: ${message}\n`);
+    return error instanceof WeighbridgeError && error.code === 'NOT_CONVERTIBLE' ? EXIT.refused : EXIT.failed;
+  }
+};
+
+const convertFile = async (sandbox: Sandbox, input: string, output: string, statement?: string): Promise<string> => {
+  const file = await open(input, 'r');
+  try {
+    const { size } = await file.stat();
+    const source = { size, read: (offset: number, length: number) => readExactly(file, offset, length) };
+    const report = await sandbox.inspect(source);
+    if (report.plan === undefined) {
+      const [worst] = report.findings.filter(({ severity }) => severity === 'high' || severity === 'critical');
+      const why = report.notConvertible ?? worst?.message ?? (report.coverage.reason || 'it holds no tensors');
+      throw new WeighbridgeError('NOT_CONVERTIBLE', `cannot be converted (${report.format}): ${why}`);
+    }
+    const { plan } = report;
+    const layout = layOut(plan);
+    const tensors: TensorDigest[] = [];
+    const written = execute(plan, layout, source, { onTensor: (digest) => void tensors.push(digest) });
+    const sha256 = await writeWhole(output, written);
+    if (statement !== undefined) {
+      const text = {
+        source: { sha256: await digestOf(input) },
+        converter: CONVERTER_VERSION,
+        output: { sha256, size: layout.size },
+        tensors,
+        dropped: plan.dropped,
+      };
+      await writeWhole(statement, [Buffer.from(`${JSON.stringify(text, null, 2)}\n`)]);
+    }
+    const dropped = plan.dropped.length === 0 ? '' : `, ${plan.dropped.length} other values left out`;
+    return `${tensors.length} tensors, ${layout.size} bytes, sha256 ${sha256}${dropped}`;
+  } finally {
+    await file.close();
+  }
+};
+
+/** Writes beside the target and renames, so that a half-written file never has the final name. */
+const writeWhole = async (path: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> => {
+  const temporary = `${path}.part-${process.pid}`;
+  const hash = createHash('sha256');
+  const file = await open(temporary, 'w');
+  try {
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      await file.write(chunk);
+    }
+    await file.datasync();
+    await file.close();
+    await rename(temporary, path);
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  return hash.digest('hex');
+};
+
+const readExactly = async (file: FileHandle, offset: number, length: number): Promise<Uint8Array> => {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  while (at < length) {
+    const { bytesRead } = await file.read(bytes, at, length - at, offset + at);
+    if (bytesRead === 0) throw new WeighbridgeError('FORMAT_TRUNCATED', 'the file became shorter while it was read');
+    at += bytesRead;
+  }
+  return bytes;
+};
+
+const digestOf = async (path: string): Promise<string> => {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk);
+  return hash.digest('hex');
+};

@@ -1,0 +1,93 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { loadConfig } from '../../src/config.ts';
+import type { Timings } from '../../src/gateway/waiting.ts';
+import { type Serving, serve } from '../../src/serve.ts';
+import { type Hub, type HubOptions, type HubRepo, startHub } from './hub.ts';
+
+/** A whole gateway before a stand-in for the Hub, all on loopback. */
+export type World = {
+  readonly hub: Hub;
+  /** What clients are given as HF_ENDPOINT. */
+  readonly endpoint: string;
+  readonly url: string;
+  /** The gateway's data folder. */
+  readonly data: string;
+  /** GET (or another method) below the endpoint, as a client that checks lengths unless told otherwise. */
+  fetch(path: string, init?: RequestInit & { readonly agent?: string }): Promise<Response>;
+  /** Every entry of the access log so far. */
+  entries(): Promise<readonly LogEntry[]>;
+  /** Stops the gateway and starts another on the same folder. */
+  restart(): Promise<void>;
+};
+
+// biome-ignore lint/suspicious/noExplicitAny: entries are read as an auditor's script would, without types
+export type LogEntry = Record<string, any>;
+
+export type WorldOptions = {
+  readonly hub?: Partial<HubOptions>;
+  /** Environment variables of the gateway, without `WEIGHBRIDGE_`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly timings?: Partial<Timings>;
+};
+
+/** What huggingface_hub calls itself. */
+export const HUB_AGENT = 'unknown/None; hf_hub/2.4.0; python/3.11.7';
+
+/** Starts hub and gateway; both end with the test. */
+export const startWorld = async (t: Test, repos: readonly HubRepo[], options: WorldOptions = {}): Promise<World> => {
+  const data = await mkdtemp(join(tmpdir(), 'weighbridge-test-'));
+  const hub = await startHub({ repos, ...options.hub });
+  const env: Record<string, string> = {
+    WEIGHBRIDGE_DATA: data,
+    WEIGHBRIDGE_PORT: '0',
+    WEIGHBRIDGE_UPSTREAMS_HUGGINGFACE_URL: hub.url,
+    WEIGHBRIDGE_UPSTREAMS_ALLOW_PRIVATE: 'true',
+    WEIGHBRIDGE_SANDBOX_WORKERS: '1',
+    WEIGHBRIDGE_LOG_LEVEL: 'error',
+    WEIGHBRIDGE_DRAIN: '2s',
+  };
+  for (const [name, value] of Object.entries(options.settings ?? {})) env[`WEIGHBRIDGE_${name}`] = value;
+  const start = (): Promise<Serving> =>
+    serve(loadConfig({ env }), options.timings === undefined ? {} : { timings: options.timings });
+  let serving = await start();
+  t.teardown(async () => {
+    await serving.stop();
+    await hub.close();
+    await rm(data, { recursive: true, force: true });
+  });
+  return {
+    hub,
+    get url() {
+      return serving.url;
+    },
+    get endpoint() {
+      return `${serving.url}/hf`;
+    },
+    data,
+    fetch: (path, { agent = HUB_AGENT, headers, ...init } = {}) =>
+      fetch(`${serving.url}/hf/${path}`, {
+        redirect: 'manual',
+        ...init,
+        headers: { 'user-agent': agent, 'accept-encoding': 'identity', ...(headers as Record<string, string>) },
+      }),
+    entries: () => readLog(join(data, 'log')),
+    async restart() {
+      await serving.stop();
+      serving = await start();
+    },
+  };
+};
+
+const readLog = async (directory: string): Promise<readonly LogEntry[]> => {
+  const { readdir, readFile } = await import('node:fs/promises');
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.jsonl')).sort();
+  const texts = await Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')));
+  return texts
+    .join('')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as LogEntry);
+};
