@@ -45,7 +45,9 @@ import { pointer } from './text/pointer.ts';
 import { pythonSource } from './text/python.ts';
 import { script } from './text/script.ts';
 import { template } from './text/template.ts';
+import { torchLegacy } from './torch/legacy.ts';
 import { torchZip } from './torch/torch-zip.ts';
+import { torchscript } from './torch/torchscript.ts';
 import { zip } from './zip/zip.ts';
 
 /** Every format that is recognised. Order matters only for the name of the report: the first that fits gives it. */
@@ -56,6 +58,8 @@ export const formats: readonly Format[] = [
   pickle,
   npy,
   torchZip,
+  torchscript,
+  torchLegacy,
   zip,
   tar,
   gzip,

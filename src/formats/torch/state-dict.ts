@@ -16,6 +16,8 @@ export type StateDict = {
   readonly tensors: readonly { readonly name: string; readonly view: TensorView }[];
   readonly dropped: Plan['dropped'];
   readonly refused: string | undefined;
+  /** True when there is no tensor of any kind. */
+  readonly empty: boolean;
 };
 
 /**
@@ -105,8 +107,13 @@ export const collectTensors = (root: Value): StateDict => {
     return found;
   };
 
-  visit(root, '');
-  return { tensors, dropped, refused: refused ?? (tensors.length === 0 ? 'it holds no tensors' : undefined) };
+  const found = visit(root, '');
+  return {
+    tensors,
+    dropped,
+    refused: refused ?? (tensors.length === 0 ? 'it holds no tensors' : undefined),
+    empty: !found && refused === undefined,
+  };
 };
 
 const joined = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);

@@ -1,21 +1,11 @@
-import {
-  type Content,
-  type Coverage,
-  complete,
-  type Format,
-  type Inspection,
-  incomplete,
-  worseContent,
-} from '../format.ts';
-import { runPickle } from '../pickle/machine.ts';
+import { type Coverage, complete, type Format, type Inspection, incomplete, worseContent } from '../format.ts';
 import { readZipDirectory } from '../zip/directory.ts';
-import { openMember } from '../zip/member.ts';
 import { judgeDirectory } from '../zip/plain.ts';
 import { zipRole } from '../zip/recognise.ts';
-import { inspectExtras, locateStorage, openTorchArchive, type TorchArchive } from './archive.ts';
+import { inspectExtras, openTorchArchive, type TorchArchive } from './archive.ts';
+import { type DataPickle, readDataPickle } from './data-pickle.ts';
 import { makePlan } from './plan.ts';
 import { collectTensors } from './state-dict.ts';
-import { collectStorages } from './storages.ts';
 
 const FORMAT = 'torch-zip';
 
@@ -42,35 +32,37 @@ export const torchZip: Format = {
 };
 
 const inspectCheckpoint = (archive: TorchArchive): Inspection => {
-  const { directory, context, find } = archive;
-  const { size } = directory.source;
-  const member = find('data.pkl');
-  const opened =
-    member === undefined ? { unreadable: 'there is no data.pkl' } : openMember(directory, member, context, FORMAT);
-  if ('unreadable' in opened) {
-    return { format: FORMAT, content: 'unknown', coverage: incomplete('opaque', 0, size, opened.unreadable) };
-  }
-  const inner = context.inside?.(member?.name ?? '') ?? context;
-  const storages = collectStorages(inner);
-  const run = runPickle(opened.bytes, 0, {
-    context: inner,
-    persistent: storages.persistent,
-  });
-  let content: Content = run.content;
-  let coverage: Coverage = run.fault === undefined ? complete(size) : incomplete('partial', 0, size, run.fault);
-  if (run.stopped && run.end < opened.bytes.size) {
-    const message = `${opened.bytes.size - run.end} bytes follow the pickle`;
-    inner.report({ rule: `${FORMAT}.pickle-tail`, severity: 'medium', message, offset: run.end, refs: ['CWE-436'] });
-    content = worseContent(content, 'unknown');
-  }
-  const located = new Map([...storages.ids].map(([key, id]) => [key, locateStorage(archive, 'data', id)]));
-  const used = new Set([...storages.ids.keys()].map((key) => `data/${key}`));
-  const extras = inspectExtras(archive, used, () => false);
-  content = extras.content === 'inert' ? content : worseContent(content, extras.content);
-  if (coverage.state === 'complete') coverage = extras.coverage;
-  const details = { storages: storages.ids.size, globals: [...run.globals], protocol: run.protocol };
-  const found = { format: FORMAT, content, coverage, details };
-  if (run.value === undefined) return found;
-  const planned = makePlan(collectTensors(run.value), (id) => located.get(id.key), inner);
-  return { ...found, ...planned };
+  const { size } = archive.directory.source;
+  const data = readDataPickle(archive, 'data.pkl', 'data');
+  const extras = inspectExtras(archive, storageNames(data, 'data'), () => false);
+  const found = {
+    format: FORMAT,
+    content: extras.content === 'inert' ? data.content : worseContent(data.content, extras.content),
+    coverage: together(data.coverage, extras.coverage, size),
+    details: { storages: data.storages.size, globals: data.globals.slice(0, 64), protocol: data.protocol },
+  };
+  return { ...found, ...planFor(data, found.content) };
+};
+
+/** Names of the members that hold a pickle's storages. */
+export const storageNames = ({ storages }: DataPickle, folder: string): ReadonlySet<string> =>
+  new Set([...storages.keys()].map((key) => `${folder}/${key}`));
+
+/** The plan, or why there is none. A pickle of plain values without any tensor is data. */
+export const planFor = (
+  data: Pick<DataPickle, 'value' | 'storages' | 'context'>,
+  content: Inspection['content'],
+): Pick<Inspection, 'plan' | 'notConvertible'> & { content: Inspection['content'] } => {
+  if (data.value === undefined) return { content, notConvertible: 'its pickle could not be read' };
+  const state = collectTensors(data.value);
+  const planned = makePlan(state, ({ key }) => data.storages.get(key), data.context);
+  return { content: state.empty && content === 'tensors' ? 'data' : content, ...planned };
+};
+
+/** What both parts cover, told for the whole file. */
+export const together = (data: Coverage, rest: Coverage, size: number): Coverage => {
+  const worst = data.state === 'complete' ? rest : data;
+  return worst.state === 'complete'
+    ? complete(size)
+    : incomplete(worst.state, worst.bytesInspected, size, worst.reason);
 };
