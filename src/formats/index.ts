@@ -34,6 +34,7 @@ import { png } from './media/png.ts';
 import { riff } from './media/riff.ts';
 import { native } from './native.ts';
 import { npy } from './npy.ts';
+import { npz } from './numpy/npz.ts';
 import { pickle } from './pickle/format.ts';
 import { pythonBytecode } from './python-bytecode.ts';
 import { safetensors } from './safetensors.ts';
@@ -58,6 +59,7 @@ export const formats: readonly Format[] = [
   pickle,
   npy,
   torchZip,
+  npz,
   torchscript,
   torchLegacy,
   zip,

@@ -11,6 +11,7 @@ import {
   incomplete,
   worseContent,
 } from './format.ts';
+import { planFile } from './numpy/npy-plan.ts';
 import { runPickle } from './pickle/machine.ts';
 import { type ElementType, elementsOf, elementTypeOf } from './pickle/rules/numpy.ts';
 import { windowed } from './pickle/window.ts';
@@ -170,7 +171,10 @@ const inspectNpy = (file: RandomAccess, context: Context): Inspection => {
       details,
     };
   }
-  if (last.end === source.size) return { format: 'npy', content, coverage: complete(source.size), details };
+  if (last.end === source.size) {
+    const planned = arrays === 1 ? planFile(first.header) : { notConvertible: 'it holds several arrays without names' };
+    return { format: 'npy', content, coverage: complete(source.size), details, ...planned };
+  }
   context.report({
     rule: 'npy.trailing',
     severity: 'medium',
