@@ -8,8 +8,8 @@ const LICENCES = ['MIT', 'ISC', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', '0
 
 const steps = [
   ['types', 'tsc', '--noEmit', '-p', '.'],
-  ['format and lint', 'biome', 'ci', '--error-on-warnings', '.'],
-  ['lint with types', 'oxlint', '--type-aware', '--deny-warnings'],
+  ['format and lint', 'biome', 'ci', '--error-on-warnings', '--colors=off', '.'],
+  ['lint with types', 'oxlint', '--type-aware', '--deny-warnings', '--format=unix'],
   ['unused code', 'knip', '--no-progress'],
   ['licences', 'license-checker-rseidelsohn', '--production', '--excludePrivatePackages', '--onlyAllow', LICENCES.join(';'), '--summary'],
 ];
@@ -20,7 +20,7 @@ const path = `${join(root, 'node_modules', '.bin')}:${process.env['PATH']}`;
 
 const passes = ([name, command, ...args]) => {
   const from = performance.now();
-  const options = { cwd: root, encoding: 'utf8', timeout: TIMEOUT, env: { ...process.env, PATH: path } };
+  const options = { cwd: root, encoding: 'utf8', timeout: TIMEOUT, env: { ...process.env, PATH: path, NO_COLOR: '1' } };
   const { status, stdout, stderr, error } = spawnSync(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   const seconds = ((performance.now() - from) / 1000).toFixed(1);
   console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${name} (${seconds} s)`);

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { get } from 'node:https';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
 import t from 'tap';
 import { type Config, loadConfig } from '../../src/config.ts';
@@ -10,6 +12,7 @@ import { type App, createApp } from '../../src/http/app.ts';
 import type { HealthFact } from '../../src/http/health.ts';
 import { createLogger } from '../../src/http/logger.ts';
 import { counted, createMetrics } from '../../src/http/metrics.ts';
+import { createCertificate } from '../support/certificate.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const digest = 'ab'.repeat(32);
@@ -314,6 +317,34 @@ t.test('forwarded headers are believed only from trusted addresses', async (t) =
   t.match(plain.json(), { protocol: 'http', ip: '127.0.0.1' });
   const trusting = await build(t, { env: { WEIGHBRIDGE_TRUST_PROXY: '127.0.0.0/8' } });
   t.match((await trusting.server.inject({ url: '/m/x', headers })).json(), { protocol: 'https', ip: '192.0.2.9' });
+});
+
+t.test('with a certificate it speaks https, and nothing older than TLS 1.2', async (t) => {
+  const { cert, key } = createCertificate();
+  const folder = t.testdir({ 'cert.pem': cert, 'key.pem': key });
+  const env = { WEIGHBRIDGE_TLS_CERT: `${folder}/cert.pem`, WEIGHBRIDGE_TLS_KEY: `${folder}/key.pem` };
+  const { server } = await build(t, { env });
+  const url = new URL(await server.listen({ host: '127.0.0.1', port: 0 }));
+  const answer = await new Promise<string>((resolve, reject) => {
+    get({ hostname: 'localhost', port: url.port, path: '/m/x', ca: cert }, (response) => resolve(text(response))).on(
+      'error',
+      reject,
+    );
+  });
+  t.match(JSON.parse(answer), { protocol: 'https' });
+  t.match(
+    await raw(Number(url.port), 'GET /m/x HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+    /^(?!HTTP\/1.1 200)/,
+    'no plain http',
+  );
+  const old = connectTls({
+    port: Number(url.port),
+    host: '127.0.0.1',
+    ca: cert,
+    maxVersion: 'TLSv1.1',
+    minVersion: 'TLSv1',
+  });
+  await t.rejects(once(old, 'secureConnect'), { code: /SSL|ECONNRESET/ });
 });
 
 t.test('a body beyond the limit is refused', async (t) => {
