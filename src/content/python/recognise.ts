@@ -61,6 +61,7 @@ const calls = (tokens: readonly Token[], from: number, to: number): boolean => {
   return textAt(tokens, to - 1) === ')';
 };
 
+/** An assignment whose value has a string or a bracket in it: `version=v4` stands in many files that are no Python. */
 const assigns = (tokens: readonly Token[], from: number, to: number): boolean => {
   if (tokens[from]?.kind === 'string' || tokens[from]?.kind === 'number') return false;
   for (let at = from + 1; at < to - 1; at++) {

@@ -1,8 +1,7 @@
 import { createCursor } from '../../bytes/cursor.ts';
 import { KIB } from '../../bytes/limits.ts';
 import type { RandomAccess } from '../../bytes/random-access.ts';
-import { WeighbridgeError } from '../../errors.ts';
-import { complete, type Format, type Inspection } from '../format.ts';
+import { type Context, complete, type Format, type Inspection } from '../format.ts';
 import { checkTrailing } from './trailing.ts';
 
 /** Bytes of entropy-coded data read at a time. */
@@ -15,35 +14,43 @@ export const jpeg: Format = {
   name: 'jpeg',
   title: 'JPEG image',
   recognisedBy: 'the start-of-image marker followed by another marker',
-  checks: 'every segment in bounds up to the end-of-image marker; what stands behind it is inspected',
+  checks: 'every segment up to the end-of-image marker; what stands behind it is inspected; damage is told',
   references: ['ITU-T T.81, annex B'],
   recognise: (head) => head[0] === 0xff && head[1] === 0xd8 && head[2] === 0xff,
   inspect(source, context): Inspection {
-    const cursor = createCursor(source, 2);
-    for (;;) {
-      context.budget.spend('steps', 1);
-      const lead = cursor.u8();
-      let marker = cursor.u8();
-      while (marker === 0xff) marker = cursor.u8();
-      if (lead !== 0xff)
-        throw new WeighbridgeError('FORMAT_INVALID', 'a segment does not begin with a marker', {
-          offset: cursor.position,
-        });
-      if (marker === END) break;
-      if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) continue;
-      const length = cursor.u8() * 0x100 + cursor.u8();
-      if (length < 2 || length - 2 > cursor.remaining()) {
-        throw new WeighbridgeError('FORMAT_TRUNCATED', 'a segment ends behind the file', { offset: cursor.position });
-      }
-      cursor.skip(length - 2);
-      if (marker === SCAN) cursor.position = endOfScan(source, cursor.position);
+    const end = endOfImage(source, context);
+    if (typeof end === 'string') {
+      const message = `the image is damaged (${end}), as images from the web often are`;
+      context.report({ rule: 'jpeg.damaged', severity: 'info', message, offset: 0 });
+      return { format: 'jpeg', content: 'inert', coverage: complete(source.size) };
     }
-    const content = checkTrailing(source, cursor.position, 'jpeg', context);
+    const content = checkTrailing(source, end, 'jpeg', context);
     return { format: 'jpeg', content, coverage: complete(source.size) };
   },
 };
 
-/** Offset of the first marker that is neither stuffing nor a restart. */
+/** Offset behind the end-of-image marker, or what is wrong. A decoder that meets the damage stops; none runs anything. */
+const endOfImage = (source: RandomAccess, context: Context): number | string => {
+  const cursor = createCursor(source, 2);
+  while (cursor.remaining() > 2) {
+    context.budget.spend('steps', 1);
+    const lead = cursor.u8();
+    let marker = cursor.u8();
+    while (marker === 0xff && cursor.remaining() > 0) marker = cursor.u8();
+    if (lead !== 0xff) return 'a segment does not begin with a marker';
+    if (marker === END) return cursor.position;
+    if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) continue;
+    if (cursor.remaining() < 2) break;
+    const length = cursor.u8() * 0x100 + cursor.u8();
+    if (length < 2 || length - 2 > cursor.remaining()) return 'a segment goes beyond the file';
+    cursor.skip(length - 2);
+    if (marker === SCAN) cursor.position = endOfScan(source, cursor.position);
+  }
+  const [first, second] = cursor.remaining() === 2 ? cursor.bytes(2) : [];
+  return first === 0xff && second === END ? source.size : 'it has no end';
+};
+
+/** Offset of the first marker that is neither stuffing nor a restart; the end of the file when there is none. */
 const endOfScan = (source: RandomAccess, start: number): number => {
   for (let offset = start; offset < source.size - 1; offset += BLOCK) {
     const bytes = source.read(offset, Math.min(BLOCK + 1, source.size - offset));
@@ -52,5 +59,5 @@ const endOfScan = (source: RandomAccess, start: number): number => {
       if (next !== 0 && next !== 0xff && !(next >= 0xd0 && next <= 0xd7)) return offset + at;
     }
   }
-  throw new WeighbridgeError('FORMAT_TRUNCATED', 'a scan has no end', { offset: start });
+  return source.size;
 };
