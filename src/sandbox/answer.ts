@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { WeighbridgeError } from '../errors.ts';
 import { CONTENTS, DTYPES, type Json, type Report, SEVERITIES } from '../formats/format.ts';
+import type { SandboxFault } from './opaque.ts';
 
 /** Findings in a report; the parsers' own limit is lower. */
 const FINDINGS = 10_000;
@@ -89,6 +90,27 @@ const schema = z.strictObject({
   details: details.optional(),
   findings: z.array(finding).max(FINDINGS),
 });
+
+const failureSchema = z.strictObject({
+  why: z.enum(['timeout', 'memory', 'error', 'too-long']),
+  message: z.string().max(2000),
+});
+const FAILURE_CODES = {
+  timeout: 'SANDBOX_TIMEOUT',
+  memory: 'SANDBOX_MEMORY',
+  error: 'SANDBOX_CRASHED',
+  'too-long': 'SANDBOX_LIED',
+} as const;
+
+/** Reads why a worker has no report; a failure that is not understood is a lie. */
+export const readFailure = (json: string): SandboxFault => {
+  try {
+    const { why, message } = failureSchema.parse(JSON.parse(json));
+    return { code: FAILURE_CODES[why], message: `${why}: ${message}` };
+  } catch {
+    return { code: 'SANDBOX_LIED', message: 'the worker said something that is not understood' };
+  }
+};
 
 /** What a report may not say about a file of `size` bytes, however well it is formed; undefined when it is plausible. */
 const contradiction = (

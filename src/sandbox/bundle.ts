@@ -34,6 +34,8 @@ export const loadPrograms = async (): Promise<Programs> => {
 /** Bundles both scripts from the sources into `folder`. The published package is built with this (`prebuilt/`). */
 export const writePrograms = async (folder: string): Promise<Programs> => {
   const [parsers, worker] = await Promise.all([bundleParsers(), bundleWorker()]);
+  // esbuild keeps a process of its own until it is told that nothing follows.
+  await (await import('esbuild')).stop();
   await mkdir(folder, { recursive: true, mode: 0o755 });
   await writeWhole(join(folder, PARSERS), parsers);
   await writeWhole(join(folder, WORKER), worker);

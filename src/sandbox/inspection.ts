@@ -1,8 +1,8 @@
 import { WeighbridgeError } from '../errors.ts';
 import type { Report } from '../formats/format.ts';
-import { readReport } from './answer.ts';
+import { readFailure, readReport } from './answer.ts';
 import type { Frame } from './frame-reader.ts';
-import { type Failure, KIND, parseReadRequest, READ_LIMIT } from './frames.ts';
+import { KIND, parseReadRequest, READ_LIMIT } from './frames.ts';
 import { opaqueReport, type SandboxFault } from './opaque.ts';
 import type { Source } from './types.ts';
 import { createStopwatch, type createWatch, type Stopwatch } from './watch.ts';
@@ -27,13 +27,6 @@ export type Running = {
   readonly released: Promise<boolean>;
   readonly stopwatch: Stopwatch;
 };
-
-const CODES = {
-  timeout: 'SANDBOX_TIMEOUT',
-  memory: 'SANDBOX_MEMORY',
-  error: 'SANDBOX_CRASHED',
-  'too-long': 'SANDBOX_LIED',
-} as const;
 
 /** Runs one inspection in an idle worker. What the worker does wrong ends as an opaque report and as its replacement. */
 export const runInspection = (
@@ -97,7 +90,7 @@ export const runInspection = (
     }
   };
   const finish = ({ kind, payload }: Frame): void => {
-    const answer = kind === KIND.report ? understood(payload, source.size) : failed(payload);
+    const answer = kind === KIND.report ? understood(payload, source.size) : readFailure(payload.toString());
     const fault = 'code' in answer ? answer : undefined;
     if (state === 'reading') fail({ code: 'SANDBOX_LIED', message: 'the worker answered while it was reading' });
     else if (fault !== undefined && fault.code !== 'SANDBOX_CRASHED') fail(fault);
@@ -130,14 +123,5 @@ const understood = (payload: Buffer, size: number): Report | SandboxFault => {
     return readReport(payload.toString(), size);
   } catch (error) {
     return { code: 'SANDBOX_LIED', message: error instanceof Error ? error.message : 'the report cannot be read' };
-  }
-};
-
-const failed = (payload: Buffer): SandboxFault => {
-  try {
-    const { why, message }: Failure = JSON.parse(payload.toString());
-    return { code: CODES[why] ?? 'SANDBOX_LIED', message: `${why}: ${String(message)}` };
-  } catch {
-    return { code: 'SANDBOX_LIED', message: 'the worker said something that is not understood' };
   }
 };

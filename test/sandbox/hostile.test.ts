@@ -43,7 +43,7 @@ globalThis.inspectFile = (read, size) => {
   return said === undefined ? undefined : text === 'rubbish' ? said : JSON.stringify(said);
 };`;
 
-const TIMEOUT = 1500;
+const TIMEOUT = 1000;
 const MEMORY = 64 * MIB;
 
 const source = (text: string): Source => {
@@ -134,6 +134,18 @@ t.test('whatever a file does to its parsers costs one opaque inspection and leav
   }
   const after = memoryOfChildren();
   t.ok(after < before + 64 * MIB, `memory is back: ${before} then ${after}`);
+});
+
+t.test('memory that the engine does not count is seen from outside', async (t) => {
+  const sandbox = await createSandbox(
+    { workers: 1, memory: 32 * MIB, timeout: 20_000, require: 'isolate' },
+    { parsers: HOSTILE },
+  );
+  t.teardown(() => sandbox.close());
+  const report = await sandbox.inspect(source('array'));
+  t.match(report, { coverage: { reason: /needed more than \d+ bytes/ }, details: { sandbox: 'SANDBOX_MEMORY' } });
+  t.ok(await whole(sandbox));
+  t.match(await sandbox.inspect(source('honest')), { coverage: { state: 'complete' } });
 });
 
 t.test('a worker that is killed during an inspection is replaced', async (t) => {
