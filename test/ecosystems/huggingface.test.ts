@@ -178,6 +178,7 @@ t.test("the Hub's errors pass unchanged", async (t) => {
     ['/org/private/resolve/main/x.bin', bearer('hf_out'), 404, 'RepoNotFound', /^Repository not found$/],
     ['/org/gated/resolve/main/x.bin', {}, 401, 'GatedRepo', /Access to model org\/gated is restricted/],
     ['/org/gated/resolve/main/x.bin', bearer('hf_out'), 403, 'GatedRepo', /not in the authorized list/],
+    ['/org/m/resolve/main/x.txt', bearer('bad'), 401, null, /^Invalid credentials in Authorization header$/],
     ['/org/gated/resolve/main/x.bin', bearer('bad'), 401, null, /^Invalid credentials in Authorization header$/],
   ];
   for (const [path, headers, status, code, message] of cases) {

@@ -102,6 +102,16 @@ const refs = (repo: StoredRepo, pullRequests: boolean) => {
   return pullRequests ? { ...common, pullRequests: of('refs/pr/') } : common;
 };
 
+/** What the Hub's scanners say, with the keys that `huggingface_hub` reads. */
+const SAFE = {
+  status: 'safe',
+  avScan: { status: 'safe', virusFound: false, virusNames: null },
+  pickleImportScan: null,
+  jFrogScan: { status: 'unscanned' },
+  protectAiScan: { status: 'unscanned' },
+  virusTotalScan: { status: 'unscanned' },
+};
+
 const entry = (file: StoredFile, tree: Tree, expand: boolean, xet: boolean) => ({
   type: 'file',
   oid: file.oid,
@@ -112,7 +122,7 @@ const entry = (file: StoredFile, tree: Tree, expand: boolean, xet: boolean) => (
   ...(expand
     ? {
         lastCommit: { id: tree.sha, title: 'Upload', date: '2026-01-02T03:04:05.000Z' },
-        securityFileStatus: { status: 'safe' },
+        securityFileStatus: SAFE,
       }
     : {}),
 });

@@ -55,7 +55,10 @@ export const sendRefusal = (
 
 /** No such file at this commit. Clients remember that for ever, so it is never said of what is merely not ready. */
 export const sendMissing = (reply: FastifyReply, { commit }: Info): FastifyReply =>
-  sendError(reply.header('x-repo-commit', commit), 404, 'EntryNotFound', 'Entry not found');
+  reply
+    .code(404)
+    .headers({ 'x-repo-commit': commit, 'x-error-code': 'EntryNotFound', 'x-error-message': 'Entry not found' })
+    .send({ error: 'Entry not found' });
 
 /** The Hub's own error, unchanged but for what a HEAD could not carry. */
 export const passError = (reply: FastifyReply, { status, headers, body }: UpstreamAnswer): FastifyReply => {

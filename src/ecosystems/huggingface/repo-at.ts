@@ -13,6 +13,8 @@ const BRANCH_LIFE = 5_000;
 const COMMIT_LIFE = 60_000;
 /** How long the Hub's word that a caller may read a private or gated repo is taken, in ms. */
 const LEAVE_LIFE = 10_000;
+/** How long a token that the Hub has taken once is not shown to it again for a public repo, in ms. */
+const TOKEN_LIFE = 300_000;
 /** Repos, and callers of them, kept in memory. A listing of 10,000 files is about 5 MB. */
 const MAX_REPOS = 500;
 const MAX_LEAVES = 10_000;
@@ -44,15 +46,20 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
   const kept = createMemo<string>(MAX_REPOS);
   const open = createMemo<boolean>(MAX_REPOS);
   const leaves = createMemo<number>(MAX_LEAVES);
+  const tokens = createMemo<number>(MAX_LEAVES);
   const once = createSingleFlight<Info | UpstreamAnswer>();
 
   const at: Repos['at'] = async (repo, revision, caller) => {
     const place = `${repo.kind}/${repo.name}@${revision}`;
-    const known = alive(held.get(place)) ?? alive(held.get(`${caller.scope}\n${place}`));
+    const shared = isTaken(caller) ? alive(held.get(place)) : undefined;
+    const known = shared ?? alive(held.get(`${caller.scope}\n${place}`));
     const found = known ?? (await once(`${caller.scope}\n${place}`, () => look(repo, revision, caller)));
     if ('status' in found) return { kind: 'error', answer: found };
     return { kind: 'repo', info: found, at: repoAt(found, caller) };
   };
+
+  /** True for a caller without a token, or with one that the Hub knows: it turns a wrong one away everywhere. */
+  const isTaken = ({ scope }: Caller): boolean => scope === '' || (tokens.get(scope) ?? 0) > Date.now();
 
   const look = async (repo: RepoName, revision: string, caller: Caller): Promise<Info | UpstreamAnswer> => {
     const url = apiUrl(repo, ['revision', revision], 'blobs=true');
@@ -64,6 +71,7 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
       return remembered;
     }
     if (answer.status !== 200) return answer;
+    if (caller.scope !== '') tokens.set(caller.scope, Date.now() + TOKEN_LIFE);
     const info = readInfo(answer.body, repo, host);
     if (info.restricted) forget(info, repo, revision);
     else remember(info, repo, revision, answer);
