@@ -46,7 +46,7 @@ export type App = { readonly server: FastifyInstance } & Drain;
 export const createApp = async (parts: AppParts): Promise<App> => {
   const { config, ecosystems } = parts;
   const mounts = ecosystems.map(({ mount }) => mount);
-  const server = createInstance(config, parts.logger ?? createLogger(config.log.level));
+  const server = createInstance(config, quieter(parts.logger ?? createLogger(config.log.level)));
 
   identify(server);
   handleErrors(server, [...mounts, '/api/v1', '/healthz', '/readyz', '/metrics']);
@@ -83,6 +83,10 @@ const createInstance = (config: Config, loggerInstance: FastifyBaseLogger): Fast
   };
   return fastify(options);
 };
+
+/** The server's own remarks (that it listens) would stand before the one line that a user should read. */
+const quieter = (logger: FastifyBaseLogger): FastifyBaseLogger =>
+  logger.level === 'info' ? logger.child({}, { level: 'warn' }) : logger;
 
 /** Puts the request's id on every answer, also on those that an ecosystem writes by itself. */
 const identify = (server: FastifyInstance): void => {
