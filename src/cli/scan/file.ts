@@ -22,6 +22,7 @@ export type Scanned = {
   readonly rule: string;
   readonly reason: string;
   readonly findings: readonly Finding[];
+  /** Milliseconds from the first byte read to the decision; waiting for a worker is not counted. */
   readonly ms: number;
   /** The file could not be read: the decision is a refusal and the scan has failed. */
   readonly unreadable: boolean;
@@ -29,10 +30,13 @@ export type Scanned = {
 
 /** Inspects and judges one file. Never rejects: a file that cannot be read is refused, and says why. */
 export const scanFile = async (sandbox: Sandbox, policies: PolicySet, path: string): Promise<Scanned> => {
-  const begun = performance.now();
-  const ms = (): number => Math.round((performance.now() - begun) * 10) / 10;
+  let begun: number | undefined;
+  const begin = (): void => {
+    begun ??= performance.now();
+  };
+  const ms = (): number => (begun === undefined ? 0 : Math.round((performance.now() - begun) * 10) / 10);
   try {
-    const { report, sha256, size } = await read(sandbox, path);
+    const { report, sha256, size } = await read(sandbox, path, begin);
     const { action, rule, reason } = policies.decide(factsOf(path, size, sha256, report), Date.now());
     const { format, content, coverage, findings } = report;
     return {
@@ -57,13 +61,19 @@ export const scanFile = async (sandbox: Sandbox, policies: PolicySet, path: stri
 type Read = { readonly report: Report; readonly sha256: string; readonly size: number };
 
 /** One open file for digest and inspection, so that both speak of the same bytes. */
-const read = async (sandbox: Sandbox, path: string): Promise<Read> => {
+const read = async (sandbox: Sandbox, path: string, begin: () => void): Promise<Read> => {
   // Without waiting, or a named pipe would hold the scan for ever.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const before = await file.stat();
     if (!before.isFile()) throw new Error('not a regular file');
-    const source = { size: before.size, read: (offset: number, length: number) => readExactly(file, offset, length) };
+    const source = {
+      size: before.size,
+      read(offset: number, length: number): Promise<Uint8Array> {
+        begin();
+        return readExactly(file, offset, length);
+      },
+    };
     const inspecting = sandbox.inspect(source);
     inspecting.catch(() => {});
     const sha256 = await digest(file, before.size);
