@@ -83,7 +83,9 @@ export const startWorld = async (t: Test, repos: readonly HubRepo[], options: Wo
 
 const readLog = async (directory: string): Promise<readonly LogEntry[]> => {
   const { readdir, readFile } = await import('node:fs/promises');
-  const names = (await readdir(directory)).filter((name) => name.endsWith('.jsonl')).sort();
+  const names = (await readdir(directory))
+    .filter((name) => name.startsWith('audit-') && name.endsWith('.jsonl'))
+    .sort();
   const texts = await Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')));
   return texts
     .join('')
