@@ -73,9 +73,8 @@ export const serving = (
 /** The refusal of one file; a pickle that has a safetensors twin is refused with the twin's name. */
 export const refusal = (views: Views, repo: RepoAt, path: string, decision: Decision, who: Requester): Answer => {
   const instead = decision.action === 'convert' ? views.instead(repo, path) : undefined;
-  const reason =
-    instead === undefined ? decision.reason : `a pickle is not served; ask for ${instead}. ${decision.reason}`;
-  return { kind: 'refused', decision, text: refusalText({ ...decision, reason }, path, who) };
+  return { kind: 'refused', decision, text: refusalText(decision, who, instead) };
+};
 };
 
 /** A refusal that is entered in the log first, as durably as an approval. */

@@ -65,7 +65,7 @@ const transcoded = async (
   const verdict = done.then(async (written) => {
     final = await judge(repo, source, who, { sha256, report: written.report });
     if (final.decision.action === 'convert') return written;
-    throw new WeighbridgeError('REFUSED', refusalText(final.decision, source.path, who));
+    throw new WeighbridgeError('REFUSED', refusalText(final.decision, who));
   });
   verdict.catch(() => undefined);
   // A range before the end, or a client that does not notice a short body, waits for the whole verdict.

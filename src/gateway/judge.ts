@@ -73,12 +73,15 @@ export const createJudge = (records: Records, log: AccessLog, ruleset: string, p
 /** True when the decision lets nothing through. */
 export const refuses = (decision: Decision): boolean => decision.action === 'deny' || decision.action === 'quarantine';
 
-/** What a client prints: one line of ASCII, at most 300 characters, with the rule and whom to ask. */
-export const refusalText = (decision: Decision, path: string, who: Requester): string => {
+/** What a client prints: one line of ASCII, below 300 characters, with the rule, what to do and the request's id. */
+export const refusalText = (decision: Decision, who: Requester, instead?: string): string => {
   const verb = decision.action === 'quarantine' ? 'holds' : 'refuses';
-  const text = `Weighbridge ${verb} ${path}: ${decision.reason} (rule ${decision.rule}; request ${who.request.id})`;
-  const line = text.replace(/[^\x20-\x7e]/g, '?');
-  if (line.length <= 300) return line;
-  const end = ` (rule ${decision.rule}; request ${who.request.id})`;
-  return `${line.slice(0, 300 - end.length - 3)}...${end}`;
+  const advice = instead === undefined ? '' : ` Ask for ${instead} instead.`;
+  const end = `${advice} Request ${who.request.id}`;
+  const reason = /[.!?]$/.test(decision.reason) ? decision.reason : `${decision.reason}.`;
+  const text = `Weighbridge ${verb} ${reason}`.replace(/[^\x20-\x7e]/g, '?');
+  return text.length + end.length <= MAX_TEXT ? text + end : `${text.slice(0, MAX_TEXT - end.length - 3)}...${end}`;
 };
+
+/** Longest text that clients print in one line, in characters. */
+const MAX_TEXT = 299;

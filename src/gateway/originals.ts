@@ -98,7 +98,7 @@ const sealed = async (
     const report = await scales.stored(stored.sha256);
     final = await judge(repo, file, who, { sha256: stored.sha256, report });
     if (final.decision.action === 'allow') return;
-    throw new WeighbridgeError('REFUSED', refusalText(final.decision, file.path, who));
+    throw new WeighbridgeError('REFUSED', refusalText(final.decision, who));
   });
   verdict.catch(() => undefined);
   const served = serving('sealed', range, file.size);

@@ -174,7 +174,7 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
       if (worst === undefined || decision.action === 'deny') worst = { decision, path: file.path };
     }
     if (worst === undefined) return undefined;
-    return { decision: worst.decision, text: refusalText(worst.decision, worst.path, who) };
+    return { decision: worst.decision, text: refusalText(worst.decision, who) };
   };
 
   const knownDecision = async (repo: RepoAt, file: ListedFile, who: Requester): Promise<Decision | undefined> => {

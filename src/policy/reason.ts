@@ -1,10 +1,13 @@
 import { type Finding, printable } from '../formats/format.ts';
 import type { Facts } from './types.ts';
 
-/** Longest reason, in characters: it has to fit in one header and one line of a terminal. */
-const MAX_REASON_CHARACTERS = 300;
+/**
+ * Longest reason, in characters: with the words around it and the request's id it stays below 300, which clients print
+ * in one line.
+ */
+const MAX_REASON_CHARACTERS = 235;
 /** A longer path would leave no room for what is wrong with it. */
-const MAX_PATH_CHARACTERS = 80;
+const MAX_PATH_CHARACTERS = 60;
 
 export type ReasonParts = {
   readonly rule: string;
@@ -24,7 +27,7 @@ export type ReasonParts = {
 export const wordReason = (facts: Facts, parts: ReasonParts): string => {
   const { rule, refused, message, remediation, owner, finding } = parts;
   const unread = facts.stage === 'content' && refused ? facts.coverage.reason : '';
-  const seen = finding === undefined ? unread : `${trimDot(finding.message)}, ${place(finding)}`;
+  const seen = finding === undefined ? unread : `${worded(finding)}, ${place(finding)}`;
   const what = `${named(facts.artefact.path)}: ${trimDot(message)}${seen === '' ? '' : `: ${trimDot(seen)}`}`;
   const advice = [remediation && trimDot(remediation), owner && `Ask ${trimDot(owner)}`].filter(Boolean).join('. ');
   const end = printable(` (rule ${rule})${advice === '' ? '' : `. ${advice}`}`, MAX_REASON_CHARACTERS - 40);
@@ -32,8 +35,17 @@ export const wordReason = (facts: Facts, parts: ReasonParts): string => {
 };
 
 /** The end of a long path says more than its beginning. */
-const named = (path: string): string =>
-  path.length <= MAX_PATH_CHARACTERS ? path : `...${path.slice(3 - MAX_PATH_CHARACTERS)}`;
+const named = (path: string): string => {
+  const shown = printable(path, 4096);
+  return shown.length <= MAX_PATH_CHARACTERS ? shown : `...${shown.slice(3 - MAX_PATH_CHARACTERS)}`;
+};
+
+/** The evidence (`os.system`) says more than the sentence; it stands behind it unless the sentence names it already. */
+const worded = ({ message, evidence }: Finding): string => {
+  const short = evidence.length > 60 ? `${evidence.slice(0, 57)}...` : evidence;
+  const named = short === '' || message.includes(short) || message.includes(short.replaceAll(' ', '.'));
+  return named ? trimDot(message) : `${trimDot(message)} (${short})`;
+};
 
 const place = ({ where }: Finding): string =>
   where.path.length === 0 ? `byte ${where.offset}` : `${where.path.join(' > ')} byte ${where.offset}`;
