@@ -1,0 +1,85 @@
+import { createFrontier } from '../merkle/frontier.ts';
+import { DIGEST_BYTES } from '../merkle/hash.ts';
+import { tree } from './digest.ts';
+import { parseEntry } from './entry.ts';
+import type { Segment } from './layout.ts';
+import { readLines } from './reader.ts';
+import type { LeafHashes } from './tree-file.ts';
+import type { Problem } from './verify.ts';
+
+/** Decisions that are waited for at a time; more than any gateway has under way. */
+const MAX_OPEN = 100_000;
+/** Leaf hashes compared at a time. */
+const BLOCK = 4096;
+
+/** One pass over a log. */
+export type Scan = {
+  /** Complete lines. */
+  readonly size: number;
+  readonly torn: boolean;
+  /** Roots at the sizes that were asked for, as far as there are entries. */
+  readonly roots: ReadonlyMap<number, Uint8Array>;
+  /** The first line that is not what the leaf hashes say. */
+  readonly mismatch: { readonly entry: number; readonly leaf: Uint8Array; readonly crlf: boolean } | undefined;
+  /** The first segment whose name does not follow from the entries before it. */
+  readonly gap: (Problem & { readonly entry: number }) | undefined;
+  /** Decisions without outcome. */
+  readonly unfinished: number;
+};
+
+/** Reads all entries once: computes the roots at `sizes` and compares each line with the leaf `hashes`. */
+export const scanLog = async (
+  segments: readonly Segment[],
+  hashes: LeafHashes,
+  sizes: readonly number[],
+): Promise<Scan> => {
+  const frontier = createFrontier(tree);
+  const wanted = new Set(sizes);
+  const roots = new Map<number, Uint8Array>(wanted.has(0) ? [[0, frontier.root()]] : []);
+  const open = new Set<string>();
+  let [torn, mismatch, gap]: [boolean, Scan['mismatch'], Scan['gap']] = [false, undefined, undefined];
+  let block: { first: number; bytes: Buffer } = { first: 0, bytes: Buffer.alloc(0) };
+
+  const stored = (index: number): Buffer => {
+    if (index >= block.first + BLOCK || block.bytes.length === 0)
+      block = { first: index, bytes: hashes.read(index, BLOCK) };
+    const at = (index - block.first) * DIGEST_BYTES;
+    return block.bytes.subarray(at, at + DIGEST_BYTES);
+  };
+  const take = (line: Buffer): void => {
+    const entry = frontier.size;
+    const leaf = tree.leaf(line);
+    if (mismatch === undefined && entry < hashes.size && !stored(entry).equals(leaf)) {
+      mismatch = { entry, leaf, crlf: line.at(-1) === 13 };
+    }
+    frontier.append(leaf);
+    if (wanted.has(frontier.size)) roots.set(frontier.size, frontier.root());
+    follow(open, line);
+  };
+  for (const segment of segments) {
+    if (segment.first !== frontier.size) gap ??= missing(segment, frontier.size);
+    for await (const part of readLines(segment.entries)) {
+      for (const line of part.lines) take(line);
+      torn = part.torn !== undefined;
+    }
+  }
+  return { size: frontier.size, torn, roots, mismatch, gap, unfinished: open.size };
+};
+
+const missing = ({ first, entries }: Segment, size: number): Problem & { entry: number } =>
+  first > size
+    ? { kind: 'removed', entry: size, text: `entries ${size} to ${first - 1} are missing before ${entries}` }
+    : {
+        kind: 'inserted',
+        entry: first,
+        text: `there are ${size} entries before ${entries}, which begins with ${first}`,
+      };
+
+/** Keeps the requests that have a decision and no outcome. */
+const follow = (open: Set<string>, line: Buffer): void => {
+  if (!line.includes('"kind":"artefact.')) return;
+  const entry = parseEntry(line.toString());
+  const key = `${entry?.request?.id} ${entry?.artefact?.path}`;
+  if (entry?.kind === 'artefact.outcome') open.delete(key);
+  else if (entry?.kind === 'artefact.decision' && open.size < MAX_OPEN) open.add(key);
+};

@@ -1,0 +1,140 @@
+import { statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { WeighbridgeError } from '../errors.ts';
+import { parseVerifierKey } from '../merkle/checkpoint.ts';
+import { sameDigest } from '../merkle/hash.ts';
+import { sha256 } from './digest.ts';
+import { gatherEvidence, type Signed } from './evidence.ts';
+import { listSegments, type Segment } from './layout.ts';
+import { locate } from './locate.ts';
+import { type Scan, scanLog } from './scan.ts';
+import { type LeafHashes, openLeafHashes, rootsAt } from './tree-file.ts';
+
+/** What `verifyLog` is given. */
+export type VerifyOptions = {
+  /** The folder of a log, or one file of entries that holds the whole log. */
+  readonly path: string;
+  /** The verifier key, `name+keyid+base64`. */
+  readonly key: string;
+  /** Files with checkpoints that the auditor kept. */
+  readonly checkpoints?: readonly string[];
+};
+
+/** One thing that is wrong. `entry` is the index of the first entry that it concerns. */
+export type Problem = {
+  readonly kind: 'changed' | 'removed' | 'inserted' | 'reordered' | 'cut' | 'rewritten' | 'signature';
+  readonly entry?: number;
+  readonly text: string;
+};
+
+export type Verdict = {
+  readonly ok: boolean;
+  readonly entries: number;
+  readonly segments: number;
+  /** Size of the newest checkpoint: what is below it is vouched for when `ok`. */
+  readonly signed: number;
+  readonly problems: readonly Problem[];
+  /** What is no fault, but should be known. */
+  readonly notices: readonly string[];
+};
+
+/**
+ * Checks a log against its checkpoints, streaming. Below the newest checkpoint the first entry that was changed, removed,
+ * inserted or moved is named. Throws NOT_FOUND or FORMAT_INVALID when there is nothing to check or no usable key.
+ */
+export const verifyLog = async ({ path, key, checkpoints = [] }: VerifyOptions): Promise<Verdict> => {
+  const verifier = parseVerifierKey(key, sha256);
+  const { directory, segments } = find(path);
+  const evidence = await gatherEvidence(directory, verifier, checkpoints);
+  const hashes = openLeafHashes(directory);
+  try {
+    const scan = await scanLog(segments, hashes, [...new Set(evidence.signed.map(({ size }) => size))]);
+    const problems: Problem[] = evidence.problems.map((text) => ({ kind: 'signature', text }));
+    problems.push(...(await judge(scan, evidence.signed, hashes, segments)));
+    const signed = evidence.signed.at(-1)?.size ?? 0;
+    const notices = [...evidence.notices, ...remarks(scan, signed, checkpoints.length > 0)];
+    return { ok: problems.length === 0, entries: scan.size, segments: segments.length, signed, problems, notices };
+  } finally {
+    hashes.close();
+  }
+};
+
+/** What the roots say. */
+const judge = async (
+  scan: Scan,
+  signed: readonly Signed[],
+  hashes: LeafHashes,
+  segments: readonly Segment[],
+): Promise<Problem[]> => {
+  const holds = (checkpoint: Signed): boolean => {
+    const root = scan.roots.get(checkpoint.size);
+    return root !== undefined && sameDigest(root, checkpoint.root);
+  };
+  const broken = signed.filter((checkpoint) => !holds(checkpoint));
+  const newest = signed.at(-1);
+  if (broken.length === 0 || newest === undefined) return [];
+  if (holds(newest)) return broken.map((checkpoint) => rewritten(checkpoint, newest));
+  // The leaf hashes are as good as the largest checkpoint whose root they have.
+  const roots = rootsAt(hashes, [...new Set(signed.map(({ size }) => size))]);
+  const trusted = signed.findLast(({ size, root }) => {
+    const known = roots.get(size);
+    return known !== undefined && sameDigest(known, root);
+  });
+  const exact = await locate(scan, hashes, segments, trusted?.size ?? 0);
+  if (exact !== undefined) return [exact];
+  const bad = broken[0] ?? newest;
+  const good = signed.findLast((checkpoint) => checkpoint.size <= bad.size && holds(checkpoint))?.size ?? 0;
+  if (scan.size < bad.size) return [cut(scan, Math.max(good, Math.min(scan.size, trusted?.size ?? 0)), bad)];
+  if (scan.gap !== undefined && scan.gap.entry >= good && scan.gap.entry < bad.size) return [scan.gap];
+  return bad.kept && (trusted?.size ?? 0) > bad.size ? [rewritten(bad, newest)] : [between(good, bad)];
+};
+
+const cut = (scan: Scan, good: number, bad: Signed): Problem => ({
+  kind: 'cut',
+  entry: scan.size,
+  text:
+    `entries from ${scan.size} on were removed: the log ends there, ${bad.source} vouches for ${bad.size}` +
+    (good < scan.size ? `; below that the first ${good} are proved whole, the others cannot be checked any more` : ''),
+});
+
+const rewritten = (older: Signed, newest: Signed): Problem => ({
+  kind: 'rewritten',
+  text:
+    `the log was rewritten: it agrees with ${newest.source} (${newest.size} entries), but not with ` +
+    `${older.source} (${older.size} entries), which is signed with the same key; some entry below ${older.size} is another`,
+});
+
+const between = (good: number, bad: Signed): Problem => ({
+  kind: 'changed',
+  entry: good,
+  text:
+    `the first entry that was changed, removed or moved is one of ${good} to ${bad.size - 1} (against ${bad.source}); ` +
+    'the leaf hashes do not say which, they were changed as well or are missing',
+});
+
+const remarks = (scan: Scan, signed: number, kept: boolean): string[] => {
+  const found: string[] = [];
+  if (scan.size > signed)
+    found.push(`entries ${signed} to ${scan.size - 1} are newer than the newest checkpoint: not vouched for yet`);
+  if (scan.torn) found.push('the last line is not complete: the log is being written, or was when its machine stopped');
+  if (scan.unfinished > 0) found.push(`${scan.unfinished} decisions have no outcome yet`);
+  found.push(
+    kept
+      ? `entries that were removed behind entry ${signed - 1} cannot be excluded: keep the newest checkpoint for the next time`
+      : `no checkpoint from elsewhere was given: that entries behind entry ${signed - 1} were removed, or the whole log was ` +
+          'written again with its own key, cannot be excluded',
+  );
+  return found;
+};
+
+const find = (path: string): { directory: string; segments: Segment[] } => {
+  try {
+    if (!statSync(path).isDirectory()) {
+      const whole = { first: 0, entries: path, hashes: '', frontier: '' };
+      return { directory: dirname(path), segments: [whole] };
+    }
+    return { directory: path, segments: listSegments(path) };
+  } catch (error) {
+    throw new WeighbridgeError('NOT_FOUND', `there is no log at ${basename(path)}`, {}, { cause: error });
+  }
+};
