@@ -1,12 +1,10 @@
 import { checkRange, type RandomAccess } from '../../bytes/random-access.ts';
 import { WeighbridgeError } from '../../errors.ts';
-import type { Context } from '../format.ts';
+import type { Content, Context } from '../format.ts';
 import { allowedName } from './allowed.ts';
 import { runPickle } from './machine.ts';
-import { OPCODE_NAMES } from './opcodes.ts';
 import type { OutsideValue, PickleOptions } from './options.ts';
 import { dtypeOf, elementsOf, shapeOf } from './rules/numpy.ts';
-import { looksLikePickle } from './trial.ts';
 import { type Call, countOf, type Global, isCallOf, isGlobal, lookup, textOf, type Value } from './values.ts';
 
 /** Bytes at the head of a file in which joblib's wrapper class is looked for, to name the format. */
@@ -27,14 +25,14 @@ export const isArrayWrapper = (source: RandomAccess): boolean => {
 export const joblibArrays = (
   source: RandomAccess,
   context: Context,
-): { readonly read: NonNullable<PickleOptions['outside']>; readonly count: () => number } => {
-  let count = 0;
+): { readonly read: NonNullable<PickleOptions['outside']>; readonly first: () => number | undefined } => {
+  let first: number | undefined;
   const read: PickleOptions['outside'] = (built, position) => {
     if (!isCallOf(built, 'joblib.numpy_pickle', 'NumpyArrayWrapper')) return undefined;
-    count += 1;
+    first ??= position;
     return readArray(source, context, built, position);
   };
-  return { read, count: () => count };
+  return { read, first: () => first };
 };
 
 const invalid = (message: string, offset: number): WeighbridgeError =>
@@ -55,7 +53,6 @@ const readArray = (source: RandomAccess, context: Context, wrapper: Call, positi
   const start = position + paddingAt(source, state, position);
   const length = elements * type.size;
   checkRange(source.size, start, length);
-  readAsOpcodes(source, context, position);
   return { value: asArray(shape, dtype, textOf(lookup(state, 'order')) === 'F', start, length), end: start + length };
 };
 
@@ -63,8 +60,10 @@ const readArray = (source: RandomAccess, context: Context, wrapper: Call, positi
 const paddingAt = (source: RandomAccess, state: Value | undefined, position: number): number => {
   const alignment = lookup(state, 'numpy_array_alignment_bytes');
   if (alignment === undefined || alignment.kind === 'none') return 0;
-  if (countOf(alignment) === undefined) throw invalid('alignment is no number', position);
+  const most = countOf(alignment);
+  if (most === undefined) throw invalid('alignment is no number', position);
   const [length = 0] = source.read(position, 1);
+  if (length > most) throw invalid('padding is longer than the alignment', position);
   const padding = source.read(position + 1, length);
   if (!padding.every((byte) => byte === 0xff)) throw invalid('padding is not blank', position);
   return 1 + length;
@@ -77,18 +76,30 @@ const readObjects = (source: RandomAccess, context: Context, position: number): 
   return { value: run.value, end: run.end, content: run.content };
 };
 
-/** `pickle.load`, which does not know joblib, would go on here: then array bytes are opcodes. */
-const readAsOpcodes = (source: RandomAccess, context: Context, position: number): void => {
-  const [first = 0] = source.read(position, 1);
-  if (OPCODE_NAMES[first] === undefined || !looksLikePickle(source, position, source.size)) return;
+/**
+ * `pickle.load` does not know joblib and would go on reading at the first array: then array bytes are opcodes. Runs the
+ * stream that way too and reports what it would do there; padding as joblib writes it since 1.2 stops it at once.
+ */
+export const readAsOpcodes = (source: RandomAccess, context: Context, firstArray: number): Content => {
+  let acts: Finding | undefined;
+  const report = (finding: Finding): void => {
+    const severe = finding.severity === 'high' || finding.severity === 'critical';
+    if (finding.offset >= firstArray && severe) acts ??= finding;
+  };
+  runPickle(source, 0, { context: { ...context, report } });
+  if (acts === undefined) return 'inert';
   context.report({
     rule: 'joblib.array-runs',
-    severity: 'high',
+    severity: 'critical',
     message: 'The bytes of an array run as a pickle in loaders that do not know joblib.',
-    offset: position,
+    offset: acts.offset,
+    evidence: acts.evidence ?? '',
     refs: ['CWE-436', 'CWE-502'],
   });
+  return 'active';
 };
+
+type Finding = Parameters<Context['report']>[0];
 
 /** The array as numpy itself would have pickled it, so that rules see one form. */
 const asArray = (shape: Value, dtype: Value, fortran: boolean, offset: number, length: number): Call => {

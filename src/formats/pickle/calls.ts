@@ -3,6 +3,7 @@ import type { Allowed } from './allowed/types.ts';
 import { attackOf } from './attacks.ts';
 import { demandPlain } from './data.ts';
 import { utf8Text } from './literals.ts';
+import { badFrame } from './memory.ts';
 import { importName } from './names.ts';
 import type { Handler, Handlers } from './state.ts';
 import { broken, type Machine, pop, popMark, report, top } from './state.ts';
@@ -144,9 +145,9 @@ const stackGlobal: Handler = (machine) => {
 };
 
 const build: Handler = (machine) => {
-  machine.calls += 1;
   const state = pop(machine);
   const target = top(machine);
+  machine.calls += 1;
   if (target.kind !== 'call')
     return refuseBuild(machine, target.kind, 'it is not an object that the stream made', 'active');
   const { allowed } = target.callee;
@@ -164,7 +165,9 @@ const readOutside = (machine: Machine, built: Call): void => {
   const outside = machine.options.outside?.(built, machine.reader.position);
   if (outside === undefined) return;
   if (outside.content !== undefined) machine.content = worseContent(machine.content, outside.content);
-  if (machine.frameEnd >= 0) machine.frameEnd = -1;
+  // joblib's unpickler has read the frame whole: in the middle of one it would take the array from behind it.
+  if (machine.frameEnd >= 0 && machine.frameEnd !== machine.reader.position) badFrame(machine, 'array inside a frame');
+  machine.frameEnd = -1;
   machine.reader.position = outside.end;
   machine.stack[machine.stack.length - 1] = outside.value;
 };

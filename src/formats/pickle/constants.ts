@@ -51,7 +51,7 @@ const pushText = (machine: Machine, length: number): void => {
 const SHORTEST_ENCODED = 16;
 
 const pushString = (machine: Machine, value: Str): void => {
-  if (value.text.length >= SHORTEST_ENCODED && /^(?:gA[IMQU]|[0-9a-fA-F]{16}|Y[0-9A-Za-z]|KG|KF)/.test(value.text)) {
+  if (value.text.length >= SHORTEST_ENCODED && /^(?:gA[I-X]|[0-9a-fA-F]{16}|Y[0-9A-Za-z]|KG|KF)/.test(value.text)) {
     machine.nested.push({ kind: 'text', text: value.text, offset: machine.at });
   } else if (value.text.charCodeAt(0) === 0x80) {
     machine.nested.push({ kind: 'text', text: value.text, offset: machine.at });

@@ -1,6 +1,6 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
-import type { Content, Context, Format, Inspection } from '../format.ts';
-import { isArrayWrapper, joblibArrays } from './arrays.ts';
+import { type Content, type Context, type Format, type Inspection, worseContent } from '../format.ts';
+import { isArrayWrapper, joblibArrays, readAsOpcodes } from './arrays.ts';
 import { runStreams } from './streams.ts';
 import { looksLikePickle } from './trial.ts';
 import { windowed } from './window.ts';
@@ -32,16 +32,18 @@ const asData = (content: Content): Content => (content === 'tensors' ? 'data' : 
 
 /**
  * Reads a file of pickles, with joblib's arrays between the opcodes where there are any. A loader that does not know
- * joblib would read those arrays as opcodes; `joblibArrays` looks at them that way too.
+ * joblib would read those arrays as opcodes; `readAsOpcodes` looks at them that way too.
  */
 export const inspectPickle = (file: RandomAccess, context: Context): Inspection => {
   const source = windowed(file);
   const arrays = joblibArrays(source, context);
   const run = runStreams(source, 0, { context, outside: arrays.read });
+  const firstArray = arrays.first();
+  const misread = firstArray === undefined ? 'inert' : readAsOpcodes(source, context, firstArray);
   const { streams, protocol, opcodes, calls, globals } = run;
   return {
-    format: arrays.count() > 0 ? 'joblib' : 'pickle',
-    content: asData(run.content),
+    format: firstArray === undefined ? 'pickle' : 'joblib',
+    content: worseContent(asData(run.content), misread),
     coverage: run.coverage,
     notConvertible: 'a pickle that torch did not write',
     details: { streams, protocol, opcodes, calls, globals: globals.slice(0, 64) },

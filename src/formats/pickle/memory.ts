@@ -1,4 +1,3 @@
-import { WeighbridgeError } from '../../errors.ts';
 import { indexLine } from './literals.ts';
 import { HIGHEST_PROTOCOL } from './opcodes.ts';
 import type { Handler, Handlers } from './state.ts';
@@ -11,10 +10,11 @@ import { broken, type Machine, pop, popMark, report, top } from './state.ts';
 const MEMO_SLACK = 1024;
 
 const put = (machine: Machine, index: number): void => {
+  const value = top(machine);
   if (index > 2 * machine.opcodes + MEMO_SLACK) {
-    throw new WeighbridgeError('LIMIT_EXCEEDED', `memo index ${index} after ${machine.opcodes} opcodes`);
+    broken(`memo index ${index} after ${machine.opcodes} opcodes`);
   }
-  machine.memo.set(index, top(machine));
+  machine.memo.set(index, value);
 };
 
 const get = (machine: Machine, index: number): void => {

@@ -60,9 +60,9 @@ const runs = (source: RandomAccess, start: number, end: number): boolean => {
 
 /** True when the stream called something, imported a known attack, or goes on beyond the limits. */
 const acts = (run: PickleRun): boolean =>
-  run.limited || (run.calls > 0 && run.globals.every(isName)) || run.globals.some(isAttack);
+  ((run.limited || run.calls > 0) && run.globals.every(isName)) || run.globals.some(isAttack);
 
-/** A call in accidental text has a callee with blanks and punctuation in its name. */
+/** Accidental text imports names with blanks and punctuation in them; a loader stops there. */
 const isName = (name: string): boolean => /^[\w.]+$/.test(name);
 
 const isAttack = (name: string): boolean => {

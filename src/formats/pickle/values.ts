@@ -103,12 +103,16 @@ export const itemsOf = (value: Value | undefined): readonly Value[] | undefined 
 };
 
 /** Classes whose instances are mappings that may be given their pairs by SETITEM(S) or as first argument. */
-const MAPPINGS = new Set(['OrderedDict', 'Counter', 'defaultdict']);
+const MAPPINGS = new Set([
+  'collections.OrderedDict',
+  'collections.Counter',
+  'collections.defaultdict',
+  'builtins.dict',
+]);
 
 /** True for a dict, OrderedDict, Counter or defaultdict. */
 export const isMapping = (value: Value | undefined): value is Dict | Call =>
-  value?.kind === 'dict' ||
-  (value?.kind === 'call' && value.callee.module === 'collections' && MAPPINGS.has(value.callee.name));
+  value?.kind === 'dict' || (value?.kind === 'call' && MAPPINGS.has(`${value.callee.module}.${value.callee.name}`));
 
 /**
  * The entries of a dict, OrderedDict, Counter or defaultdict in order (those given as pairs to the constructor first),

@@ -1,0 +1,217 @@
+import t from 'tap';
+import { allowedCount, allowedName } from '../../src/formats/pickle/allowed.ts';
+import { isCallOf } from '../../src/formats/pickle/values.ts';
+import { assemble, named, op, type Piece, pickled, text } from '../support/pickle-assembler.ts';
+import { accepted, array, call, dtype, inTorch, plainRanks, tensor, weigh } from '../support/pickle-weigh.ts';
+
+t.test('tensors are rebuilt inside their storage and without hooks', async (t) => {
+  const good = weigh(pickled(4, tensor()), inTorch);
+  t.same([good.content, good.rules, isCallOf(good.value, 'torch._utils', '_rebuild_tensor_v2')], ['tensors', [], true]);
+  t.same(
+    weigh(
+      pickled(4, call('torch._utils', '_rebuild_parameter', tensor(), op.true(), call('collections', 'OrderedDict'))),
+      inTorch,
+    ).rules,
+    [],
+  );
+  const bad: Piece[] = [
+    tensor({ offset: 1 }),
+    tensor({ size: assemble(op.binint1(3), op.binint1(5), op.tuple2()) }),
+    tensor({ stride: assemble(op.binint(-4), op.binint1(1), op.tuple2()) }),
+    tensor({ stride: assemble(op.binint1(1), op.tuple1()) }),
+    tensor({
+      size: assemble(op.long1(new Uint8Array(8).fill(0x7f)), op.long1(new Uint8Array(8).fill(0x7f)), op.tuple2()),
+    }),
+    tensor({ of: text('storage') }),
+    tensor({ hooks: assemble(call('collections', 'OrderedDict'), op.binint1(0), op.none(), op.setitem()) }),
+    call('torch._utils', '_rebuild_parameter', op.none(), op.true(), call('collections', 'OrderedDict')),
+    call(
+      'torch._tensor',
+      '_rebuild_from_type_v2',
+      named('torch', 'device'),
+      named('torch', 'Tensor'),
+      op.emptyTuple(),
+      op.emptyDict(),
+    ),
+    call(
+      'torch._tensor',
+      '_rebuild_from_type_v2',
+      named('torch._utils', '_rebuild_tensor_v2'),
+      named('builtins', 'dict'),
+      op.emptyTuple(),
+      op.emptyDict(),
+    ),
+  ];
+  for (const piece of bad) {
+    const { rules, content } = weigh(pickled(4, piece), inTorch);
+    t.same([rules.includes('pickle.argument'), content], [true, 'unknown']);
+  }
+});
+
+t.test('each tier accepts what its library writes, and its rules refuse the rest', async (t) => {
+  t.ok(allowedCount > 700);
+  const good: readonly (readonly [Piece, string])[] = [
+    [array('f8', 2, op.shortBinbytes(new Uint8Array(16))), 'data'],
+    [array('O', 2, assemble(op.emptyList(), op.mark(), text('a'), op.none(), op.appends())), 'data'],
+    [call('numpy.core.multiarray', 'scalar', dtype('i4'), op.shortBinbytes(new Uint8Array(4))), 'data'],
+    [call('_codecs', 'encode', text('abc'), text('latin1')), 'tensors'],
+    [call('datetime', 'datetime', op.shortBinbytes(new Uint8Array(10))), 'data'],
+    [call('pathlib', 'PosixPath', text('a'), text('b')), 'data'],
+    [call('collections', 'defaultdict', named('builtins', 'list')), 'data'],
+    [call('collections', 'deque', op.emptyList(), op.binint1(5)), 'data'],
+    [assemble(call('uuid', 'UUID'), op.emptyDict(), text('int'), op.binint1(5), op.setitem(), op.build()), 'data'],
+    [call('copyreg', '_reconstructor', named('argparse', 'Namespace'), named('builtins', 'object'), op.none()), 'data'],
+    [call('builtins', 'getattr', named('transformers.trainer_utils', 'SchedulerType'), text('LINEAR')), 'trainer'],
+    [call('transformers.trainer_utils', 'IntervalStrategy', text('no')), 'trainer'],
+    [
+      assemble(
+        call('transformers.training_args', 'TrainingArguments'),
+        op.emptyDict(),
+        text('seed'),
+        op.binint1(1),
+        op.setitem(),
+        op.build(),
+      ),
+      'trainer',
+    ],
+    [
+      assemble(
+        call('sklearn.linear_model._logistic', 'LogisticRegression'),
+        op.emptyDict(),
+        text('C'),
+        op.binfloat(1),
+        op.setitem(),
+        op.build(),
+      ),
+      'library',
+    ],
+    [
+      assemble(
+        call('torch.nn.modules.linear', 'Linear'),
+        op.emptyDict(),
+        text('training'),
+        op.false(),
+        op.setitem(),
+        op.build(),
+      ),
+      'library',
+    ],
+    [call('torch', 'device', text('cuda'), op.binint1(0)), 'tensors'],
+  ];
+  for (const [piece, content] of good)
+    accepted(
+      t,
+      pickled(4, piece),
+      content,
+      Buffer.from(assemble(piece))
+        .toString('latin1')
+        .replaceAll(/[^\w.]+/g, ' ')
+        .slice(0, 70),
+    );
+  const bad: Piece[] = [
+    array('f8', 2, op.shortBinbytes(new Uint8Array(15))),
+    array('O', 2, op.shortBinbytes(new Uint8Array(16))),
+    array('zz', 1, op.shortBinbytes('x')),
+    array('f8', 1, op.shortBinbytes(new Uint8Array(8)), named('collections', 'OrderedDict')),
+    call('numpy.core.multiarray', 'scalar', dtype('O'), text('x')),
+    call('_codecs', 'encode', text('abc'), text('zlib')),
+    call('builtins', 'bytearray', op.binint(2 ** 31 - 1)),
+    call('builtins', 'list', call('builtins', 'range', op.binint(2 ** 31 - 1))),
+    call('collections', 'defaultdict', named('collections', 'deque')),
+    call('builtins', 'getattr', named('collections', 'OrderedDict'), text('FROMKEYS')),
+    call('builtins', 'getattr', named('transformers.trainer_utils', 'SchedulerType'), text('__class__')),
+    call('copyreg', '_reconstructor', named('builtins', 'list'), named('builtins', 'list'), op.none()),
+    call('sklearn.linear_model._logistic', 'LogisticRegression', text('argument')),
+    call('torch', 'device', text('../x')),
+    named('numpy.random._pickle', '__nothing'),
+    call('numpy.random._pickle', '__randomstate_ctor', named('collections', 'deque')),
+    call('numpy', 'ndarray', op.emptyTuple()),
+    call('torch', 'FloatStorage'),
+  ];
+  for (const piece of bad) {
+    const { content, rules, findings } = weigh(pickled(4, piece));
+    t.ok(!plainRanks.includes(content) && findings.length > 0, `${content} ${rules.join(' ')}`);
+  }
+  t.equal(allowedName('torch', 'load'), undefined);
+  t.equal(allowedName('builtins', 'getattr')?.reference, false);
+});
+
+t.test('a tree whose nodes point outside it is refused', async (t) => {
+  const field = (name: string, code: string, offset: number): Piece =>
+    assemble(text(name), dtype(code), op.binint1(offset), op.tuple2());
+  const nodeType = assemble(
+    call('numpy', 'dtype', text('V24'), op.false(), op.true()),
+    op.mark(),
+    op.binint1(3),
+    text('|'),
+    op.none(),
+    text('left_child'),
+    text('right_child'),
+    text('feature'),
+    op.tuple3(),
+    op.emptyDict(),
+    op.mark(),
+    field('left_child', 'i8', 0),
+    field('right_child', 'i8', 8),
+    field('feature', 'i8', 16),
+    op.setitems(),
+    op.binint1(24),
+    op.binint1(1),
+    op.binint1(16),
+    op.tuple(),
+    op.build(),
+  );
+  const nodes = (...rows: (readonly [bigint, bigint, bigint])[]): Uint8Array =>
+    new Uint8Array(BigInt64Array.from(rows.flat()).buffer);
+  const table = (data: Uint8Array, count: number, type: Piece, dims: Piece): Piece =>
+    assemble(
+      call(
+        'numpy.core.multiarray',
+        '_reconstruct',
+        named('numpy', 'ndarray'),
+        assemble(op.binint1(0), op.tuple1()),
+        op.shortBinbytes('b'),
+      ),
+      op.mark(),
+      op.binint1(1),
+      op.binint1(count),
+      dims,
+      type,
+      op.false(),
+      op.binbytes(data),
+      op.tuple(),
+      op.build(),
+    );
+  const treeOf = (data: Uint8Array): Uint8Array =>
+    pickled(
+      4,
+      call(
+        'sklearn.tree._tree',
+        'Tree',
+        op.binint1(2),
+        array('i8', 1, op.shortBinbytes(new Uint8Array(8))),
+        op.binint1(1),
+      ),
+      op.emptyDict(),
+      op.mark(),
+      text('node_count'),
+      op.binint1(3),
+      text('nodes'),
+      table(data, 3, nodeType, op.tuple1()),
+      text('values'),
+      table(new Uint8Array(24), 3, dtype('f8'), assemble(op.binint1(1), op.binint1(1), op.tuple3())),
+      op.setitems(),
+      op.build(),
+    );
+  const leaf = [-1n, -1n, -2n] as const;
+  accepted(t, treeOf(nodes([1n, 2n, 1n], leaf, leaf)), 'library', 'a sound tree');
+  for (const root of [
+    [1n, 3n, 0n],
+    [0n, 2n, 0n],
+    [1n, 2n, 2n],
+    [1n, -1n, 0n],
+    [1n, 2n ** 60n, 0n],
+  ] as const) {
+    t.ok(weigh(treeOf(nodes(root, leaf, leaf))).rules.includes('pickle.build'), root.join());
+  }
+});
