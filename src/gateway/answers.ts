@@ -75,7 +75,6 @@ export const refusal = (views: Views, repo: RepoAt, path: string, decision: Deci
   const instead = decision.action === 'convert' ? views.instead(repo, path) : undefined;
   return { kind: 'refused', decision, text: refusalText(decision, who, instead) };
 };
-};
 
 /** A refusal that is entered in the log first, as durably as an approval. */
 export const enterRefusal = async (
