@@ -1,5 +1,6 @@
 import { KIB, within } from '../../bytes/limits.ts';
 import type { RandomAccess } from '../../bytes/random-access.ts';
+import { isFault, type WeighbridgeError } from '../../errors.ts';
 import type { Deviation } from '../archive/member-names.ts';
 import { printable } from '../format.ts';
 import { BLOCK, readHeader, type TarHeader, tarText } from './header.ts';
@@ -9,6 +10,8 @@ import { PAX_LIMIT, readPax } from './pax.ts';
 const MEMBER_LIMIT = 1_000_000;
 /** Bytes of a GNU long name. */
 const LONG_NAME_LIMIT = 64 * KIB;
+/** Zero blocks behind the end: writers fill their last record, of up to 1 MiB. */
+const FILL_LIMIT = 1024 * KIB;
 /** Sizes up to here fit the header's octal field; only larger ones may be given in an extended header. */
 const OCTAL_LIMIT = 8 ** 11;
 
@@ -27,6 +30,8 @@ export type Tar = {
   readonly deviations: readonly Deviation[];
   /** Offset behind the end-of-archive blocks, or the end of the source when there are none. */
   readonly end: number;
+  /** Why no more headers could be read, when they could not. */
+  readonly fault: WeighbridgeError | undefined;
 };
 
 const KINDS: Readonly<Record<string, TarMember['kind']>> = {
@@ -46,11 +51,21 @@ type Pending = { path?: string; link?: string; size?: number };
 
 /**
  * Reads all headers of a tar archive: POSIX ustar and pax, GNU long names. Sparse members and other extensions are not
- * read: what they unpack to depends on the reader. Throws FORMAT_TRUNCATED, FORMAT_INVALID or LIMIT_EXCEEDED.
+ * read: what they unpack to depends on the reader. Headers before a broken one count, as for readers that unpack as they go.
  */
 export const readTar = (source: RandomAccess): Tar => {
   const members: TarMember[] = [];
   const deviations: Deviation[] = [];
+  try {
+    return { members, deviations, end: readHeaders(source, members, deviations), fault: undefined };
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return { members, deviations, end: source.size, fault: error };
+  }
+};
+
+/** Appends to `members` and `deviations`; returns where the archive ends. */
+const readHeaders = (source: RandomAccess, members: TarMember[], deviations: Deviation[]): number => {
   let pending: Pending = {};
   let at = 0;
   const odd = (rule: string, severity: Deviation['severity'], message: string, evidence = '') =>
@@ -58,7 +73,7 @@ export const readTar = (source: RandomAccess): Tar => {
 
   while (at < source.size) {
     const block = source.read(at, Math.min(BLOCK, source.size - at));
-    if (block.every((byte) => byte === 0)) return { members, deviations, end: at + block.length };
+    if (block.every((byte) => byte === 0)) return endOfZeros(source, at);
     const header = readHeader(block, at);
     const data = at + BLOCK;
     const next = (size: number) => data + Math.ceil(size / BLOCK) * BLOCK;
@@ -82,8 +97,19 @@ export const readTar = (source: RandomAccess): Tar => {
       at = next(member.size);
     }
   }
-  odd('no-end', 'low', 'the archive has no end-of-archive block');
-  return { members, deviations, end: source.size };
+  odd('no-end', 'medium', 'the archive has no end-of-archive block');
+  return source.size;
+};
+
+/** Zero blocks that fill the last record belong to the end. */
+const endOfZeros = (source: RandomAccess, start: number): number => {
+  let at = start;
+  while (at < source.size && at - start < FILL_LIMIT) {
+    const block = source.read(at, Math.min(BLOCK, source.size - at));
+    if (block.some((byte) => byte !== 0)) break;
+    at += block.length;
+  }
+  return at;
 };
 
 type Odd = (rule: string, severity: Deviation['severity'], message: string, evidence?: string) => void;

@@ -13,8 +13,6 @@ import {
 import { isTarHeader } from './header.ts';
 import { readTar, type Tar, type TarMember } from './read.ts';
 
-/** Zero blocks behind the end: writers fill their last record, of up to 1 MiB. */
-const FILL_LIMIT = 1024 * 1024;
 const LEGACY_TORCH = ['sys_info', 'pickle', 'storages', 'tensors'];
 
 /** A tar archive, of data (webdataset shards), of a model directory, or PyTorch's format from before 0.1.10. */
@@ -35,7 +33,7 @@ export const tar: Format = {
     for (const member of archive.members) {
       together = joinMember(together, inspectMember(source, member, context), member.name, source.size);
     }
-    together = judgeRest(source, archive, together, context);
+    together = judgeRest(source, archive, judgeFault(source, archive, together, context), context);
     return judgeLegacyTorch(
       archive,
       { format: 'tar', ...together, details: { members: archive.members.length } },
@@ -92,10 +90,27 @@ const inspectMember = (source: RandomAccess, member: TarMember, context: Context
   };
 };
 
+const judgeFault = (source: RandomAccess, { fault }: Tar, together: Together, context: Context): Together => {
+  if (fault === undefined) return together;
+  const limit = fault.code === 'LIMIT_EXCEEDED';
+  const { offset } = fault.details;
+  context.report({
+    rule: limit ? 'tar.limit' : 'tar.malformed',
+    severity: 'medium',
+    message: `the archive breaks: ${printable(fault.message)}`,
+    offset: typeof offset === 'number' ? offset : 0,
+    refs: limit ? ['CWE-400'] : ['CWE-20'],
+  });
+  return {
+    content: worseContent(together.content, 'unknown'),
+    coverage: incomplete('partial', 0, source.size, printable(fault.message)),
+  };
+};
+
 /** Behind the end there may be zeros only: some readers go on there. */
 const judgeRest = (source: RandomAccess, { end }: Tar, together: Together, context: Context): Together => {
   const rest = section(source, end, source.size);
-  if (rest.size <= FILL_LIMIT && rest.read(0, rest.size).every((byte) => byte === 0)) return together;
+  if (rest.size === 0) return together;
   context.report({
     rule: 'tar.after-end',
     severity: 'high',

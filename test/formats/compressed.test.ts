@@ -1,0 +1,205 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import t from 'tap';
+import { createBudget } from '../../src/bytes/limits.ts';
+import { fromBytes } from '../../src/bytes/random-access.ts';
+import { crc32, xxh32 } from '../../src/formats/archive/checksum.ts';
+import { bzip2 } from '../../src/formats/compressed/bzip2.ts';
+import { gzip, zlib } from '../../src/formats/compressed/gzip.ts';
+import { lz4 } from '../../src/formats/compressed/lz4.ts';
+import { lzma } from '../../src/formats/compressed/lzma.ts';
+import { xxh64 } from '../../src/formats/compressed/xxh64.ts';
+import { xz } from '../../src/formats/compressed/xz.ts';
+import { zstd } from '../../src/formats/compressed/zstd.ts';
+import { type Context, complete, type Format } from '../../src/formats/format.ts';
+import { callForms, pickled, text } from '../support/pickle-assembler.ts';
+import { bitFlips, passes, reportOf, rules } from '../support/reports.ts';
+
+const ALL: Readonly<Record<string, Format>> = { gzip, zlib, bzip2, xz, lzma, lz4, zstd };
+/** A pickle that would make an empty marker file; built from opcodes, never loaded. */
+const HOSTILE = pickled(4, callForms['reduce']?.('os', 'system', [text('true')]) ?? '');
+
+type Sample = { name: string; kind: string; variant: string; plain: Buffer; packed: Buffer };
+
+/** Compressed by Python's own modules; one process for all. */
+const samples: readonly Sample[] = execFileSync(
+  'python3',
+  [join(import.meta.dirname, '../support/compressed-samples.py')],
+  {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+    timeout: 60_000,
+  },
+)
+  .trim()
+  .split('\n')
+  .map((line) => {
+    const { plain, packed, ...rest } = JSON.parse(line);
+    return { ...rest, plain: Buffer.from(plain, 'base64'), packed: Buffer.from(packed, 'base64') };
+  });
+
+/** What a format hands on as the decompressed file, and what it finds. */
+const decompress = (format: Format, packed: Uint8Array) => {
+  const found: string[] = [];
+  let plain = Buffer.alloc(0);
+  const context: Context = {
+    path: [],
+    budget: createBudget(),
+    provisional: false,
+    report: ({ rule, severity }) => found.push(`${rule}:${severity}`),
+    nested(source, name) {
+      if (name === format.name) plain = Buffer.from(source.read(0, source.size));
+      return { format: 'x', content: 'inert', coverage: complete(source.size) };
+    },
+  };
+  const inspection = format.inspect(fromBytes(packed), context);
+  return { plain, found, inspection };
+};
+
+t.test('what Python compresses comes out as it went in', async (t) => {
+  t.equal(samples.length, 42);
+  for (const { name, kind, variant, plain, packed } of samples) {
+    const format = ALL[kind];
+    if (format === undefined) throw new Error(kind);
+    const result = decompress(format, packed);
+    t.ok(result.plain.equals(plain), `${name} ${variant}`);
+    t.match(result.inspection, { content: 'inert', coverage: { state: 'complete' } });
+    t.notOk(
+      result.found.some((finding) => !finding.endsWith(':info')),
+      `${result.found}`,
+    );
+    const recognised = Object.values(ALL).filter((other) =>
+      other.recognise(packed.subarray(0, 4096), fromBytes(packed)),
+    );
+    t.same(
+      recognised.map((other) => other.name),
+      [kind],
+      `${name} ${variant} is recognised as nothing else`,
+    );
+  }
+});
+
+/** Frames of lz4 and Zstandard with one stored block. */
+const lines = Buffer.from(Array.from({ length: 200 }, (_, i) => `epoch ${i}\n`).join(''));
+const lz4Frame = (plain: Buffer): Buffer => {
+  const descriptor = Buffer.from([0x64, 0x40]);
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE((plain.length | 0x80000000) >>> 0);
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32LE(xxh32(plain));
+  const head = Buffer.concat([
+    Buffer.from('04224d18', 'hex'),
+    descriptor,
+    Buffer.from([(xxh32(descriptor) >>> 8) & 255]),
+  ]);
+  return Buffer.concat([head, size, plain, Buffer.alloc(4), sum]);
+};
+const zstdFrame = (plain: Buffer, checked = true): Buffer => {
+  const head = Buffer.from('28b52ffd00', 'hex');
+  head[4] = 0xa0 | (checked ? 4 : 0);
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(plain.length);
+  const block = Buffer.alloc(4);
+  block.writeUInt32LE(1 | (plain.length << 3));
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32LE(Number(xxh64(plain) & 0xffffffffn));
+  return Buffer.concat([head, size, block.subarray(0, 3), plain, ...(checked ? [sum] : [])]);
+};
+t.test('checksums are those of their specifications', async (t) => {
+  const abc = Buffer.from('abc');
+  t.equal(crc32(Buffer.from('123456789')), 0xcbf43926);
+  t.equal(xxh32(abc), 0x32d153ff);
+  t.equal(xxh64(abc), 0x44bc2cf5ad770999n);
+});
+
+t.test('frames with stored blocks, several frames and skippable frames', async (t) => {
+  for (const [format, frame] of [
+    [lz4, lz4Frame(lines)],
+    [zstd, zstdFrame(lines)],
+  ] as const) {
+    const skip = Buffer.from('502a4d18030000000a0b0c', 'hex');
+    t.ok(decompress(format, frame).plain.equals(lines), format.name);
+    t.ok(decompress(format, Buffer.concat([frame, skip, frame])).plain.equals(Buffer.concat([lines, lines])));
+    const wrong = Buffer.from(frame);
+    wrong[wrong.length - 1] = (wrong[wrong.length - 1] ?? 0) ^ 1;
+    t.same(decompress(format, wrong).found, [`${format.name}.malformed:medium`]);
+  }
+  t.same(decompress(zstd, zstdFrame(lines, false)).found, ['zstd.unverified:info']);
+});
+
+t.test('a payload is found in every compression, also compressed twice, under any name', async (t) => {
+  const gz = samples.find(({ name, kind }) => name === 'one' && kind === 'gzip');
+  t.ok(gz, 'there is a sample');
+  for (const frame of [
+    lz4Frame(Buffer.from(HOSTILE)),
+    zstdFrame(Buffer.from(HOSTILE)),
+    lz4Frame(zstdFrame(Buffer.from(HOSTILE))),
+  ]) {
+    t.equal(reportOf(frame).content, 'active');
+  }
+});
+
+t.test('bytes behind the stream are a finding, and inspected', async (t) => {
+  for (const { name, kind, variant, packed } of samples) {
+    if (name !== 'text') continue;
+    const report = reportOf(Buffer.concat([packed, HOSTILE]));
+    t.ok(rules(report).includes(`${kind}.trailing-bytes`), variant);
+    t.equal(report.content, 'active', variant);
+  }
+});
+
+t.test('a stream that breaks never passes, and what came out before is inspected', async (t) => {
+  for (const { name, kind, variant, packed } of samples) {
+    if (name !== 'text' && name !== 'one') continue;
+    const step = Math.max(1, Math.floor(packed.length / 40));
+    for (let length = 19; length < packed.length; length += step) {
+      const cut = packed.subarray(0, length);
+      const whole = (kind === 'gzip' || kind === 'bzip2' || variant === 'xz') && endsBetweenStreams(cut, kind);
+      if (passes(reportOf(cut)) && !whole) t.fail(`${name} ${variant} cut at ${length} passes`);
+    }
+  }
+  const broken = lz4Frame(Buffer.from(HOSTILE));
+  t.equal(reportOf(broken.subarray(0, broken.length - 2)).content, 'active', 'a payload in a broken frame is seen');
+});
+
+/** Several streams in one file: a cut exactly between two of them is a shorter file, not a broken one. */
+const endsBetweenStreams = (cut: Uint8Array, kind: string): boolean =>
+  decompress(ALL[kind] ?? gzip, cut).found.every((finding) => finding.endsWith(':info'));
+
+t.test('flipped bits do not pass where the format has a checksum', async (t) => {
+  for (const { name, kind, variant, plain, packed } of samples) {
+    if (name !== 'one' || kind === 'lzma' || variant === 'xz-sha256') continue;
+    const format = ALL[kind];
+    for (const flipped of bitFlips(packed, 300, 5)) {
+      if (format === undefined || !format.recognise(flipped, fromBytes(flipped))) continue;
+      const result = decompress(format, flipped);
+      const silent = result.found.every((finding) => finding.endsWith(':info'));
+      if (silent && !result.plain.equals(plain)) t.fail(`${variant}: other bytes without a finding`);
+    }
+  }
+  t.pass('no flip was silent');
+});
+
+t.test('bombs stop at a limit', async (t) => {
+  const { gzipSync, deflateSync } = await import('node:zlib');
+  for (const packed of [gzipSync(Buffer.alloc(3_000_000)), deflateSync(Buffer.alloc(3_000_000))]) {
+    const report = reportOf(packed);
+    t.match(report, { content: 'unknown', coverage: { state: 'partial' } });
+    t.ok(
+      rules(report).some((rule) => rule.endsWith('.limit')),
+      `${rules(report)}`,
+    );
+  }
+});
+
+t.test('text that happens to begin like a zlib header is text', async (t) => {
+  const report = reportOf("(S'this is a pickle of protocol 0'\np0\n.");
+  t.not(report.format, 'zlib');
+  t.notOk(reportOf('HK$ 12,50\n'.repeat(20)).format === 'zlib');
+});
+
+t.test('archives that are not opened are named', async (t) => {
+  const report = reportOf(Buffer.concat([Buffer.from('377abcaf271c0004', 'hex'), Buffer.alloc(64, 7)]));
+  t.match(report, { format: 'sealed-archive', content: 'unknown', coverage: { state: 'opaque' } });
+  t.same(rules(report), ['sealed-archive.opaque']);
+});
