@@ -53,6 +53,19 @@ const restart = (node) => {
   });
 };
 
+/** Ends in order with the npm that started this: npm signals the shell between the two, which tells nobody. */
+const followParent = () => {
+  const parent = process.ppid;
+  const look = () => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    process.kill(process.pid, 'SIGTERM');
+  };
+  const timer = setInterval(look, 250);
+  timer.unref();
+};
+
+if (process.env.npm_lifecycle_event !== undefined) followParent();
 if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
   await import(pathToFileURL(program()).href);
 } else {

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -105,6 +105,29 @@ t.test('a checkout starts on an older Node, which hands over arguments, exit cod
   child.kill('SIGTERM');
   t.same(await ended, [0, null], 'a signal reaches the program, which ends in order');
   await t.rejects(fetch(`${url}/healthz`), 'nobody is left listening');
+
+  const bare = join(data, 'weighbridge.mjs');
+  copyFileSync(launcher, bare);
+  if (Number.parseInt(system.slice(1), 10) >= 24) return;
+  await t.rejects(run('node', [bare], options), { code: 2, stderr: /needs Node 24 or later and this is v/ });
+});
+
+t.test('npm start ends with its npm', async (t) => {
+  const data = mkdtempSync(join(tmpdir(), 'weighbridge-start-'));
+  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const args = ['start', '--', '--port', '0', '--data', data];
+  const npm = spawn('npm', args, { cwd: root, env: { PATH: systemPath, HOME: data }, timeout: 60_000 });
+  const url = await greeted(npm.stdout.iterator({ destroyOnReturn: false }), /http:\/\/127\.0\.0\.1:\d+/);
+  t.equal((await fetch(`${url}/healthz`)).status, 200);
+  npm.kill('SIGTERM');
+  const end = Date.now() + 10_000;
+  const listens = (): Promise<boolean> =>
+    fetch(`${url}/healthz`).then(
+      () => true,
+      () => false,
+    );
+  while ((await listens()) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 100));
+  t.equal(await listens(), false, 'nobody is left listening');
 });
 
 /** Reads until the greeting that names the address. */
