@@ -27,6 +27,7 @@ export type Download = (wanted: Wanted) => AsyncGenerator<Uint8Array>;
 /** Downloads that survive cuts, stalls, resets, 429, 5xx and expired redirects; see `Upstream.download`. */
 export const createDownload = (sender: Sender, patience: Patience): Download => {
   const redirects: Redirects = new Map();
+  const { host } = new URL(sender.origin);
 
   return async function* download(wanted) {
     const { range, signal } = wanted;
@@ -46,7 +47,7 @@ export const createDownload = (sender: Sender, patience: Patience): Download => 
         }
         if (position < range.end) throw early(reply.origin);
       } catch (error) {
-        const fault = asFault(error, sender.origin, signal);
+        const fault = asFault(error, host, signal);
         if (position - progress >= PROGRESS) failures = 0;
         progress = position;
         failures += 1;

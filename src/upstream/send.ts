@@ -11,6 +11,8 @@ const CONNECTIONS = 128;
 const MAX_REDIRECTS = 5;
 /** Bytes of response headers. Signed URLs are long; nothing honest is this long. */
 const MAX_HEADER_BYTES = 32 * 1024;
+/** Bytes of a body read ahead. At undici's 64 KiB the socket is paused and resumed for each chunk, which halves the rate. */
+const BODY_BUFFER = 1024 * 1024;
 /** Bytes of an unwanted body read to keep a connection; beyond, the connection is dropped. */
 const MAX_DUMP_BYTES = 64 * 1024;
 
@@ -86,6 +88,7 @@ export const createSender = (origin: Origin, allowPrivate: boolean, patience: Pa
         headers: outgoing(hop.headers, home, origin.token),
         body: hop.body ?? null,
         signal: hop.signal ?? null,
+        highWaterMark: BODY_BUFFER,
       });
       body.on('error', ignore);
       return { status: statusCode, headers: flatten(headers), body, origin: hop.origin, path: hop.path };

@@ -239,6 +239,7 @@ t.test('the Hub away: what is known is served, everything else is 504 with text'
   const commit = hub.commit('org/m');
   await get('/api/models/org/m');
   await get('/api/models/org/m/refs');
+  await get('/api/models/org/m/revision/feature%2Fx');
   hub.fail({ kind: 'status', status: 503 });
   await new Promise((resolve) => setTimeout(resolve, 5100));
   convert();
@@ -257,4 +258,10 @@ t.test('the Hub away: what is known is served, everything else is 504 with text'
     t.match(answer.headers.get('x-error-message'), /answered 503 \(request/);
     t.notOk(answer.headers.has('x-error-code'), 'never what looks like "not found" or "not allowed"');
   }
+  hub.heal();
+  hub.fail({ kind: 'stall', ms: 60_000 });
+  const began = performance.now();
+  const slow = await get('/api/models/org/m/revision/feature%2Fx');
+  t.match(slow.json, { sha: hub.commit('org/m', 'feature/x') }, 'also when it is merely silent');
+  t.ok(performance.now() - began < 8000, 'within the time that clients wait');
 });

@@ -31,7 +31,7 @@ type Options = HubOptions & { readonly allowPrivate?: boolean; readonly env?: Re
 /** The Hub's mount on the real HTTP layer, between a stand-in hub and a gateway that inspects nothing. */
 export const startHubMount = async (options: Options): Promise<HubMount> => {
   const hub = await startHub(options);
-  const patience = { connect: 500, headers: 2000, stall: 1000, backoff: 5, longestPause: 50, longestDownloadPause: 50 };
+  const patience = { connect: 500, headers: 9000, stall: 1000, backoff: 5, longestPause: 50, longestDownloadPause: 50 };
   const upstream = createUpstream({ origin: { url: hub.url }, allowPrivate: options.allowPrivate ?? true, patience });
   const gateway = createFakeGateway();
   const { server } = await createApp({

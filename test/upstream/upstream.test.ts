@@ -1,12 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcp } from 'node:net';
 import t from 'tap';
 import { isFault, type WeighbridgeError } from '../../src/errors.ts';
 import { isPublicAddress, publicLookup } from '../../src/upstream/guard.ts';
 import { retryAfter } from '../../src/upstream/patience.ts';
 import { createUpstream, type UpstreamOptions } from '../../src/upstream/upstream.ts';
+import { createCertificate } from '../support/certificate.ts';
 import { type Fault, startHub } from '../support/hub.ts';
 
 const MIB = 1 << 20;
@@ -58,6 +60,26 @@ const listen = async (server: Server) => {
     server.closeAllConnections();
   });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+};
+
+const createProxy = () => {
+  const seen: string[] = [];
+  const proxy = createServer((request, response) => {
+    seen.push(request.url ?? '');
+    response.end('through');
+  });
+  proxy.on('connect', (request, socket, head) => {
+    seen.push(`CONNECT ${request.url}`);
+    const [host, port] = (request.url ?? '').split(':');
+    const far = connect(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      far.write(head);
+      far.pipe(socket).pipe(far);
+    });
+    far.on('error', () => socket.destroy());
+    socket.on('error', () => far.destroy());
+  });
+  return { proxy, seen };
 };
 
 t.test('a file arrives whole, by range and empty, and the token stays at home', async (t) => {
@@ -306,23 +328,40 @@ t.test('Retry-After is read as seconds and as a date', async (t) => {
   t.equal(retryAfter('soon', 0), undefined);
 });
 
+t.test('a reader that takes its time is not a stall', async (t) => {
+  let bytes = 0;
+  for await (const chunk of upstream.download(PATH, {}, whole)) {
+    if (bytes === 0) await new Promise((resolve) => setTimeout(resolve, 2000));
+    bytes += chunk.length;
+  }
+  t.equal(bytes, weights.length);
+  t.equal(hub.log.filter(({ where }) => where === 'cdn').length, 1, 'nothing was asked again');
+});
+
+t.test(
+  'https: an authority of our own is trusted when configured, also through a proxy, and never left for http',
+  async (t) => {
+    const { cert, key } = createCertificate();
+    let location: string | undefined;
+    const secure = createSecureServer({ cert, key }, (_, response) =>
+      location === undefined ? response.end('safe') : response.writeHead(302, { location }).end(),
+    );
+    const url = (await listen(secure)).replace('http:', 'https:');
+    const ask = async (more: Partial<UpstreamOptions['origin']>) =>
+      make({ origin: { url, ...more } }).request({ method: 'GET', url: '/' });
+    t.equal(Buffer.from((await ask({ ca: cert })).body).toString(), 'safe');
+    t.match(await faultOf(ask({})), { code: 'UPSTREAM_UNREACHABLE', details: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' } });
+    const { proxy, seen } = createProxy();
+    t.equal((await ask({ ca: cert, proxy: await listen(proxy) })).status, 200);
+    t.match(seen, [/^CONNECT 127\.0\.0\.1:/]);
+    location = `${hub.url}/x`;
+    const down = make({ origin: { url, ca: cert } }).download('/f', {}, { start: 0, size: 4 });
+    t.equal((await faultOf(collect(down))).code, 'UPSTREAM_BLOCKED');
+  },
+);
+
 t.test('a forward proxy carries everything, and private names are refused by name', async (t) => {
-  const seen: string[] = [];
-  const proxy = createServer((request, response) => {
-    seen.push(request.url ?? '');
-    response.end('through');
-  });
-  proxy.on('connect', (request, socket, head) => {
-    seen.push(`CONNECT ${request.url}`);
-    const [host, port] = (request.url ?? '').split(':');
-    const far = connect(Number(port), host, () => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n');
-      far.write(head);
-      far.pipe(socket).pipe(far);
-    });
-    far.on('error', () => socket.destroy());
-    socket.on('error', () => far.destroy());
-  });
+  const { proxy, seen } = createProxy();
   const through = make({ origin: { url: hub.url, proxy: await listen(proxy) }, allowPrivate: false });
   const answer = await through.request({ method: 'GET', url: '/api/models/org/m' });
   t.equal(answer.status, 200);

@@ -1,9 +1,11 @@
 import { isFault, WeighbridgeError } from '../../errors.ts';
 import { createMemo, createSingleFlight } from '../../gateway/memo.ts';
 import type { RepoAt } from '../../gateway/types.ts';
+import { within } from '../../gateway/waiting.ts';
 import type { Records } from '../../store/types.ts';
 import type { Upstream, UpstreamAnswer } from '../../upstream/types.ts';
 import type { Caller } from './caller.ts';
+import { createHolding, type Held } from './holding.ts';
 import { type Info, readInfo } from './info.ts';
 import { apiUrl, fileUrl, type RepoName } from './urls.ts';
 
@@ -11,12 +13,17 @@ import { apiUrl, fileUrl, type RepoName } from './urls.ts';
 const BRANCH_LIFE = 5_000;
 /** The same for a commit of a public repo, whose files cannot change; what can is its privacy. */
 const COMMIT_LIFE = 60_000;
+/** The same for what is remembered while the Hub is away. */
+const AWAY_LIFE = 30_000;
+/** How long the Hub may think before what is remembered is taken instead, in ms. Clients give up after 10 s. */
+const PATIENCE = 5_000;
 /** How long the Hub's word that a caller may read a private or gated repo is taken, in ms. */
 const LEAVE_LIFE = 10_000;
 /** How long a token that the Hub has taken once is not shown to it again for a public repo, in ms. */
 const TOKEN_LIFE = 300_000;
-/** Repos, and callers of them, kept in memory. A listing of 10,000 files is about 5 MB. */
+/** Repos, files of them, and callers, kept in memory. A listing of 10,000 files is about 10 MB. */
 const MAX_REPOS = 500;
+const MAX_FILES = 300_000;
 const MAX_LEAVES = 10_000;
 /** Files of a gated repo that everybody may read. */
 const OPEN_FILES = new Set(['README.md', '.gitattributes']);
@@ -37,12 +44,10 @@ export type Repos = {
   isPublic(repo: RepoName): boolean;
 };
 
-type Held = { readonly info: Info; readonly until: number };
-
 /** Resolves repos, once and briefly for branches; what is public is remembered for when the Hub is away. */
 export const createRepos = (upstream: Upstream, records: Records): Repos => {
   const host = new URL(upstream.origin.url).host;
-  const held = createMemo<Held>(MAX_REPOS);
+  const held = createHolding(MAX_FILES);
   const kept = createMemo<string>(MAX_REPOS);
   const open = createMemo<boolean>(MAX_REPOS);
   const leaves = createMemo<number>(MAX_LEAVES);
@@ -63,19 +68,34 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
 
   const look = async (repo: RepoName, revision: string, caller: Caller): Promise<Info | UpstreamAnswer> => {
     const url = apiUrl(repo, ['revision', revision], 'blobs=true');
-    const answer = await unlessAway(upstream.request({ method: 'GET', url, headers: caller.credentials }));
-    if (isFault(answer)) {
+    const asking = unlessAway(upstream.request({ method: 'GET', url, headers: caller.credentials }));
+    const inTime = await within(asking, PATIENCE);
+    if (inTime === undefined || isFault(inTime)) {
       const remembered = await recall(repo, revision);
-      if (remembered === undefined) throw answer;
-      hold(remembered, repo, revision, caller);
-      return remembered;
+      if (remembered !== undefined) return keepWhileAway(remembered, repo, revision, caller, asking);
     }
+    const answer = await asking;
+    if (isFault(answer)) throw answer;
     if (answer.status !== 200) return answer;
     if (caller.scope !== '') tokens.set(caller.scope, Date.now() + TOKEN_LIFE);
     const info = readInfo(answer.body, repo, host);
     if (info.restricted) forget(info, repo, revision);
     else remember(info, repo, revision, answer);
     hold(info, repo, revision, caller);
+    return info;
+  };
+
+  const keepWhileAway = (
+    info: Info,
+    repo: RepoName,
+    revision: string,
+    caller: Caller,
+    asking: Promise<unknown>,
+  ): Info => {
+    asking.catch(() => undefined);
+    const place = `${repo.kind}/${repo.name}@${revision}`;
+    const mine = isTaken(caller) ? place : `${caller.scope}\n${place}`;
+    held.set(mine, { info, until: Date.now() + AWAY_LIFE });
     return info;
   };
 
