@@ -1,22 +1,25 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createAccessLog } from './audit/access-log.ts';
+import type { AccessLog } from './audit/types.ts';
 import type { Config } from './config.ts';
 import { ecosystems } from './ecosystems/index.ts';
 import { WeighbridgeError } from './errors.ts';
 import { createGateway } from './gateway/gateway.ts';
-import { watchPolicies } from './gateway/policies.ts';
+import { type PolicyWatcher, watchPolicies } from './gateway/policies.ts';
+import type { Gateway } from './gateway/types.ts';
 import type { Timings } from './gateway/waiting.ts';
 import { createApp, type Mounted } from './http/app.ts';
 import type { HealthFact } from './http/health.ts';
-import { counted, createMetrics } from './http/metrics.ts';
+import { counted, createMetrics, type Metrics } from './http/metrics.ts';
 import { createSandbox } from './sandbox/sandbox.ts';
-import { openStore } from './store/store.ts';
+import type { Sandbox } from './sandbox/types.ts';
+import { openStore, type Store } from './store/store.ts';
 import { createUpstream } from './upstream/upstream.ts';
 
 /** A gateway that listens. */
 export type Serving = {
-  /** The first lines for the user: the one setting to make for each ecosystem. */
+  /** The first line for the user: the one setting to make for each ecosystem. */
   readonly greeting: string;
   /** Where it listens: `http://127.0.0.1:8080`. */
   readonly url: string;
@@ -26,71 +29,29 @@ export type Serving = {
   stop(): Promise<void>;
 };
 
-/** Puts a whole gateway together from its settings and starts it. Whatever was opened is closed again when a part fails. */
+/** Closes what was opened, the newest first. */
+type Closing = { <P extends { close(): unknown }>(part: P): P; all(): Promise<void> };
+
+type Parts = {
+  readonly config: Config;
+  readonly metrics: Metrics;
+  readonly store: Store;
+  readonly log: AccessLog;
+  readonly sandbox: Sandbox;
+  readonly policies: PolicyWatcher;
+};
+
+/** Puts a whole gateway together and starts it. Whatever was opened is closed again when a part fails. */
 export const serve = async (config: Config, options: { timings?: Partial<Timings> } = {}): Promise<Serving> => {
-  const closers: (() => Promise<unknown>)[] = [];
-  const opened = <P extends { close(): unknown }>(part: P): P => {
-    closers.unshift(async () => part.close());
-    return part;
-  };
-  const closeAll = async (): Promise<void> => {
-    for (const close of closers) await close().catch(() => undefined);
-  };
+  const opened = createClosing();
   try {
-    const metrics = createMetrics();
-    const store = opened(await openStore({ data: config.data, limit: config.store.limit }));
-    const { blobs, records } = store;
-    const remember = (pseudonym: string, value: string): void => {
-      records.add('person', pseudonym, { value, at: Date.now() }).catch(() => undefined);
-    };
-    const log = counted(
-      opened(await createAccessLog({ directory: join(config.data, 'log'), origin: config.log.origin, remember })),
-      metrics,
-    );
-    const sandbox = opened(await createSandbox(config.sandbox));
-    const policies = opened(
-      await watchPolicies(config.policies, {
-        loaded: (set, previous = '') => {
-          void records.put('policySet', set.digest, { files: set.files, at: Date.now() });
-          log.enqueue({ kind: 'policy.loaded', detail: { digest: set.digest, previous } });
-        },
-        rejected: ({ message }) => {
-          metrics.policyLoadErrors.inc();
-          log.enqueue({ kind: 'policy.rejected', detail: { message } });
-        },
-      }),
-    );
-    const gateway = createGateway({ blobs, records, sandbox, log, policies: policies.current, ...options });
-
-    const mounted: Mounted[] = [];
-    for (const ecosystem of ecosystems) {
-      const origin = config.upstreams[ecosystem.name];
-      if (origin === undefined) throw new WeighbridgeError('CONFIG_INVALID', `no upstream for ${ecosystem.name}`);
-      const upstream = opened(createUpstream({ origin, allowPrivate: config.allowPrivate }));
-      const mount = config.mounts[ecosystem.name] ?? ecosystem.mount;
-      const publicUrl = config.publicUrl === undefined ? undefined : config.publicUrl.replace(/\/$/, '') + mount;
-      mounted.push({ ecosystem, mount, deps: { gateway, upstream, records, publicUrl } });
-    }
-
-    const health = async (): Promise<readonly HealthFact[]> => [
-      ...sandbox
-        .walls()
-        .map(({ name, stands, detail }) => ({ name: `wall ${name}`, ok: stands, detail, required: false })),
-      {
-        name: 'sandbox workers',
-        ok: sandbox.stats().workers > 0,
-        detail: `${sandbox.stats().workers} alive`,
-        required: true,
-      },
-    ];
-    metrics.gauge('weighbridge_store_bytes', 'Bytes of blobs in the store', async () => (await blobs.usage()).bytes);
-    metrics.gauge('weighbridge_sandbox_restarts', 'Sandbox workers that were replaced', () => sandbox.stats().restarts);
-    metrics.gauge('weighbridge_log_entries', 'Entries in the access log', () => log.size);
-    const lookups = {
-      reports: (digest: string) => records.get('report', `${sandbox.ruleset}/${digest}`),
-      facts: (digest: string) => records.get('facts', digest),
-    };
-    const app = await createApp({ config, ecosystems: mounted, metrics, health, lookups });
+    const parts = await openParts(config, opened);
+    const { metrics, store, log, sandbox, policies } = parts;
+    const gateway = createGateway({ ...store, sandbox, log, policies: policies.current, ...options });
+    const mounted = ecosystems.map((ecosystem) => mount(parts, gateway, ecosystem, opened));
+    watch(parts);
+    const health = async (): Promise<readonly HealthFact[]> => healthOf(parts);
+    const app = await createApp({ config, ecosystems: mounted, metrics, health, lookups: lookupsOf(parts) });
     await app.server.listen({ host: config.host, port: config.port });
     await log.append({
       kind: 'node.start',
@@ -99,28 +60,115 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
 
     const url = listeningUrl(config, app.server.server.address());
     const { promise: stopped, resolve } = Promise.withResolvers<void>();
-    let stopping: Promise<void> | undefined;
     const end = async (): Promise<void> => {
       await app.drain(config.drain);
       await log.append({ kind: 'node.stop' }).catch(() => undefined);
-      await closeAll();
+      await opened.all();
       resolve();
     };
+    let ending: Promise<void> | undefined;
     const stop = (): Promise<void> => {
-      stopping ??= end();
-      return stopping;
+      ending ??= end();
+      return ending;
     };
-    const settings = mounted.map(({ ecosystem, mount }) => ecosystem.setting(`${config.publicUrl ?? url}${mount}`));
-    const greeting = `Weighbridge is listening. Point your pipeline at it:\n  ${settings.join('\n  ')}`;
-    return { greeting, url, stopped, stop };
+    return { greeting: greet(config.publicUrl ?? url, mounted), url, stopped, stop };
   } catch (error) {
-    await closeAll();
+    await opened.all();
     throw error;
   }
+};
+
+const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
+  const metrics = createMetrics();
+  const store = opened(await openStore({ data: config.data, limit: config.store.limit }));
+  const { records } = store;
+  const remember = (pseudonym: string, value: string): void => {
+    records.add('person', pseudonym, { value, at: Date.now() }).catch(() => undefined);
+  };
+  const directory = join(config.data, 'log');
+  const log = counted(opened(await createAccessLog({ directory, origin: config.log.origin, remember })), metrics);
+  const sandbox = opened(await createSandbox(config.sandbox));
+  const policies = opened(
+    await watchPolicies(config.policies, {
+      loaded: (set, previous = '') => {
+        records.put('policySet', set.digest, { files: set.files, at: Date.now() }).catch(() => undefined);
+        log.enqueue({ kind: 'policy.loaded', detail: { digest: set.digest, previous } });
+      },
+      rejected: ({ message }) => {
+        metrics.policyLoadErrors.inc();
+        process.stderr.write(
+          `The policies were changed but not taken, the last good ones stay in force:\n${message}\n`,
+        );
+        log.enqueue({ kind: 'policy.rejected', detail: { message: message.slice(0, 1000) } });
+      },
+    }),
+  );
+  return { config, metrics, store, log, sandbox, policies };
+};
+
+const mount = (
+  { config, store }: Parts,
+  gateway: Gateway,
+  ecosystem: (typeof ecosystems)[number],
+  opened: Closing,
+): Mounted => {
+  const origin = config.upstreams[ecosystem.name];
+  if (origin === undefined) throw new WeighbridgeError('CONFIG_INVALID', `no upstream for ${ecosystem.name}`);
+  const upstream = opened(createUpstream({ origin, allowPrivate: config.allowPrivate }));
+  const path = config.mounts[ecosystem.name] ?? ecosystem.mount;
+  const publicUrl = config.publicUrl === undefined ? undefined : config.publicUrl.replace(/\/$/, '') + path;
+  return { ecosystem, mount: path, deps: { gateway, upstream, records: store.records, publicUrl } };
+};
+
+const watch = ({ metrics, store, sandbox, log }: Parts): void => {
+  metrics.gauge(
+    'weighbridge_store_bytes',
+    'Bytes of blobs in the store',
+    async () => (await store.blobs.usage()).bytes,
+  );
+  metrics.gauge('weighbridge_sandbox_restarts', 'Sandbox workers replaced', () => sandbox.stats().restarts);
+  metrics.gauge('weighbridge_log_entries', 'Entries in the access log', () => log.size);
+};
+
+const healthOf = ({ sandbox, policies }: Parts): readonly HealthFact[] => {
+  const { workers } = sandbox.stats();
+  const fault = policies.fault();
+  return [
+    ...sandbox
+      .walls()
+      .map(({ name, stands, detail }) => ({ name: `wall ${name}`, ok: stands, detail, required: false })),
+    { name: 'sandbox workers', ok: workers > 0, detail: `${workers} alive`, required: true },
+    { name: 'policies', ok: fault === undefined, detail: fault?.message ?? policies.current().digest, required: false },
+  ];
+};
+
+const lookupsOf = ({ store: { records }, sandbox }: Parts) => ({
+  reports: (digest: string) => records.get('report', `${sandbox.ruleset}/${digest}`),
+  facts: (digest: string) => records.get('facts', digest),
+  statements: (digest: string) => records.get('statement', digest),
+  policies: (digest: string) => records.get('policySet', digest),
+});
+
+const greet = (url: string, mounted: readonly Mounted[]): string => {
+  const settings = mounted.map(({ ecosystem, mount: path }) => ecosystem.setting(url.replace(/\/$/, '') + path));
+  return `Weighbridge is listening. Point your pipeline at it: ${settings.join('  ')}`;
 };
 
 const listeningUrl = (config: Config, address: AddressInfo | string | null): string => {
   const port = typeof address === 'object' && address !== null ? address.port : config.port;
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   return `${config.tls === undefined ? 'http' : 'https'}://${host}:${port}`;
+};
+
+const createClosing = (): Closing => {
+  const closers: (() => unknown)[] = [];
+  const opened = <P extends { close(): unknown }>(part: P): P => {
+    closers.unshift(() => part.close());
+    return part;
+  };
+  const all = async (): Promise<void> => {
+    // One that fails to close must not keep the others open.
+    for (const close of closers) await Promise.resolve(close()).catch(() => undefined);
+  };
+  return Object.assign(opened, { all });
 };

@@ -31,7 +31,7 @@ export type AppParts = {
   readonly ecosystems: readonly Mounted[];
   readonly metrics: Metrics;
   readonly health: () => Promise<readonly HealthFact[]>;
-  readonly lookups: Readonly<Record<'reports' | 'facts', Lookup>>;
+  readonly lookups: Readonly<Record<string, Lookup>>;
   readonly logger?: FastifyBaseLogger;
 };
 

@@ -7,8 +7,8 @@ export type Lookup = (digest: string) => Promise<unknown>;
 
 const params = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) });
 
-/** Serves what is kept by digest: `/api/v1/reports/<sha256 of the artefact>` and `/api/v1/facts/<digest of the facts>`. */
-export const serveLookups = (app: FastifyInstance, lookups: Readonly<Record<'reports' | 'facts', Lookup>>): void => {
+/** Serves what is kept by digest at `/api/v1/<name>/<digest>`: reports and statements by the sha256 of their blob, facts, policies. */
+export const serveLookups = (app: FastifyInstance, lookups: Readonly<Record<string, Lookup>>): void => {
   for (const [name, find] of Object.entries(lookups)) {
     app.get(`/api/v1/${name}/:digest`, async (request, reply) => {
       const parsed = params.safeParse(request.params);
