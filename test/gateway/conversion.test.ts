@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { systemCall, type TorchTensor, torchZip } from '../support/checkpoints.ts';
 import type { HubRepo } from '../support/hub.ts';
-import { systemCall, type TorchTensor, torchZip } from '../support/torch-writer.ts';
 import { startWorld } from '../support/world.ts';
 
 const MIB = 1024 * 1024;
