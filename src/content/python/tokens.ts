@@ -37,7 +37,9 @@ const CLOSING: ReadonlyMap<string, string> = new Map([
  * Splits Python source into tokens and logical lines (Python language reference, chapter 2), tolerantly: both Python 2
  * and 3, and what is wrong is named but does not end it. Code inside f-strings is tokenized in place.
  */
-export const tokenizePython = (source: string): Tokens => {
+export const tokenizePython = (original: string): Tokens => {
+  // A lone carriage return ends a line for Python, a comment's too; lengths stay the same.
+  const source = original.includes('\r') ? original.replaceAll('\r\n', ' \n').replaceAll('\r', '\n') : original;
   const tokens: Token[] = [];
   const lines: Line[] = [];
   const open: number[] = [];
@@ -134,7 +136,7 @@ export const tokenizePython = (source: string): Tokens => {
       const end = source.indexOf('\n', at);
       at = end < 0 ? source.length : end;
     } else if (unit === '\\') {
-      at += source.charAt(at + 1) === '\r' ? 3 : 2;
+      at += source.startsWith(' \n', at + 1) ? 3 : 2;
     } else if (unit === ';' && open.length === 0) {
       endLine();
       at += 1;

@@ -1,7 +1,7 @@
 import { KIB, MIB } from '../../bytes/limits.ts';
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { cutSequence } from '../../bytes/utf8.ts';
-import { looksLikePython } from '../../content/python/recognise.ts';
+import { readAsPython } from '../../content/python/recognise.ts';
 import { isFault } from '../../errors.ts';
 import { parseJson } from '../json/parse.ts';
 import { headText } from './decode.ts';
@@ -11,6 +11,8 @@ export type TextKind = 'json' | 'jsonl' | 'pointer' | 'script' | 'python' | 'tem
 
 /** Bytes read to tell Python from other text: a licence comment alone may fill the head. */
 const PYTHON_SAMPLE = 64 * KIB;
+/** Bytes of the largest source that is read (formats/text/python.ts). */
+const PYTHON_WHOLE = 8 * MIB;
 /** Bytes of a first line that is read to tell JSON lines from one JSON document. */
 const FIRST_LINE = 1 * MIB;
 const DIALECT = { depth: 512, python: true };
@@ -24,7 +26,8 @@ export const kindOf = (head: Uint8Array, source: RandomAccess): TextKind | undef
     return 'pointer';
   if (text.startsWith('#!')) return /^#![^\n]{0,200}python/.test(text) ? 'python' : 'script';
   if (start.startsWith('{%') || start.startsWith('{{') || start.startsWith('{#')) return 'template';
-  if (start.startsWith('{') || start.startsWith('[')) return jsonKind(start, source);
+  const structured = start.startsWith('{') || start.startsWith('[') ? jsonKind(start, source) : 'plain';
+  if (structured !== 'plain') return structured;
   if (/^(?:<!doctype html|<html|<svg|<\?xml[^>]{0,300}>\s{0,64}(?:<!--[^>]{0,300}-->\s{0,64})?<svg)/i.test(start))
     return 'markup';
   if (isPython(text, head, source)) return 'python';
@@ -57,13 +60,37 @@ const firstLine = (source: RandomAccess): { line: string; more: boolean } => {
   return { line: (headText(line, line.length) ?? '').trimStart(), more: end >= 0 && source.size > end + 1 };
 };
 
-const isPython = (text: string, head: Uint8Array, source: RandomAccess): boolean => {
+/**
+ * Whether a text is Python as far as reading it tells. A licence or a docstring may fill any sample, so an unclear
+ * answer is settled by the whole file; what stays unclear beyond that is code only when it is nearly all comment.
+ */
+export const isPython = (text: string, head: Uint8Array, source: RandomAccess): boolean => {
   try {
-    if (head.length === source.size) return looksLikePython(text, false);
-    const more = source.read(0, Math.min(PYTHON_SAMPLE, source.size));
-    return looksLikePython(headText(more, source.size) ?? text, more.length < source.size);
+    const first = readAsPython(text, head.length < source.size);
+    if (first === 'no' || head.length === source.size) return first === 'yes';
+    const sample = readAsPython(textOf(source, PYTHON_SAMPLE) ?? text, source.size > PYTHON_SAMPLE);
+    if (sample !== 'unclear' || source.size <= PYTHON_SAMPLE) return sample === 'yes';
   } catch (error) {
     if (isFault(error)) return false;
     throw error;
   }
+  return settled(source);
 };
+
+const settled = (source: RandomAccess): boolean => {
+  try {
+    const whole = textOf(source, PYTHON_WHOLE);
+    if (whole === undefined) return false;
+    const answer = readAsPython(whole, source.size > PYTHON_WHOLE);
+    return answer === 'yes' || (answer === 'unclear' && source.size > PYTHON_WHOLE && isComment(whole));
+  } catch (error) {
+    if (isFault(error)) return true;
+    throw error;
+  }
+};
+
+const textOf = (source: RandomAccess, limit: number): string | undefined =>
+  headText(source.read(0, Math.min(limit, source.size)), source.size);
+
+/** True when hardly anything but a comment or one string fills the text. */
+const isComment = (text: string): boolean => /^\s*(?:#|[rbuRBU]?["'])/.test(text);

@@ -40,7 +40,11 @@ export const checkText = (text: string, budget: Budget): Remark[] => {
   if (lower.includes('<!entity')) {
     say('text.entity', 'high', 'declares XML entities', lower.indexOf('<!entity'), '<!ENTITY', ['CWE-611', 'CWE-776']);
   }
-  for (const { line, at } of linesOf(text)) {
+  let folded = '';
+  for (const { line: written, at } of linesOf(text)) {
+    // YAML lets a value stand on the line after its key.
+    const line = folded + written;
+    folded = /_target_["']?\s{0,8}:\s{0,80}(?:#[^\n]{0,200})?$/.test(written.slice(-300)) ? '_target_: ' : '';
     if (SOURCES.some((option) => line.startsWith(option)) || /(?:^|@\s{0,4})(?:git|hg|svn)\+[a-z]{2,6}:/.test(line)) {
       say('text.package-source', 'low', 'installs packages from outside the index', at, line, [
         'CWE-427',
@@ -51,6 +55,9 @@ export const checkText = (text: string, budget: Budget): Remark[] => {
       say('yaml.python-tag', 'high', 'a YAML tag constructs a Python object', at, line, ['CWE-502', 'CVE-2020-14343']);
     }
     checkYamlTarget(line, at, say);
+    if (/(?:^|[,;\t"'])[=+@-](?:cmd\||[A-Z]{0,20}DDE|HYPERLINK\(|WEBSERVICE\(|IMPORT[A-Z]{1,10}\()/i.test(line)) {
+      say('text.formula', 'low', 'a cell is a formula that a spreadsheet runs', at, line, ['CWE-1236']);
+    }
     const injection = obviousInjection(line);
     if (injection !== undefined) {
       say('text.injection', 'medium', 'orders a language model to drop its instructions', at, injection, [
@@ -75,7 +82,10 @@ type Say = (
 const checkYamlTarget = (line: string, at: number, say: Say): void => {
   const found = line.indexOf('_target_');
   if (found < 0) return;
-  const value = /^_target_["']?\s{0,8}:\s{0,8}["']?([^\s"',}#]{1,200})/.exec(line.slice(found))?.[1];
+  const value =
+    /^_target_["']?\s{0,8}:\s{0,80}(?:![^\s]{0,40}\s{1,8}|&[^\s]{0,40}\s{1,8})?["']?([^\s"',}#]{1,200})/.exec(
+      line.slice(found),
+    )?.[1];
   if (value === undefined) return;
   const verdict = judgeTarget(value);
   if (verdict)
