@@ -74,6 +74,11 @@ const WAITING: Readonly<Record<string, string>> = {
   'in a method': "import subprocess\nclass A:\n    def run(self):\n        subprocess.run(['x'])\n",
   'under main': "import os\nif __name__ == '__main__':\n    os.system('x')\n",
   'in a one-line function': "import os\ndef f(): os.system('x')\n",
+  'in parentheses': "import os\n(os.system)('x')\n",
+  'in a map': "import os\nlist(map(os.system, ['x']))\n",
+  'in a table': "import os\n{'a': os.system}['a']('x')\n",
+  'in a class attribute': "import os\nclass A:\n    f = os.system\nA.f('x')\n",
+  'builtin in a map': "list(map(eval, ['x']))\n",
   'subclass walk': 'x = ().__class__.__base__.__subclasses__()\n',
 };
 

@@ -2,7 +2,7 @@ import type { Budget } from '../../bytes/limits.ts';
 import { utf8Length } from '../../bytes/utf8.ts';
 import { printable, type Severity } from '../../formats/format.ts';
 import type { Remark } from '../remark.ts';
-import { type Danger, dangerOf, EVALUATE, IMPORT, NETWORK, SENSITIVE, WRITE } from './names.ts';
+import { type Danger, dangerOf, EVALUATE, IMPORT, NETWORK, referenceOf, SENSITIVE, WRITE } from './names.ts';
 import { type Place, placesOf, textAt } from './places.ts';
 import { type Call, createResolver, type Scope } from './resolve.ts';
 import { bind } from './scope.ts';
@@ -52,10 +52,20 @@ const callsOf = (tokens: readonly Token[], lines: readonly Line[], scope: Scope,
     for (let at = from; at < to; at++) {
       if (tokens[at]?.kind !== 'name' || textAt(tokens, at - 1) === '.') continue;
       if (KEYWORDS_BEFORE_NAMES.has(textAt(tokens, at - 1)) && at > from) continue;
-      resolver.follow(at);
+      const { path, end } = resolver.follow(at);
+      if (isHandedOn(tokens, at, end, path)) calls.set(at, { path, start: at, open: at, close: end - 1 });
     }
   }
   return [...calls.values()].sort((a, b) => a.open - b.open);
+};
+
+/** Builtins are common names, so they count as values only where nothing else can be meant: between brackets and commas. */
+const isHandedOn = (tokens: readonly Token[], start: number, end: number, path: string): boolean => {
+  if (referenceOf(path) === undefined) return false;
+  const before = textAt(tokens, start - 1);
+  const after = textAt(tokens, end);
+  if (path === 'subprocess.Popen') return !':>|['.includes(before || ' ') && after !== '|';
+  return path.includes('.') || ('([,'.includes(before || ' ') && ')],'.includes(after || ' '));
 };
 
 const lineOf = (lines: readonly Line[], token: number): number => {
@@ -91,6 +101,7 @@ const reachedAtImport = (calls: readonly Call[], placeOf: (call: Call) => Place)
 };
 
 const judge = (call: Call, tokens: readonly Token[], scope: Scope): Danger | undefined => {
+  if (call.open === call.start) return referenceOf(call.path);
   const resolver = createResolver(tokens, scope, () => {});
   const [first, second] = resolver.split(call.open, call.close);
   if (call.path === 'getattr' && first && second) {

@@ -23,6 +23,7 @@ const IMPORT = danger('dynamic-import', 'imports a module whose name is computed
 const NETWORK = danger('network', 'opens a network connection', 'high', 'low');
 const DELETE = danger('delete', 'deletes or moves files', 'medium', 'low');
 const WRITE = danger('write', 'writes a file', 'medium', 'info');
+const REFERENCE = danger('reference', 'is handed on and may be called', 'medium', 'low');
 const LOAD = danger('load', 'loads a file that may run code', 'medium', 'low');
 
 /** Whole modules: every call below these names. */
@@ -118,6 +119,13 @@ export const dangerOf = (path: string): Danger | undefined => {
   }
   return undefined;
 };
+
+/** Functions that need not be called where they are named: a list, a map or a parenthesis calls them. */
+const REFERENCED =
+  /^(?:(?:os|posix|nt)\.(?:system|popen|exec[lv]p?e?|spawn[lv]p?e?|posix_spawnp?)|subprocess\.(?:Popen|run|call|check_call|check_output|getoutput|getstatusoutput)|eval|exec|execfile|__import__)$/;
+
+/** What naming `path` without calling it means. */
+export const referenceOf = (path: string): Danger | undefined => (REFERENCED.test(path) ? REFERENCE : undefined);
 
 export { EVALUATE, IMPORT, NETWORK, WRITE };
 
