@@ -1,8 +1,28 @@
+import { spawnSync } from 'node:child_process';
 import t from 'tap';
+import { fromBytes } from '../../src/bytes/random-access.ts';
+import { inspect } from '../../src/formats/index.ts';
 import { allowedCount, allowedName } from '../../src/formats/pickle/allowed.ts';
 import { isCallOf } from '../../src/formats/pickle/values.ts';
 import { assemble, named, op, type Piece, pickled, text } from '../support/pickle-assembler.ts';
 import { accepted, array, call, dtype, inTorch, plainRanks, tensor, weigh } from '../support/pickle-weigh.ts';
+
+/** Pickles values with both picklers in every protocol, one line each; nothing is loaded. */
+const WRITER = `
+import pickle, collections as c, datetime as d, decimal, fractions, uuid, pathlib, argparse, types
+od = c.OrderedDict(a=1, b=[1, 2]); od.x = 1
+cycle = []; cycle.append(cycle)
+values = dict(od=od, counter=c.Counter('abca'), dd=c.defaultdict(list, {'a': [1]}), deque=c.deque([1, 2], 5),
+  dt=d.datetime(2020, 1, 2, 3, 4, 5, 6), dtz=d.datetime(2020, 1, 2, tzinfo=d.timezone.utc), date=d.date(2020, 1, 1), delta=d.timedelta(1),
+  dec=decimal.Decimal('1.5'), frac=fractions.Fraction(1, 3), uuid=uuid.UUID(int=5), path=pathlib.PurePosixPath('/a/b'),
+  ns=argparse.Namespace(lr=.1, d={'x': (1, 2, 3, 4)}), sns=types.SimpleNamespace(a=1), raw=b'\\x00\\xffabc' * 10, array=bytearray(b'abc\\xff'),
+  sets=[frozenset([1, 2]), {1, 2}], numbers=[1 + 2j, range(3), slice(1, 2), 2**70, -2**80, 0, 255, 65536, -2**31, 1e300, float('inf'), float('nan'), -0.0],
+  text=['\\u4e2d\\U0001f600\\\\u0041\\n\\r\\x00', '\\ud800', 'x' * 70000], types=[int, dict, True, None, ...], cycle=cycle, tuples=((), (1,), (1, 2, 3, 4)), long=b'y' * 70000)
+for name, value in values.items():
+    for protocol in range(6):
+        print(name, pickle.dumps(value, protocol).hex())
+        print(name, pickle._dumps(value, protocol).hex())
+`;
 
 t.test('tensors are rebuilt inside their storage and without hooks', async (t) => {
   const good = weigh(pickled(4, tensor()), inTorch);
@@ -213,5 +233,17 @@ t.test('a tree whose nodes point outside it is refused', async (t) => {
     [1n, 2n ** 60n, 0n],
   ] as const) {
     t.ok(weigh(treeOf(nodes(root, leaf, leaf))).rules.includes('pickle.build'), root.join());
+  }
+});
+
+t.test('what Python itself pickles of plain values is accepted in every protocol', async (t) => {
+  const run = spawnSync('python3', ['-I', '-c', WRITER], { encoding: 'utf8', timeout: 60_000, maxBuffer: 1 << 28 });
+  t.equal(run.status, 0, run.stderr);
+  const lines = run.stdout.trim().split('\n');
+  t.equal(lines.length, 23 * 6 * 2);
+  for (const line of lines) {
+    const [name = '', hex = ''] = line.split(' ');
+    const { content, coverage, findings } = inspect(fromBytes(Buffer.from(hex, 'hex')));
+    t.same([content, coverage.state, findings], ['data', 'complete', []], name);
   }
 });

@@ -26,6 +26,9 @@ const BATCH = 1024;
 /** Imported names that the run lists. */
 const MAX_LISTED = 256;
 
+/** The highest protocol that is written without a PROTO opcode. */
+const UNSTATED = 1;
+
 /** What each opcode byte does. The semantics are those of CPython's Modules/_pickle.c; a table is the fastest dispatch. */
 const BY_NAME: Handlers = { ...constants, ...containers, ...memory, ...calls };
 const HANDLERS: readonly (Handler | undefined)[] = OPCODE_NAMES.map((name) => name && BY_NAME[name]);
@@ -115,7 +118,7 @@ const run = (machine: Machine): void => {
     machine.opcodes += 1;
     handler(machine);
     if (machine.frameEnd >= 0) leaveFrame(machine);
-    if ((OPCODE_PROTOCOLS[opcode] ?? 0) > machine.protocol) newerOpcode(machine, opcode);
+    if ((OPCODE_PROTOCOLS[opcode] ?? 0) > Math.max(machine.protocol, UNSTATED)) newerOpcode(machine, opcode);
   }
 };
 

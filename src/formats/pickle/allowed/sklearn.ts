@@ -68,6 +68,56 @@ const METRICS = [
   'Haversine',
 ].flatMap((name) => [`${name}Distance`, `${name}Distance64`, `${name}Distance32`]);
 
+/** Functions that estimators and scorers keep by reference: they compute a number from arrays. */
+const SCORES = {
+  'sklearn.metrics._classification': [
+    'accuracy_score',
+    'balanced_accuracy_score',
+    'brier_score_loss',
+    'cohen_kappa_score',
+    'f1_score',
+    'fbeta_score',
+    'hamming_loss',
+    'hinge_loss',
+    'jaccard_score',
+    'log_loss',
+    'matthews_corrcoef',
+    'precision_score',
+    'recall_score',
+    'zero_one_loss',
+  ],
+  'sklearn.metrics._regression': [
+    'explained_variance_score',
+    'max_error',
+    'mean_absolute_error',
+    'mean_absolute_percentage_error',
+    'mean_squared_error',
+    'mean_squared_log_error',
+    'median_absolute_error',
+    'r2_score',
+    'root_mean_squared_error',
+  ],
+  'sklearn.metrics._ranking': ['average_precision_score', 'ndcg_score', 'roc_auc_score', 'top_k_accuracy_score'],
+};
+
+const SPLITTERS = [
+  'KFold',
+  'GroupKFold',
+  'StratifiedKFold',
+  'StratifiedGroupKFold',
+  'TimeSeriesSplit',
+  'LeaveOneOut',
+  'LeavePOut',
+  'LeaveOneGroupOut',
+  'LeavePGroupsOut',
+  'RepeatedKFold',
+  'RepeatedStratifiedKFold',
+  'ShuffleSplit',
+  'GroupShuffleSplit',
+  'StratifiedShuffleSplit',
+  'PredefinedSplit',
+];
+
 /** Estimators of scikit-learn and what they keep inside. */
 export const sklearnRows: readonly Row[] = [
   ...Object.entries(SKLEARN_ESTIMATORS).map(([module, names]): Row => [module, names, record('library')]),
@@ -88,6 +138,19 @@ export const sklearnRows: readonly Row[] = [
   ],
   ['sklearn.linear_model._sgd_fast', SGD_LOSSES, stateful('library')],
   ['sklearn.linear_model.sgd_fast', SGD_LOSSES, stateful('library')],
+  ['sklearn.calibration', ['_CalibratedClassifier', '_SigmoidCalibration'], record('library')],
+  ['sklearn.model_selection._split', SPLITTERS, record('library')],
+  ['sklearn.neural_network._stochastic_optimizers', ['SGDOptimizer', 'AdamOptimizer'], record('library')],
+  [
+    'sklearn.metrics._scorer',
+    ['_Scorer', '_PredictScorer', '_ProbaScorer', '_ThresholdScorer', '_PassthroughScorer'],
+    record('library'),
+  ],
+  ...Object.entries(SCORES).map(([module, names]): Row => [module, names, reference('library')]),
+  ['sklearn.gaussian_process.kernels', ['Hyperparameter'], stateful('library')],
+  ['scipy.interpolate._interpolate', ['interp1d'], record('library')],
+  ['scipy.interpolate.interpolate', ['interp1d'], record('library')],
+  ['scipy.interpolate._bsplines', ['BSpline'], record('library')],
   ['sklearn.linear_model._linear_loss', ['LinearModelLoss'], record('library')],
   ['sklearn.gaussian_process.kernels', KERNELS, record('library')],
   ['sklearn.neighbors._kd_tree', ['KDTree', 'KDTree64', 'KDTree32', 'newObj'], stateful('library')],
