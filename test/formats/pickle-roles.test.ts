@@ -156,6 +156,45 @@ t.test('each tier accepts what its library writes, and its rules refuse the rest
   t.equal(allowedName('builtins', 'getattr')?.reference, false);
 });
 
+t.test('what others rely on does not change afterwards, and keywords are never given', async (t) => {
+  const later = assemble(
+    op.emptyList(),
+    dtype('V24'),
+    op.memoize(),
+    op.append(),
+    array('f8', 1, op.shortBinbytes(new Uint8Array(8))),
+    op.append(),
+  );
+  accepted(t, pickled(4, later), 'data', 'types and arrays beside each other');
+  const state = assemble(
+    op.mark(),
+    op.binint1(3),
+    text('<'),
+    op.none(),
+    op.none(),
+    op.none(),
+    op.binint(-1),
+    op.binint(-1),
+    op.binint1(0),
+    op.tuple(),
+  );
+  const shared = assemble(
+    dtype('i4'),
+    op.memoize(),
+    op.pop(),
+    call('numpy.core.multiarray', 'scalar', op.binget(0), op.shortBinbytes(new Uint8Array(4))),
+    op.pop(),
+  );
+  accepted(t, pickled(4, shared, op.binget(0)), 'data', 'a shared type');
+  t.ok(
+    weigh(pickled(4, shared, op.binget(0), state, op.build())).rules.includes('pickle.build'),
+    'a type that changes',
+  );
+  const keywords = assemble(op.emptyDict(), text('encoding'), text('latin1'), op.setitem());
+  const given = weigh(pickled(4, named('_codecs', 'encode'), text('x'), op.tuple1(), keywords, op.newobjEx()));
+  t.same([given.rules, given.content], [['pickle.argument'], 'unknown']);
+});
+
 t.test('a tree whose nodes point outside it is refused', async (t) => {
   const field = (name: string, code: string, offset: number): Piece =>
     assemble(text(name), dtype(code), op.binint1(offset), op.tuple2());

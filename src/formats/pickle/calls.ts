@@ -58,8 +58,7 @@ const judgeAllowed = (machine: Machine, call: Call, allowed: Allowed): void => {
       content: 'unknown',
     });
   } else {
-    const refused =
-      call.kwargs.length > 0 && allowed.takesGlobals ? 'it takes no keywords' : allowed.call(call, machine.rules);
+    const refused = call.kwargs.length > 0 ? 'it takes no keywords' : allowed.call(call, machine.rules);
     if (refused !== undefined) refuseArguments(machine, call.callee, refused);
   }
   demandArguments(machine, call, allowed.takesGlobals);

@@ -64,6 +64,7 @@ const createMachine = (source: RandomAccess, start: number, options: PickleOptio
   context: options.context,
   rules: {
     bytes: (value) => bytesOf(source, value),
+    frozen: new Set(),
     inspect: (value: Bytes) => options.context.nested(constantSource(source, value), `bytes at ${value.offset}`),
   },
   stack: [],

@@ -1,6 +1,5 @@
 import { fromBytes, type RandomAccess } from '../../bytes/random-access.ts';
 import { worseContent } from '../format.ts';
-import { bytesOf } from './bytes.ts';
 import { OPCODE_NAMES } from './opcodes.ts';
 import type { PickleOptions, PickleRun } from './options.ts';
 import type { Machine } from './state.ts';
@@ -40,22 +39,34 @@ export const runNested = (machine: Machine, source: RandomAccess, looksLikePickl
     });
   }
   for (const candidate of machine.nested.slice(0, MAX_NESTED)) {
-    const inside = candidate.kind === 'text' ? decode(candidate.text) : bytesOf(source, candidate);
-    if (inside === undefined || !looksLikePickle(fromBytes(inside), 0, inside.length)) continue;
+    const place = placeOf(source, candidate);
+    if (place === undefined || !looksLikePickle(place.source, place.start, place.end)) continue;
     machine.at = candidate.offset;
     report(machine, {
       rule: 'pickle.nested',
       severity: 'info',
       message: 'A constant of the stream is a pickle itself; it was read as one.',
-      evidence: `${inside.length} bytes`,
+      evidence: `${place.end - place.start} bytes at ${candidate.offset}`,
     });
     const { context } = machine;
-    const inner = run(fromBytes(inside), 0, {
+    const inner = run(place.source, place.start, {
+      end: place.end,
       depth: depth + 1,
       context: { ...context, report: (finding) => context.report({ ...finding, offset: candidate.offset }) },
     });
     machine.content = worseContent(machine.content, inner.content);
   }
+};
+
+type Place = { readonly source: RandomAccess; readonly start: number; readonly end: number };
+
+/** Where the bytes of a constant are: in the file itself, or decoded from text. */
+const placeOf = (source: RandomAccess, candidate: Machine['nested'][number]): Place | undefined => {
+  if (candidate.kind === 'bytes' && candidate.literal === undefined) {
+    return { source, start: candidate.offset, end: candidate.offset + candidate.length };
+  }
+  const bytes = candidate.kind === 'text' ? decode(candidate.text) : candidate.literal;
+  return bytes && { source: fromBytes(bytes), start: 0, end: bytes.length };
 };
 
 const decode = (text: string): Uint8Array | undefined => {

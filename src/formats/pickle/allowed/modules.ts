@@ -1,4 +1,4 @@
-import { type Row, record, stateful, value } from './roles.ts';
+import { type Row, record } from './roles.ts';
 
 const dimensions = (names: readonly string[]): string[] =>
   names.flatMap((name) => [`${name}1d`, `${name}2d`, `${name}3d`]);
@@ -165,10 +165,10 @@ export const moduleRows: readonly Row[] = [
     ['Conv', 'C3', 'SPP', 'SPPF', 'Focus', 'Bottleneck', 'BottleneckCSP', 'Concat', 'DWConv', 'AutoShape'],
     record('library'),
   ],
-  ['flair.data', ['Dictionary', 'Label', 'Span'], value('library')],
+  ['flair.data', ['Dictionary', 'Label', 'Span'], record('library')],
   [
     'gensim.models.keyedvectors',
     ['KeyedVectors', 'Vocab', 'Word2VecKeyedVectors', 'FastTextKeyedVectors'],
-    stateful('library'),
+    record('library'),
   ],
 ];

@@ -1,5 +1,14 @@
-import { anyState, constantsOnly, noArguments, plainState } from '../rules/general.ts';
-import { arrayState, dtype, dtypeState, fromBuffer, randomConstructor, reconstruct, scalar } from '../rules/numpy.ts';
+import { anyState, constantsOnly, noArguments } from '../rules/general.ts';
+import {
+  arrayState,
+  dtype,
+  dtypeState,
+  fromBuffer,
+  randomConstructor,
+  reconstruct,
+  scalar,
+  wrapperState,
+} from '../rules/numpy.ts';
 import { buildable, callable, callableWithGlobals, type Row, record, reference, stateful } from './roles.ts';
 
 const SCALARS = [
@@ -165,6 +174,6 @@ export const numpyRows: readonly Row[] = [
     ].map((name) => `${name}DType`),
     callable('data', constantsOnly(1), { reference: true }),
   ],
-  ['joblib.numpy_pickle', ['NumpyArrayWrapper'], buildable('data', noArguments, plainState)],
+  ['joblib.numpy_pickle', ['NumpyArrayWrapper'], buildable('data', noArguments, wrapperState)],
   ...sparseRows,
 ];

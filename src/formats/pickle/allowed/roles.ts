@@ -1,5 +1,5 @@
 import type { Content } from '../../format.ts';
-import { anyArguments, anyState, noArguments, plainState } from '../rules/general.ts';
+import { anyArguments, anyState, constantsOnly, noArguments, plainState } from '../rules/general.ts';
 import type { Allowed, BuildRule, CallRule } from './types.ts';
 
 /** Names of one module that share their roles. */
@@ -48,11 +48,11 @@ export const buildable = (content: Content, call: CallRule, build: BuildRule, ex
 /** A class that picklers make empty and fill with its attributes. */
 export const record = (content: Content): Allowed => buildable(content, noArguments, plainState);
 
-/** A class of plain values whose constructor only keeps what it is given. */
-export const value = (content: Content): Allowed => buildable(content, anyArguments, plainState);
-
 /** A class whose `__setstate__` takes more than a dict. */
 export const stateful = (content: Content): Allowed => buildable(content, anyArguments, anyState);
 
 /** An enumeration: made from the value of a member, or by `getattr` with its name. */
-export const enumeration = (content: Content): Allowed => ({ ...value(content), members: true });
+export const enumeration = (content: Content): Allowed => ({
+  ...buildable(content, constantsOnly(1), plainState),
+  members: true,
+});

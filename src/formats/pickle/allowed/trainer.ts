@@ -1,6 +1,6 @@
 import { plainState } from '../rules/general.ts';
 import { fromPairs } from '../rules/stdlib.ts';
-import { buildable, enumeration, type Row, stateful, value } from './roles.ts';
+import { buildable, enumeration, type Row, record } from './roles.ts';
 
 const STRATEGIES = [
   'IntervalStrategy',
@@ -35,26 +35,26 @@ const TRL: readonly (readonly [module: string, name: string])[] = [
 
 /** Arguments and states of training: nothing that serves weights needs them. */
 export const trainerRows: readonly Row[] = [
-  ['transformers.training_args', ['TrainingArguments'], value('trainer')],
+  ['transformers.training_args', ['TrainingArguments'], record('trainer')],
   ['transformers.training_args', ['OptimizerNames', 'ParallelMode'], enumeration('trainer')],
-  ['transformers.training_args_seq2seq', ['Seq2SeqTrainingArguments'], value('trainer')],
+  ['transformers.training_args_seq2seq', ['Seq2SeqTrainingArguments'], record('trainer')],
   ['transformers.trainer_utils', STRATEGIES, enumeration('trainer')],
-  ['transformers.trainer_pt_utils', ['AcceleratorConfig'], value('trainer')],
-  ['transformers.generation.configuration_utils', ['GenerationConfig'], value('trainer')],
-  ['transformers.deepspeed', ['HfTrainerDeepSpeedConfig', 'HfDeepSpeedConfig'], value('trainer')],
-  ['transformers.integrations.deepspeed', ['HfTrainerDeepSpeedConfig', 'HfDeepSpeedConfig'], value('trainer')],
-  ['accelerate.state', ['PartialState'], value('trainer')],
+  ['transformers.trainer_pt_utils', ['AcceleratorConfig'], record('trainer')],
+  ['transformers.generation.configuration_utils', ['GenerationConfig'], record('trainer')],
+  ['transformers.deepspeed', ['HfTrainerDeepSpeedConfig', 'HfDeepSpeedConfig'], record('trainer')],
+  ['transformers.integrations.deepspeed', ['HfTrainerDeepSpeedConfig', 'HfDeepSpeedConfig'], record('trainer')],
+  ['accelerate.state', ['PartialState'], record('trainer')],
   ['accelerate.utils.dataclasses', ['DistributedType'], enumeration('trainer')],
-  ['accelerate.utils.dataclasses', ['DeepSpeedPlugin'], value('trainer')],
-  ['accelerate.utils.deepspeed', ['HfDeepSpeedConfig'], value('trainer')],
+  ['accelerate.utils.dataclasses', ['DeepSpeedPlugin'], record('trainer')],
+  ['accelerate.utils.deepspeed', ['HfDeepSpeedConfig'], record('trainer')],
   ...TRL.map(
     ([module, name]): Row => [
       `trl.trainer.${module}`,
       [name],
-      name.endsWith('Type') ? enumeration('trainer') : value('trainer'),
+      name.endsWith('Type') ? enumeration('trainer') : record('trainer'),
     ],
   ),
-  ['sentence_transformers.training_args', ['SentenceTransformerTrainingArguments'], value('trainer')],
+  ['sentence_transformers.training_args', ['SentenceTransformerTrainingArguments'], record('trainer')],
   ['sentence_transformers.training_args', ['BatchSamplers', 'MultiDatasetBatchSamplers'], enumeration('trainer')],
   [
     'simpletransformers.config.model_args',
@@ -68,16 +68,16 @@ export const trainerRows: readonly Row[] = [
       'LanguageModelingArgs',
       'Seq2SeqArgs',
     ],
-    value('trainer'),
+    record('trainer'),
   ],
-  ['pyannote.audio.core.task', ['Specifications'], value('trainer')],
+  ['pyannote.audio.core.task', ['Specifications'], record('trainer')],
   ['pyannote.audio.core.task', ['Problem', 'Resolution'], enumeration('trainer')],
-  ['omegaconf.dictconfig', ['DictConfig'], buildable('trainer', () => undefined, plainState)],
-  ['omegaconf.listconfig', ['ListConfig'], buildable('trainer', () => undefined, plainState)],
-  ['omegaconf.nodes', ['AnyNode', 'IntegerNode', 'FloatNode', 'StringNode', 'BooleanNode'], stateful('trainer')],
-  ['omegaconf.base', ['Metadata', 'ContainerMetadata'], value('trainer')],
-  ['pytorch_lightning.callbacks.model_checkpoint', ['ModelCheckpoint'], value('trainer')],
-  ['pytorch_lightning.callbacks.early_stopping', ['EarlyStopping'], value('trainer')],
+  ['omegaconf.dictconfig', ['DictConfig'], record('trainer')],
+  ['omegaconf.listconfig', ['ListConfig'], record('trainer')],
+  ['omegaconf.nodes', ['AnyNode', 'IntegerNode', 'FloatNode', 'StringNode', 'BooleanNode'], record('trainer')],
+  ['omegaconf.base', ['Metadata', 'ContainerMetadata'], record('trainer')],
+  ['pytorch_lightning.callbacks.model_checkpoint', ['ModelCheckpoint'], record('trainer')],
+  ['pytorch_lightning.callbacks.early_stopping', ['EarlyStopping'], record('trainer')],
   [
     'lightning_fabric.utilities.data',
     ['AttributeDict'],

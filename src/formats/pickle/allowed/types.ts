@@ -5,6 +5,8 @@ import type { Bytes, Call, Value } from '../values.ts';
 export type RuleContext = {
   /** The bytes of a constant, wherever they are. */
   bytes(value: Bytes): Uint8Array;
+  /** Objects that others already rely on and that may not be changed any more. */
+  readonly frozen: Set<Value>;
   /** Inspects a constant as a file of its own. */
   inspect(value: Bytes): Inspection;
 };

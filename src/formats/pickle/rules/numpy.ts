@@ -1,5 +1,6 @@
 import type { BuildRule, CallRule } from '../allowed/types.ts';
-import { type Bytes, type Call, countOf, isCallOf, isGlobal, itemsOf, textOf, type Value } from '../values.ts';
+import { type Bytes, countOf, isCallOf, isGlobal, itemsOf, lookup, textOf, type Value } from '../values.ts';
+import { plainState } from './general.ts';
 
 /** Dimensions that numpy allows (NPY_MAXDIMS of numpy 2). */
 const MAX_DIMENSIONS = 64;
@@ -187,8 +188,10 @@ export const reconstruct: CallRule = ({ args }) => {
 };
 
 /** The state of an array: (version, shape, dtype, fortran, data) or without the version. */
-export const arrayState: BuildRule = (_, state) => {
+export const arrayState: BuildRule = (call, state, { frozen }) => {
+  if (call.states.length > 1) return 'an array gets its state twice';
   const array = stateArray(state);
+  for (const item of itemsOf(state) ?? []) frozen.add(item);
   return array === undefined ? 'the state is not that of an array' : wrongData(array);
 };
 
@@ -201,17 +204,35 @@ export const dtype: CallRule = ({ args, kwargs }) => {
 };
 
 /** The state of a dtype: (version, order, subtype, names, fields, size, alignment, flags[, metadata]). */
-export const dtypeState: BuildRule = (call, state) => {
+export const dtypeState: BuildRule = (call, state, { frozen }) => {
+  if (frozen.has(call) || call.states.length > 1) return 'a dtype changes after something was made of it';
   const items = itemsOf(state);
   if (items === undefined || items.length < 8 || items.length > 9) return 'the state is not that of a dtype';
   const [, order, sub, names, fields] = items;
+  freezeParts(sub, fields, frozen);
   if (!['<', '>', '=', '|'].includes(textOf(order) ?? '')) return 'the byte order of a dtype is none';
   if (sub?.kind === 'none' && names?.kind === 'none' && fields?.kind === 'none') return undefined;
   return dtypeOf(call) === undefined ? 'the fields of a dtype do not lie inside it' : undefined;
 };
 
+/** The types of fields and subarrays are shared with the type that holds them. */
+const freezeParts = (sub: Value | undefined, fields: Value | undefined, frozen: Set<Value>): void => {
+  for (const item of itemsOf(sub) ?? []) frozen.add(item);
+  if (fields?.kind !== 'dict') return;
+  for (const [, field] of fields.entries) for (const item of itemsOf(field) ?? []) frozen.add(item);
+};
+
+/** The state of joblib's NumpyArrayWrapper: an array is made of its dtype as soon as it is set. */
+export const wrapperState: BuildRule = (call, state, context) => {
+  if (call.states.length > 1) return 'an array gets its state twice';
+  const dtype = lookup(state, 'dtype');
+  if (dtype !== undefined) context.frozen.add(dtype);
+  return plainState(call, state, context);
+};
+
 /** `scalar(dtype, bytes)`; an object here would be whatever stands in its place. */
-export const scalar: CallRule = ({ args }) => {
+export const scalar: CallRule = ({ args }, { frozen }) => {
+  if (args[0] !== undefined) frozen.add(args[0]);
   const type = dtypeOf(args[0]);
   if (type === undefined || type.objects || args.length !== 2) return 'it takes a dtype without objects, and bytes';
   const length = bytesLength(args[1]);
@@ -220,7 +241,8 @@ export const scalar: CallRule = ({ args }) => {
 };
 
 /** `_frombuffer(buffer, dtype, shape, order)` of protocol 5. */
-export const fromBuffer: CallRule = (call: Call) => {
+export const fromBuffer: CallRule = (call, { frozen }) => {
+  for (const arg of call.args) frozen.add(arg);
   const array = arrayOf(call);
   if (array === undefined || array.type.objects) return 'it takes a buffer, a dtype without objects and a shape';
   return wrongData(array);

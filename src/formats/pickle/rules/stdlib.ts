@@ -1,5 +1,5 @@
 import type { BuildRule, CallRule } from '../allowed/types.ts';
-import { countOf, isGlobal, isMapping, itemsOf, textOf, type Value } from '../values.ts';
+import { countOf, isCallOf, isGlobal, isMapping, itemsOf, textOf, type Value } from '../values.ts';
 import { isConstant, plainState } from './general.ts';
 
 /** Bytes that `bytes(n)` and `bytearray(n)` may make out of nothing. */
@@ -33,7 +33,8 @@ export const fromBytes: CallRule = ({ args }) => {
   const [first, codec] = args;
   if (args.length > 2 || (codec !== undefined && textOf(codec) === undefined))
     return 'it takes bytes or text and a codec';
-  if (first === undefined || first.kind === 'bytes' || first.kind === 'str' || first.kind === 'call') return undefined;
+  if (first === undefined || first.kind === 'bytes' || first.kind === 'str') return undefined;
+  if (isCallOf(first, '_codecs', 'encode')) return undefined;
   if (itemsOf(first) !== undefined) return undefined;
   return (countOf(first) ?? MAX_MADE) < MAX_MADE ? undefined : 'it makes too many bytes';
 };
