@@ -21,13 +21,15 @@ export const readCaller = (request: FastifyRequest, reply: FastifyReply, route: 
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) gone.abort();
   });
+  const scope = authorization === undefined ? '' : createHash('sha256').update(authorization).digest('base64url');
   return {
     credentials: authorization === undefined ? {} : { authorization },
-    scope: authorization === undefined ? '' : createHash('sha256').update(authorization).digest('base64url'),
+    scope,
     client,
     who: {
       request: { id: request.id, method: request.method, route },
-      identity: request.caller?.name ?? authorization ?? request.ip,
+      // Who is behind a pseudonym is kept on disk: of a token never more than its digest.
+      identity: request.caller?.name ?? (scope === '' ? request.ip : `hub token ${scope}`),
       team: request.caller?.team ?? '',
       client: { name: client.name, version: client.version },
       checksLength: client.checksLength,

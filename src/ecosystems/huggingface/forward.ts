@@ -9,6 +9,8 @@ import type { HubCall } from './urls.ts';
 const PASSED = ['content-type', 'x-total-count', 'x-repo-commit', 'ratelimit', 'ratelimit-policy'];
 /** How long a kept answer is not written again, in ms. */
 const KEPT_FOR = 60_000;
+/** Queries whose answers are kept: those of clients themselves, so that nobody fills the disk with others. */
+const KEPT_QUERIES = new Set(['', 'include_prs=1', 'include_prs=True', 'p=0']);
 /** Largest answer kept for when the Hub is away, in bytes. */
 const MAX_KEPT_BYTES = 1024 * 1024;
 
@@ -25,7 +27,8 @@ export const serveForwarded = async (asked: Asked, call: Extract<HubCall, { what
   const key = `huggingface${url.slice('/api'.length)}`;
   if (isFault(answer)) return sendKept(asked, key, answer);
   if (answer.status >= 300) return void passError(reply, answer);
-  if (call.repo !== undefined && mount.repos.isPublic(call.repo)) await keep(asked, key, answer);
+  const isKept = call.repo !== undefined && mount.repos.isPublic(call.repo) && KEPT_QUERIES.has(call.query);
+  if (isKept) await keep(asked, key, answer);
   reply.headers(forwardedHeaders(asked, answer)).code(answer.status).send(Buffer.from(answer.body));
 };
 
