@@ -225,7 +225,7 @@ const end = async (request: IncomingMessage, response: ServerResponse, rst: bool
   await sleep(20, undefined, { ref: false });
   if (rst) request.socket.resetAndDestroy();
   else request.socket.destroySoon();
-  response.destroyed || (await once(response, 'close'));
+  if (!response.destroyed) await once(response, 'close');
 };
 
 const drained = (response: ServerResponse): Promise<void> =>
