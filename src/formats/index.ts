@@ -1,6 +1,7 @@
 import { type Budget, createBudget, DEFAULT_LIMITS, type Limits } from '../bytes/limits.ts';
 import { checkRange, head, type RandomAccess } from '../bytes/random-access.ts';
 import { isFault } from '../errors.ts';
+import { WINDOW, windowed } from './archive/window.ts';
 import { arrow } from './arrow/ipc.ts';
 import { parquet } from './arrow/parquet.ts';
 import { bzip2 } from './compressed/bzip2.ts';
@@ -107,7 +108,7 @@ type Shared = { readonly budget: Budget; readonly provisional: boolean; readonly
 export const inspect = (source: RandomAccess, options: Options = {}): Report => {
   const budget = createBudget({ ...DEFAULT_LIMITS, ...options.limits });
   const shared: Shared = { budget, provisional: options.provisional ?? false, findings: [], dropped: 0 };
-  const inspection = readAll(metered(source, budget), shared, []);
+  const inspection = readAll(begun(metered(source, budget), shared), shared, []);
   if (shared.dropped === 0) return { ...inspection, findings: shared.findings };
   const reason = `${shared.dropped} findings beyond the limit of ${budget.limits.findings} are not listed`;
   const { bytesInspected, bytesTotal } = inspection.coverage;
@@ -116,6 +117,14 @@ export const inspect = (source: RandomAccess, options: Options = {}): Report => 
     findings: shared.findings,
     coverage: incomplete('partial', bytesInspected, bytesTotal, reason),
   };
+};
+
+/** Recognisers look at the beginning again and again: of a remote file it is fetched once. */
+const begun = (source: RandomAccess, { provisional }: Shared): RandomAccess => {
+  if (!provisional) return source;
+  const view = windowed(source);
+  view.fetch(0, Math.min(source.size, WINDOW));
+  return view;
 };
 
 const readAll = (source: RandomAccess, shared: Shared, path: readonly string[]): Inspection => {

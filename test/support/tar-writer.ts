@@ -53,5 +53,7 @@ const member = (entry: TarEntry): Buffer => {
 };
 
 /** A tar archive of the entries, ended by two zero blocks unless told otherwise, and what follows them. */
-export const writeTar = (entries: readonly TarEntry[], { end = 2, after = new Uint8Array(0) } = {}): Buffer =>
-  Buffer.concat([...entries.map(member), Buffer.alloc(512 * end), after]);
+export const writeTar = (
+  entries: readonly TarEntry[],
+  { end = 2, after = new Uint8Array(0) as Uint8Array } = {},
+): Buffer => Buffer.concat([...entries.map(member), Buffer.alloc(512 * end), after]);

@@ -1,61 +1,164 @@
-import { op, type Piece, pickled } from './pickle-assembler.ts';
-import { writeZip } from './zip-writer.ts';
+import { assemble, op, type Piece, pickled } from './pickle-assembler.ts';
+import { writeZip, type ZipEntry, type ZipLies } from './zip-writer.ts';
 
-/** A tensor of a checkpoint; its bytes go to a storage of their own. */
-export type TorchTensor = { readonly storage: string; readonly shape: readonly number[]; readonly data: Uint8Array };
+/** A storage of a checkpoint: what the pickle says of it, and the bytes that are there. */
+export type Storage = {
+  readonly key: string;
+  readonly type: string;
+  readonly elements: number;
+  readonly bytes: Uint8Array;
+};
 
-const WIDTHS: Readonly<Record<string, number>> = { FloatStorage: 4, LongStorage: 8, HalfStorage: 2, ByteStorage: 1 };
+const int = (value: number): Uint8Array =>
+  value < 0 ? op.binint(value) : value < 256 ? op.binint1(value) : op.binint(value);
+const str = (value: string): Uint8Array => op.binunicode(value);
+const tuple = (...items: readonly Piece[]): Uint8Array => assemble(op.mark(), items, op.tuple());
+const ordered = (): Uint8Array => assemble(op.global('collections', 'OrderedDict'), op.emptyTuple(), op.reduce());
+const call = (name: string, ...args: readonly Piece[]): Uint8Array =>
+  assemble(op.global('torch._utils', name), tuple(...args), op.reduce());
 
-const integer = (value: number): Uint8Array => (value < 256 ? op.binint1(value) : op.binint(value));
-const tuple = (values: readonly number[]): Piece => [op.mark(), values.map(integer), op.tuple()];
+/** The persistent id of a storage, as torch writes it; legacy files have a sixth item. */
+const storageId = ({ key, type, elements }: Storage, legacy: boolean): Uint8Array =>
+  assemble(
+    tuple(
+      str('storage'),
+      op.global('torch', type),
+      str(key),
+      str('cpu'),
+      int(elements),
+      ...(legacy ? [op.none()] : []),
+    ),
+    op.binpersid(),
+  );
 
-/**
- * A checkpoint as torch.save writes it: a zip of `data.pkl`, `version` and one stored member for each tensor's storage.
- * `before` is put in the pickle ahead of the state dict, for what a hostile writer would add.
- */
-export const torchZip = (tensors: Readonly<Record<string, TorchTensor>>, before: readonly Piece[] = []): Uint8Array => {
-  const entries = Object.entries(tensors);
-  const items = entries.map(([name, { storage, shape, data }], index): Piece => {
-    const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
-    return [
-      op.binunicode(name),
-      op.global('torch._utils', '_rebuild_tensor_v2'),
-      op.mark(),
-      op.mark(),
-      op.binunicode('storage'),
-      op.global('torch', storage),
-      op.binunicode(String(index)),
-      op.binunicode('cpu'),
-      integer(data.length / (WIDTHS[storage] ?? 1)),
-      op.tuple(),
-      op.binpersid(),
-      integer(0),
-      tuple(shape),
-      tuple(strides),
-      op.false(),
-      op.global('collections', 'OrderedDict'),
-      op.emptyTuple(),
-      op.reduce(),
-      op.tuple(),
-      op.reduce(),
-    ];
-  });
-  const dict = [op.global('collections', 'OrderedDict'), op.emptyTuple(), op.reduce(), op.mark(), items, op.setitems()];
-  return new Uint8Array(
-    writeZip([
-      { name: 'archive/data.pkl', data: pickled(2, before, dict), align: 64 },
-      { name: 'archive/byteorder', data: 'little', align: 64 },
-      ...entries.map(([, { data }], index) => ({ name: `archive/data/${index}`, data, align: 64 })),
-      { name: 'archive/version', data: '3\n', align: 64 },
-    ]),
+export type ViewSpec = {
+  readonly storage: Storage;
+  readonly shape: readonly number[];
+  readonly strides?: readonly number[];
+  readonly offset?: number;
+  /** For `_rebuild_tensor_v3`: the element type. */
+  readonly dtype?: string;
+  readonly legacy?: boolean;
+};
+
+/** Row-major strides. */
+export const rowMajor = (shape: readonly number[]): readonly number[] =>
+  shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * Math.max(1, size), 1));
+
+/** A call that rebuilds a tensor. */
+export const tensor = ({
+  storage,
+  shape,
+  strides = rowMajor(shape),
+  offset = 0,
+  dtype,
+  legacy = false,
+}: ViewSpec): Uint8Array => {
+  const view = [
+    storageId(storage, legacy),
+    int(offset),
+    tuple(...shape.map(int)),
+    tuple(...strides.map(int)),
+    op.false(),
+    ordered(),
+  ];
+  return dtype === undefined
+    ? call('_rebuild_tensor_v2', ...view)
+    : call('_rebuild_tensor_v3', ...view, op.global('torch', dtype));
+};
+
+export const parameter = (data: Piece): Uint8Array => call('_rebuild_parameter', data, op.true(), ordered());
+
+/** `_rebuild_from_type_v2` of a Parameter over `_rebuild_tensor_v2`. */
+export const fromType = ({ storage, shape }: ViewSpec, type = 'Parameter'): Uint8Array => {
+  const args = tuple(
+    storageId(storage, false),
+    int(0),
+    tuple(...shape.map(int)),
+    tuple(...rowMajor(shape).map(int)),
+    op.false(),
+    ordered(),
+  );
+  const made = type === 'Parameter' ? op.global('torch.nn.parameter', type) : op.global('torch', type);
+  return assemble(
+    op.global('torch._tensor', '_rebuild_from_type_v2'),
+    tuple(op.global('torch._utils', '_rebuild_tensor_v2'), made, args, op.emptyDict()),
+    op.reduce(),
   );
 };
 
-/** Calls `os.system` with a harmless word, as far as anybody who unpickled it would get. Nobody here does. */
-export const systemCall = (): readonly Piece[] => [
-  op.global('os', 'system'),
-  op.binunicode('true'),
-  op.tuple1(),
-  op.reduce(),
-  op.pop(),
+/** A dict of the given entries, keys being text or numbers. */
+export const dict = (entries: readonly (readonly [string | number, Piece])[]): Uint8Array =>
+  assemble(
+    op.emptyDict(),
+    op.mark(),
+    entries.map(([key, value]) => [typeof key === 'string' ? str(key) : int(key), value]),
+    op.setitems(),
+  );
+
+export const value = { int, str, tuple, ordered, call, none: op.none, float: op.binfloat };
+
+/** Zip members of a checkpoint in the order in which torch writes them, aligned as it aligns them. */
+export const checkpointMembers = (
+  root: Piece,
+  storages: readonly Storage[],
+  { byteOrder = 'little', name = 'archive' } = {},
+): ZipEntry[] => [
+  { name: `${name}/data.pkl`, data: pickled(2, root), align: 64, descriptor: 16 },
+  { name: `${name}/byteorder`, data: byteOrder, align: 64, descriptor: 16 },
+  ...storages.map(
+    ({ key, bytes }): ZipEntry => ({
+      name: `${name}/data/${key}`,
+      data: bytes,
+      align: 64,
+      ...(bytes.length === 0 ? {} : { descriptor: 16 }),
+    }),
+  ),
+  { name: `${name}/version`, data: '3\n', align: 64, descriptor: 16 },
+  { name: `${name}/.data/serialization_id`, data: '0'.repeat(40), align: 64, descriptor: 16 },
 ];
+
+/** A checkpoint as torch.save writes it. */
+export const checkpoint = (root: Piece, storages: readonly Storage[], lies: ZipLies = {}): Buffer =>
+  writeZip(checkpointMembers(root, storages), { zip64: true, ...lies });
+
+/** A checkpoint in the format from before 1.6. */
+export const legacyCheckpoint = (
+  root: Piece,
+  storages: readonly Storage[],
+  { little = true, after = new Uint8Array(0) as Uint8Array } = {},
+): Buffer => {
+  const magic = pickled(2, op.long1(Buffer.from('6cfc9c46f9206aa85019', 'hex')));
+  const system = dict([
+    ['protocol_version', int(1001)],
+    ['little_endian', little ? op.true() : op.false()],
+    [
+      'type_sizes',
+      dict([
+        ['short', int(2)],
+        ['int', int(4)],
+        ['long', int(4)],
+      ]),
+    ],
+  ]);
+  const keys = assemble(
+    op.emptyList(),
+    op.mark(),
+    storages.map(({ key }) => str(key)),
+    op.appends(),
+  );
+  const raw = storages.map(({ elements, bytes }) => {
+    const count = Buffer.alloc(8);
+    count.writeBigUInt64LE(BigInt(elements));
+    return Buffer.concat([count, bytes]);
+  });
+  return Buffer.concat([
+    magic,
+    pickled(2, int(1001)),
+    pickled(2, system),
+    pickled(2, root),
+    pickled(2, keys),
+    ...raw,
+    after,
+  ]);
+};

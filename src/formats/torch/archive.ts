@@ -1,4 +1,3 @@
-import { WeighbridgeError } from '../../errors.ts';
 import { joinMember, type Together } from '../archive/together.ts';
 import { WINDOW } from '../archive/window.ts';
 import { type Context, complete, type Inspection, type PlanStorage, printable } from '../format.ts';
@@ -73,9 +72,15 @@ const readByteOrder = (
   const opened = openMember(directory, member, context, format);
   const text = 'unreadable' in opened ? '' : latin1(opened.bytes.read(0, Math.min(opened.bytes.size, 16)));
   if (text === 'little' || text === 'big') return text;
-  throw new WeighbridgeError('FORMAT_INVALID', 'the byte order of the checkpoint is neither little nor big', {
+  context.report({
+    rule: `${format}.byte-order`,
+    severity: 'high',
+    message: 'the byte order of the checkpoint is neither little nor big',
     offset: member.localHeader,
+    evidence: printable(text),
+    refs: ['CWE-20'],
   });
+  return 'little';
 };
 
 /** Where a storage's bytes are; undefined, with a finding, when the archive does not hold them as the pickle says. */
@@ -134,7 +139,7 @@ export const inspectExtras = (
   for (const member of directory.members) {
     const name = member.name.startsWith(`${root}/`) ? member.name.slice(root.length + 1) : undefined;
     if (name !== undefined && (used.has(name) || known(name))) continue;
-    if (name !== undefined && RECORDS.has(name) && member.size <= RECORD_LIMIT) {
+    if (name !== undefined && RECORDS.has(name) && (name === 'data.pkl' || member.size <= RECORD_LIMIT)) {
       if (!context.provisional) checkRecord(archive, member);
       continue;
     }

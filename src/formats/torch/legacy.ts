@@ -1,6 +1,6 @@
 import { createCursor } from '../../bytes/cursor.ts';
 import { type RandomAccess, section } from '../../bytes/random-access.ts';
-import { WeighbridgeError } from '../../errors.ts';
+import { isFault, WeighbridgeError } from '../../errors.ts';
 import {
   type Content,
   type Context,
@@ -50,19 +50,48 @@ const inspectStack = (source: RandomAccess, context: Context): Inspection => {
   }
   const [magic, protocol, system, object, keys] = runs.map(({ value }) => value);
   const content = worstOf(runs);
-  if (magic?.kind !== 'int' || magic.value !== MAGIC || countOf(protocol) !== PROTOCOL) invalid('magic or protocol', 0);
   const little = lookup(system, 'little_endian');
   const byteOrder = little?.kind === 'bool' && !little.value ? 'big' : 'little';
-  const located = readStorages(source, at, keys, storages, byteOrder, context);
-  const rest = judgeRest(source, located.end, context);
-  const details = { storages: located.storages.size, globals: [...(runs[3]?.globals ?? [])].slice(0, 64) };
   const found = {
     format: FORMAT,
-    content: rest === undefined ? content : worseContent(content, worseContent(rest, 'unknown')),
+    content,
     coverage: complete(source.size),
-    details,
+    details: { globals: runs[3]?.globals.slice(0, 64) ?? [] },
   };
-  return { ...found, ...planFor({ value: object, storages: located.storages, context }, found.content) };
+  try {
+    if (magic?.kind !== 'int' || magic.value !== MAGIC || countOf(protocol) !== PROTOCOL)
+      invalid('magic or protocol', 0);
+    const located = readStorages(source, at, keys, storages, byteOrder, context);
+    const rest = judgeRest(source, located.end, context);
+    if (rest !== undefined) return { ...found, content: worseContent(content, worseContent(rest, 'unknown')) };
+    return { ...found, ...planFor({ value: object, storages: located.storages, context }, content) };
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return withoutStorages(source, found, error, context);
+  }
+};
+
+/** The pickles were read; what follows them is not what they say. */
+const withoutStorages = (
+  source: RandomAccess,
+  found: Inspection,
+  fault: WeighbridgeError,
+  context: Context,
+): Inspection => {
+  const { offset } = fault.details;
+  context.report({
+    rule: `${FORMAT}.storages`,
+    severity: 'high',
+    message: printable(fault.message),
+    offset: typeof offset === 'number' ? offset : 0,
+    refs: ['CWE-20'],
+  });
+  return {
+    ...found,
+    content: worseContent(found.content, 'unknown'),
+    coverage: incomplete('partial', 0, source.size, printable(fault.message)),
+    notConvertible: 'its storages are not as its pickles say',
+  };
 };
 
 const invalid = (message: string, offset: number): never => {

@@ -30,7 +30,8 @@ export const readLocalHeader = (source: RandomAccess, member: ZipMember): LocalH
   const odd = (rule: string, severity: Deviation['severity'], message: string, refs: readonly string[] = ['CWE-436']) =>
     deviations.push({ rule, severity, message, offset: member.localHeader, evidence: printable(member.name), refs });
   const guess = Math.min(source.size - member.localHeader, HEADER_SIZE + member.rawName.length + 64);
-  const cursor = createCursor(fromBytes(source.read(member.localHeader, Math.max(guess, 0))));
+  const block = source.read(member.localHeader, Math.max(guess, 0));
+  const cursor = createCursor(fromBytes(block));
   if (cursor.u32() !== HEADER) odd('local-signature', 'high', 'no local header where the directory says');
   cursor.skip(2);
   const flags = cursor.u16();
@@ -41,9 +42,11 @@ export const readLocalHeader = (source: RandomAccess, member: ZipMember): LocalH
   const plain = cursor.u32();
   const nameLength = cursor.u16();
   const extraLength = cursor.u16();
-  const data = member.localHeader + HEADER_SIZE + nameLength + extraLength;
-  const name = source.read(member.localHeader + HEADER_SIZE, nameLength);
-  const extra = splitExtra(source.read(member.localHeader + HEADER_SIZE + nameLength, extraLength));
+  const length = HEADER_SIZE + nameLength + extraLength;
+  const data = member.localHeader + length;
+  const header = length <= block.length ? block : source.read(member.localHeader, length);
+  const name = header.subarray(HEADER_SIZE, HEADER_SIZE + nameLength);
+  const extra = splitExtra(header.subarray(HEADER_SIZE + nameLength, length));
 
   if (latin1(name) !== member.rawName)
     odd('local-name', 'high', 'the local header has another name than the directory', ['CVE-2025-1944']);
@@ -79,7 +82,7 @@ export const readLocalHeader = (source: RandomAccess, member: ZipMember): LocalH
 const isDescriptor = (source: RandomAccess, member: ZipMember, length: number): boolean => {
   if (length === 0) return member.size === 0;
   if (length !== 12 && length !== 16 && length !== 20 && length !== 24) return false;
-  const cursor = createCursor(source, member.recordEnd - length);
+  const cursor = createCursor(fromBytes(source.read(member.recordEnd - length, length)));
   if (length % 8 === 0 && cursor.u32() !== DESCRIPTOR) return false;
   const crc = cursor.u32();
   const compressed = length >= 20 ? cursor.u64() : cursor.u32();
