@@ -281,6 +281,18 @@ t.test('a file over 50 GB is refused to clients that would not take it, with the
   t.match([curl.status, curl.headers.get('content-length')], [200, '50000000001']);
 });
 
+t.test('a client that leaves ends its transfer and fires its signal', async (t) => {
+  hub.fail({ kind: 'drip', chunk: 10_000, ms: 50, where: 'cdn' });
+  const gone = new AbortController();
+  const response = await fetch(mount.url + FILE, { signal: gone.signal });
+  gone.abort();
+  await t.rejects(response.arrayBuffer());
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  const sent = hub.log.find(({ where }) => where === 'cdn');
+  t.ok((sent?.bytes ?? 0) > 0 && (sent?.bytes ?? 0) < 300_000, `${sent?.bytes} bytes left the second host`);
+  t.equal(gateway.seen.at(-1)?.who.signal.aborted, true);
+});
+
 t.test('upstream faults in the body are not seen by the client', async (t) => {
   hub.fail({ kind: 'cut', at: 50_000, where: 'cdn', times: 2, rst: true });
   hub.fail({ kind: 'status', status: 503, where: 'hub', times: 1 });

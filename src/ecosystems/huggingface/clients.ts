@@ -1,3 +1,5 @@
+import { createMemo } from '../../gateway/memo.ts';
+
 /** What a User-Agent says about the client. Advice only: anyone can send any. */
 export type Client = {
   readonly name: string;
@@ -28,10 +30,19 @@ const PRODUCTS = [
 /** Longest User-Agent that is looked at, in characters. */
 const MAX_LENGTH = 1000;
 
+const known = createMemo<Client>(1000);
+
 /** Reads a User-Agent such as `unknown/None; hf_hub/2.4.0; python/3.11.7; transformers/5.23.0`. */
-export const readUserAgent = (userAgent: string | undefined): Client => {
+export const readUserAgent = (userAgent = ''): Client => {
+  const text = userAgent.slice(0, MAX_LENGTH);
+  const client = known.get(text) ?? read(text);
+  known.set(text, client);
+  return client;
+};
+
+const read = (userAgent: string): Client => {
   const versions = new Map<string, string>();
-  for (const [, name = '', version = ''] of (userAgent ?? '').slice(0, MAX_LENGTH).matchAll(TOKEN)) {
+  for (const [, name = '', version = ''] of userAgent.matchAll(TOKEN)) {
     if (!versions.has(name)) versions.set(name, version);
   }
   const product = PRODUCTS.find(([token]) => versions.has(token));

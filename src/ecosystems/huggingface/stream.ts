@@ -20,11 +20,11 @@ export const sendBytes = async (
   let left = length;
   try {
     while (next.done !== true) {
+      if (raw.destroyed) return;
       const chunk = next.value;
       left -= chunk.length;
       if (left < 0) throw new RangeError('more bytes than were announced');
       if (!raw.write(chunk)) await drained(raw);
-      if (raw.destroyed) return;
       next = await chunks.next();
     }
   } catch (error) {
