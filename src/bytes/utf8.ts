@@ -65,14 +65,25 @@ export const cutSequence = (bytes: Uint8Array): number => {
   return 0;
 };
 
-/** Bytes that the first `end` units of `text` take in UTF-8: turns a position in text into an offset in its file. */
-export const utf8Length = (text: string, end = text.length): number => {
+/** Bytes that the units of `text` from `start` to `end` take in UTF-8: turns a position in text into an offset in its file. */
+export const utf8Length = (text: string, end = text.length, start = 0): number => {
   let length = 0;
-  for (let at = 0; at < end; at++) {
+  for (let at = start; at < end; at++) {
     const unit = text.charCodeAt(at);
     if (unit < 0x80) length += 1;
     else if (unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff)) length += 2;
     else length += 3;
   }
   return length;
+};
+
+/** Turns positions in `text` into byte offsets, in linear time for positions that grow. */
+export const createOffsets = (text: string): ((position: number) => number) => {
+  let known = 0;
+  let bytes = 0;
+  return (position) => {
+    bytes = position >= known ? bytes + utf8Length(text, position, known) : utf8Length(text, position);
+    known = position;
+    return bytes;
+  };
 };

@@ -171,5 +171,7 @@ t.test('deep nesting ends with a limit, long input in linear time', async (t) =>
   const start = process.hrtime.bigint();
   analyse(`import os\n${'x = a.b(c, d[1])\n'.repeat(30_000)}`);
   analyse(`x = ${'a('.repeat(150)}${'1,'.repeat(50_000)}${')'.repeat(150)}\n`);
-  t.ok(process.hrtime.bigint() - start < 5_000_000_000n);
+  analyse('x = x.a.b\n'.repeat(30_000));
+  analyse(`x = f(${'eval(1), '.repeat(30_000)})\n`);
+  t.ok(process.hrtime.bigint() - start < 8_000_000_000n);
 });

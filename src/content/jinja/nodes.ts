@@ -50,6 +50,6 @@ export const walk = function* (root: Node): Generator<Node> {
   const waiting = [root];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
     yield node;
-    waiting.push(...children(node).reverse());
+    for (const below of children(node).reverse()) waiting.push(below);
   }
 };

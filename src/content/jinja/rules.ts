@@ -123,7 +123,10 @@ const call = (node: Node, names: Names): Objection | undefined => {
   if (callee?.type !== 'Identifier') return object('call', 'high', 'calls a computed value', callee?.type ?? '');
   if (name === 'range') {
     const counts = children(node).flatMap((argument) => integerOf(argument) ?? []);
-    return repeats(Math.max(0, ...counts.map(Math.abs)), 'loops');
+    return repeats(
+      counts.reduce((most, count) => Math.max(most, Math.abs(count)), 0),
+      'loops',
+    );
   }
   if (FUNCTIONS.has(name) || names.bound.has(name) || GADGETS.has(name)) return undefined;
   return object('function', 'medium', 'calls a function that is not on the list', name);

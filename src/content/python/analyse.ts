@@ -34,12 +34,13 @@ export const analysePython = (source: string, budget: Budget): PythonVerdict => 
     const { atImport, owner } = placeOf(call);
     return [remark(source, tokens, { danger, call }, atImport || reached.has(owner))];
   });
-  remarks.push(...internals(source, tokens), ...encoding(source));
   if (problem !== '') {
     const message = `the source is not Python that can be read: ${problem}`;
     remarks.push({ rule: 'python.unparsed', severity: 'medium', message, offset: 0, refs: REFS });
   }
-  return { remarks: limited(remarks), understood: problem === '' };
+  const all = [...remarks, ...internals(tokens), ...encoding(source)];
+  const kept = limited(all).map((found) => ({ ...found, offset: utf8Length(source, found.offset) }));
+  return { remarks: kept, understood: problem === '' };
 };
 
 const KEYWORDS_BEFORE_NAMES = new Set(['def', 'class', 'import', 'from', 'as', 'global', 'nonlocal']);
@@ -95,7 +96,7 @@ const reachedAtImport = (calls: readonly Call[], placeOf: (call: Call) => Place)
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     if (reached.has(name)) continue;
     reached.add(name);
-    waiting.push(...(callees.get(name) ?? []));
+    for (const callee of callees.get(name) ?? []) waiting.push(callee);
   }
   return reached;
 };
@@ -128,7 +129,7 @@ const remark = (source: string, tokens: readonly Token[], { danger, call }: Foun
     rule,
     severity,
     message: `${printable(call.path, 60)} ${what} ${when}`,
-    offset: utf8Length(source, start),
+    offset: start,
     evidence,
     refs: REFS,
   };
@@ -137,7 +138,7 @@ const remark = (source: string, tokens: readonly Token[], { danger, call }: Foun
 /** Attributes that lead from any value to every class and module: nobody needs them to define a model. */
 const INTERNALS = new Set(['__subclasses__', '__globals__', '__builtins__', '__code__', 'f_globals', 'f_builtins']);
 
-const internals = (source: string, tokens: readonly Token[]): Remark[] =>
+const internals = (tokens: readonly Token[]): Remark[] =>
   tokens
     .filter(
       (token, index) => INTERNALS.has(token.text) && (token.kind === 'string' || textAt(tokens, index - 1) === '.'),
@@ -148,7 +149,7 @@ const internals = (source: string, tokens: readonly Token[]): Remark[] =>
         rule: 'python.internal',
         severity: 'medium',
         message,
-        offset: utf8Length(source, at),
+        offset: at,
         evidence: text,
         refs: REFS,
       };

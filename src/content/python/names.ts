@@ -24,7 +24,7 @@ const NETWORK = danger('network', 'opens a network connection', 'high', 'low');
 const DELETE = danger('delete', 'deletes or moves files', 'medium', 'low');
 const WRITE = danger('write', 'writes a file', 'medium', 'info');
 const REFERENCE = danger('reference', 'is handed on and may be called', 'medium', 'low');
-const LOAD = danger('load', 'loads a file that may run code', 'medium', 'low');
+const LOAD = danger('load', 'loads what may hold code', 'medium', 'low');
 
 /** Whole modules: every call below these names. */
 const MODULES: readonly (readonly [readonly string[], Danger])[] = [
@@ -56,12 +56,9 @@ const MODULES: readonly (readonly [readonly string[], Danger])[] = [
 /** Calls by their whole name. */
 const CALLS: readonly (readonly [readonly string[], Danger])[] = [
   [['os.system', 'os.popen', 'os.startfile', 'os.fork', 'posix.system', 'nt.system', 'platform.popen'], PROCESS],
-  [['asyncio.create_subprocess_exec', 'asyncio.create_subprocess_shell', 'IPython.get_ipython'], PROCESS],
-  [['eval', 'exec', 'compile', 'execfile', 'types.FunctionType', 'types.CodeType'], EVALUATE],
-  [
-    ['sys.settrace', 'sys.setprofile', 'threading.settrace', 'atexit.register', 'site.addsitedir', 'timeit.timeit'],
-    EVALUATE,
-  ],
+  [['asyncio.create_subprocess_exec', 'asyncio.create_subprocess_shell'], PROCESS],
+  [['eval', 'exec', 'compile', 'execfile', 'types.CodeType'], EVALUATE],
+  [['sys.settrace', 'sys.setprofile', 'threading.settrace', 'site.addsitedir', 'timeit.timeit'], EVALUATE],
   [['importlib.util.spec_from_file_location', 'importlib.machinery.SourceFileLoader'], EVALUATE],
   [['importlib.import_module', '__import__', 'pkgutil.resolve_name', 'pydoc.locate'], IMPORT],
   [
@@ -73,6 +70,7 @@ const CALLS: readonly (readonly [readonly string[], Danger])[] = [
       'torch.hub.load',
       'yaml.load',
       'yaml.unsafe_load',
+      'types.FunctionType',
     ],
     LOAD,
   ],
@@ -85,6 +83,9 @@ const CALLS: readonly (readonly [readonly string[], Danger])[] = [
 
 /** Families within `os` that start programs. */
 const PROCESS_PREFIXES = ['os.exec', 'os.spawn', 'os.posix_spawn', 'posix.exec', 'posix.spawn'];
+
+/** What a notebook's kernel offers as `!` and `%`. */
+const SHELL_OF_NOTEBOOK = /^(?:\?|IPython\.)get_ipython\(\)\.(?:system|getoutput|run_cell_magic|run_cell)$/;
 
 /** Functions of those modules that only describe or convert and are common in honest code. */
 const HARMLESS = new Set([
@@ -112,6 +113,7 @@ export const dangerOf = (path: string): Danger | undefined => {
   if (HARMLESS.has(path)) return undefined;
   const exact = byCall.get(path);
   if (exact) return exact;
+  if (SHELL_OF_NOTEBOOK.test(path)) return PROCESS;
   if (PROCESS_PREFIXES.some((prefix) => path.startsWith(prefix))) return PROCESS;
   for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
     const found = byModule.get(path.slice(0, dot));

@@ -27,6 +27,9 @@ const BUILTINS = new Set([
   '__builtins__',
 ]);
 
+/** Characters of a dotted name; longer ones are nobody's. */
+const PATH = 300;
+
 /** Pieces of a string that is joined from a list. */
 const PARTS = 64;
 
@@ -62,6 +65,7 @@ export const createResolver = (tokens: readonly Token[], scope: Scope, found: (c
         path = itemOf(path, constant(end + 1, close));
         end = close + 1;
       } else break;
+      if (path.length > PATH) path = '?';
     }
     const chain = { path, end };
     known.set(start, chain);

@@ -1,6 +1,6 @@
 import { MIB } from '../../bytes/limits.ts';
 import type { RandomAccess } from '../../bytes/random-access.ts';
-import { utf8Length } from '../../bytes/utf8.ts';
+import { createOffsets, utf8Length } from '../../bytes/utf8.ts';
 import { type Remark, reportAll } from '../../content/remark.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import {
@@ -115,9 +115,10 @@ const coverageOf = (source: RandomAccess, opaque: string): Coverage =>
   opaque === '' ? complete(source.size) : incomplete('partial', source.size, source.size, opaque);
 
 const reportAt = (remarks: readonly Remark[], text: string, context: Context): void => {
+  const offsetOf = createOffsets(text);
   reportAll(
     context,
-    remarks.map((remark) => ({ ...remark, offset: utf8Length(text, remark.offset) })),
+    [...remarks].sort((a, b) => a.offset - b.offset).map((remark) => ({ ...remark, offset: offsetOf(remark.offset) })),
     0,
   );
 };

@@ -49,7 +49,9 @@ const jsonKind = (start: string, source: RandomAccess): TextKind => {
     return more ? 'jsonl' : 'json';
   } catch (error) {
     if (!isFault(error)) throw error;
-    return /^(?:\{\s*(?:"|\}|$)|\[\s*(?:["[{\]0-9.tfnNI-]|$))/.test(start) ? 'json' : 'plain';
+    return /^(?:\{\s*(?:"|\}|$)|\[\s*(?:["[{\]]|-?[0-9]|(?:true|false|null|NaN|-?Infinity)\b|$))/.test(start)
+      ? 'json'
+      : 'plain';
   }
 };
 

@@ -1,5 +1,5 @@
 import type { Budget } from '../../bytes/limits.ts';
-import { utf8Length } from '../../bytes/utf8.ts';
+import { createOffsets } from '../../bytes/utf8.ts';
 import { obviousInjection } from '../../content/injection.ts';
 import type { Remark } from '../../content/remark.ts';
 import { downloadsAndRuns } from '../../content/shell.ts';
@@ -17,6 +17,7 @@ const LINE = 4096;
 export const checkText = (text: string, budget: Budget): Remark[] => {
   budget.spend('steps', text.length);
   const remarks: Remark[] = [];
+  const offsetOf = createOffsets(text);
   const say = (
     rule: string,
     severity: Severity,
@@ -25,7 +26,7 @@ export const checkText = (text: string, budget: Budget): Remark[] => {
     evidence: string,
     refs: readonly string[],
   ): void => {
-    remarks.push({ rule, severity, message, offset: utf8Length(text, at), evidence: printable(evidence), refs });
+    remarks.push({ rule, severity, message, offset: offsetOf(at), evidence: printable(evidence), refs });
   };
   const command = downloadsAndRuns(text);
   if (command !== undefined) {
