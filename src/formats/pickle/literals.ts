@@ -11,6 +11,9 @@ const MAX_DIGITS = 4300;
 /** Bytes of a binary integer that are worked out; longer ones only occur in attacks on the reader. */
 const MAX_LONG = 4096;
 
+/** Bytes of a string below which plain ASCII is made into text without a decoder: most keys and names. */
+const SHORT = 64;
+
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const invalid = (message: string): never => {
   throw new WeighbridgeError('FORMAT_INVALID', message);
@@ -36,6 +39,8 @@ export const latin1 = (bytes: Uint8Array): string => {
 
 /** A string from UTF-8; surrogates encoded as three bytes are let through as CPython's `surrogatepass` does. */
 export const utf8Text = (bytes: Uint8Array): string => {
+  if (bytes.length <= SHORT && bytes.every((byte) => byte < 0x80))
+    return Reflect.apply(String.fromCharCode, null, bytes);
   try {
     return strict.decode(bytes);
   } catch {

@@ -1,6 +1,7 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { isFault, WeighbridgeError } from '../../errors.ts';
 import { printable } from '../format.ts';
+import { looksLikeWith } from './attempt.ts';
 import { bytesOf } from './bytes.ts';
 import { calls } from './calls.ts';
 import { constants } from './constants.ts';
@@ -12,7 +13,6 @@ import { OPCODE_NAMES, OPCODE_PROTOCOLS } from './opcodes.ts';
 import type { PickleOptions, PickleRun } from './options.ts';
 import { createReader } from './reader.ts';
 import { type Handler, type Handlers, type Machine, report } from './state.ts';
-import { looksLikePickle } from './trial.ts';
 import type { Bytes } from './values.ts';
 
 export type { PickleOptions, PickleRun } from './options.ts';
@@ -43,7 +43,7 @@ export const runPickle = (source: RandomAccess, start: number, options: PickleOp
   const fault = execute(machine);
   const end = machine.reader.position;
   if (machine.stopped) checkEnd(machine);
-  runNested(machine, source, looksLikePickle, runPickle);
+  runNested(machine, source, looksLikeWith, runPickle);
   return {
     value: machine.result,
     end: machine.stopped ? end : machine.at,

@@ -1,7 +1,8 @@
 import { fromBytes, type RandomAccess } from '../../bytes/random-access.ts';
 import { worseContent } from '../format.ts';
 import { OPCODE_NAMES } from './opcodes.ts';
-import type { PickleOptions, PickleRun } from './options.ts';
+import type { RunPickle } from './options.ts';
+
 import type { Machine } from './state.ts';
 import { report } from './state.ts';
 
@@ -24,11 +25,10 @@ export const mayHoldPickle = (start: Uint8Array): boolean => {
 
 const isLetter = (byte: number): boolean => (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a;
 
-type Run = (source: RandomAccess, start: number, options: PickleOptions) => PickleRun;
-type Looks = (source: RandomAccess, start: number, end: number) => boolean;
+type Looks = (run: RunPickle, source: RandomAccess, start: number, end: number) => boolean;
 
 /** Runs what is a pickle among the constants of a stream: bytes as they are, text as base64 or hexadecimal. */
-export const runNested = (machine: Machine, source: RandomAccess, looksLikePickle: Looks, run: Run): void => {
+export const runNested = (machine: Machine, source: RandomAccess, looksLike: Looks, run: RunPickle): void => {
   const depth = machine.options.depth ?? 0;
   if (depth >= MAX_DEPTH) return;
   if (machine.nested.length > MAX_NESTED) {
@@ -40,7 +40,7 @@ export const runNested = (machine: Machine, source: RandomAccess, looksLikePickl
   }
   for (const candidate of machine.nested.slice(0, MAX_NESTED)) {
     const place = placeOf(source, candidate);
-    if (place === undefined || !looksLikePickle(place.source, place.start, place.end)) continue;
+    if (place === undefined || !looksLike(run, place.source, place.start, place.end)) continue;
     machine.at = candidate.offset;
     report(machine, {
       rule: 'pickle.nested',

@@ -1,3 +1,4 @@
+import type { RandomAccess } from '../../bytes/random-access.ts';
 import type { Content, Context } from '../format.ts';
 import type { Call, Value } from './values.ts';
 
@@ -56,3 +57,6 @@ export type PickleRun = {
   /** Distinct imported names as `module.name`, in order, at most 256. */
   readonly globals: readonly string[];
 };
+
+/** `runPickle` itself, for what it uses in turn. */
+export type RunPickle = (source: RandomAccess, start: number, options: PickleOptions) => PickleRun;

@@ -1,76 +1,12 @@
-import { createBudget } from '../../bytes/limits.ts';
 import type { RandomAccess } from '../../bytes/random-access.ts';
-import { isFault } from '../../errors.ts';
-import { type Context, complete } from '../format.ts';
-import { attackOf } from './attacks.ts';
+import { looksLikeWith, tryWith } from './attempt.ts';
 import { runPickle } from './machine.ts';
-import { OPCODE_NAMES } from './opcodes.ts';
 import type { PickleRun } from './options.ts';
 
-/** Opcodes of a trial: enough for a payload behind a long preface, and a stream that lasts longer is a pickle. */
-const TRIAL_OPCODES = 20_000;
-
-/** Streams that a trial follows, one behind the other. */
-const TRIAL_STREAMS = 8;
-
-/** A context that keeps nothing: a trial only asks whether the bytes run. */
-const silent = (): Context => ({
-  path: [],
-  budget: createBudget(),
-  provisional: false,
-  report: () => undefined,
-  nested: (source) => ({ format: 'trial', content: 'unknown', coverage: complete(source.size) }),
-});
-
-/** What one stream does when it is tried out, without findings. */
+/** What the stream at `start` does when it is tried out, without findings and within a small budget. */
 export const tryPickle = (source: RandomAccess, start: number, end: number): PickleRun =>
-  runPickle(source, start, { context: silent(), end, depth: 2, opcodes: TRIAL_OPCODES });
+  tryWith(runPickle, source, start, end);
 
-/**
- * True when a loader that reads a pickle at `start` would do something: the bytes begin with PROTO and an opcode, or,
- * without PROTO, streams follow each other to the end, or a call (or the import of a known attack) happens before they
- * break. Text and other binary formats break before that.
- */
-export const looksLikePickle = (source: RandomAccess, start: number, end: number): boolean => {
-  if (startsWithProto(source, start, end)) return true;
-  try {
-    return runs(source, start, end);
-  } catch (error) {
-    if (isFault(error)) return false;
-    throw error;
-  }
-};
-
-const startsWithProto = (source: RandomAccess, start: number, end: number): boolean => {
-  const [first, protocol = 0, opcode] = source.read(start, Math.min(3, end - start));
-  if (first !== 0x80 || protocol < 2 || protocol > 5) return false;
-  return opcode === undefined || OPCODE_NAMES[opcode] !== undefined;
-};
-
-const runs = (source: RandomAccess, start: number, end: number): boolean => {
-  let position = start;
-  for (let stream = 0; stream < TRIAL_STREAMS && position < end; stream++) {
-    const run = tryPickle(source, position, end);
-    if (acts(run)) return true;
-    if (!run.stopped) return stream > 0 && onlyBlank(source, position, end);
-    position = run.end;
-  }
-  return true;
-};
-
-/** True when the stream called something, imported a known attack, or goes on beyond the limits. */
-const acts = (run: PickleRun): boolean =>
-  ((run.limited || run.calls > 0) && run.globals.every(isName)) || run.globals.some(isAttack);
-
-/** Accidental text imports names with blanks and punctuation in them; a loader stops there. */
-const isName = (name: string): boolean => /^[\w.]+$/.test(name);
-
-const isAttack = (name: string): boolean => {
-  const dot = name.lastIndexOf('.');
-  return attackOf(name.slice(0, dot), name.slice(dot + 1)) !== undefined;
-};
-
-const onlyBlank = (source: RandomAccess, start: number, end: number): boolean =>
-  source
-    .read(start, Math.min(end - start, 64))
-    .every((byte) => byte === 0 || byte === 0x0a || byte === 0x0d || byte === 0x20);
+/** True when a loader that reads a pickle at `start` would do something; see `looksLikeWith`. */
+export const looksLikePickle = (source: RandomAccess, start: number, end: number): boolean =>
+  looksLikeWith(runPickle, source, start, end);
