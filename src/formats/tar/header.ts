@@ -1,4 +1,5 @@
 import { within } from '../../bytes/limits.ts';
+import { decodeUtf8 } from '../../bytes/utf8.ts';
 import { WeighbridgeError } from '../../errors.ts';
 
 /** Bytes of a tar block. */
@@ -33,12 +34,10 @@ export const isTarHeader = (head: Uint8Array): boolean => {
   return octal(head.subarray(148, 156)) === headerSum(head);
 };
 
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /** Text as UTF-8, or byte by byte where it is not. */
 export const tarText = (bytes: Uint8Array): string => {
   try {
-    return strict.decode(bytes);
+    return decodeUtf8(bytes);
   } catch {
     return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
   }

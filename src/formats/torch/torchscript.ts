@@ -1,4 +1,5 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
+import { decodeUtf8 } from '../../bytes/utf8.ts';
 import { joinMember, type Together } from '../archive/together.ts';
 import { type Content, complete, type Format, type Inspection, incomplete, worseContent } from '../format.ts';
 import { readZipDirectory } from '../zip/directory.ts';
@@ -13,7 +14,6 @@ import { storageNames, together } from './torch-zip.ts';
 const FORMAT = 'torchscript';
 /** Bytes of one source file; the largest traced models have a few MiB. */
 const SOURCE_LIMIT = 32 * 1024 * 1024;
-const strict = new TextDecoder('utf-8', { fatal: true });
 
 /** A module with its code, written by `torch.jit.save`. */
 export const torchscript: Format = {
@@ -117,7 +117,7 @@ const inspectSource = ({ context }: TorchArchive, bytes: RandomAccess, name: str
   if (bytes.size > SOURCE_LIMIT) return unread(`source of over ${SOURCE_LIMIT} bytes`);
   let text: string;
   try {
-    text = strict.decode(bytes.read(0, bytes.size));
+    text = decodeUtf8(bytes.read(0, bytes.size));
   } catch {
     return unread('source that is not UTF-8');
   }

@@ -1,5 +1,6 @@
 import { createCursor } from '../../bytes/cursor.ts';
 import { fromBytes, type RandomAccess, section } from '../../bytes/random-access.ts';
+import { decodeUtf8 } from '../../bytes/utf8.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import { type Deviation, judgeName, judgeTwins } from '../archive/member-names.ts';
 import { WINDOW, type WindowedSource, windowed } from '../archive/window.ts';
@@ -157,13 +158,11 @@ const kindOf = (name: string, madeBy: number, attributes: number): ZipMember['ki
   return name.endsWith('/') ? 'folder' : 'file';
 };
 
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /** ASCII is one for all readers; anything else must be UTF-8 and say so (flag bit 11). */
 const decodeName = (bytes: Uint8Array, flags: number): { text: string; clean: boolean } => {
   if (bytes.every((byte) => byte < 0x80)) return { text: latin1(bytes), clean: true };
   try {
-    return { text: strict.decode(bytes), clean: (flags & 0x800) !== 0 };
+    return { text: decodeUtf8(bytes), clean: (flags & 0x800) !== 0 };
   } catch {
     return { text: latin1(bytes), clean: false };
   }
