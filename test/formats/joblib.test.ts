@@ -112,6 +112,41 @@ t.test('arrays that lie about their bytes break the stream', async (t) => {
   }
 });
 
+t.test('a type that states another size than its code is refused', async (t) => {
+  const lying = assemble(
+    call('numpy', 'dtype', text('S4'), op.false(), op.true()),
+    op.mark(),
+    op.binint1(3),
+    text('|'),
+    op.none(),
+    op.none(),
+    op.none(),
+    op.binint1(40),
+    op.binint1(1),
+    op.binint1(0),
+    op.tuple(),
+    op.build(),
+  );
+  const report = dump(
+    named('joblib.numpy_pickle', 'NumpyArrayWrapper'),
+    op.emptyTuple(),
+    op.newobj(),
+    op.emptyDict(),
+    op.mark(),
+    text('subclass'),
+    named('numpy', 'ndarray'),
+    text('shape'),
+    op.binint1(1),
+    op.tuple1(),
+    text('dtype'),
+    lying,
+    op.setitems(),
+    op.build(),
+    'abcd',
+  );
+  t.same([report.content, report.coverage.state], ['unknown', 'partial']);
+});
+
 t.test('a dump cut at any byte is never taken for whole', async (t) => {
   const bytes = pickled(4, wrapper(), padding(7), new Uint8Array(16));
   for (let length = 1; length < bytes.length; length++) {

@@ -159,7 +159,7 @@ t.test('each tier accepts what its library writes, and its rules refuse the rest
 t.test('what others rely on does not change afterwards, and keywords are never given', async (t) => {
   const later = assemble(
     op.emptyList(),
-    dtype('V24'),
+    dtype('i8'),
     op.memoize(),
     op.append(),
     array('f8', 1, op.shortBinbytes(new Uint8Array(8))),

@@ -62,7 +62,8 @@ const pushString = (machine: Machine, value: Str): void => {
 /** BINSTRING: bytes of Python 2, which the loader decodes; taken as latin-1, which loses nothing. */
 const pushPython2String = (machine: Machine, length: number): void => {
   if (length < 0) broken('BINSTRING of negative length');
-  pushString(machine, stringOf(latin1(machine.reader.take(length))));
+  if (length > MAX_TEXT) pushBytes(machine, length);
+  else pushString(machine, stringOf(latin1(machine.reader.take(length))));
 };
 
 /** Out-of-band buffers come from the loader, not from the file: nothing can be said about them. */

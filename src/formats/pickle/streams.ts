@@ -115,7 +115,7 @@ const reportTail = (source: RandomAccess, start: number, tail: Uint8Array, optio
     severity: kind === undefined ? 'medium' : 'high',
     message: `Bytes that are no pickle follow the last STOP${kind === undefined ? '' : `: ${kind}`}.`,
     offset: start,
-    evidence: `${source.size - start} bytes`,
+    evidence: `${(options.end ?? source.size) - start} bytes`,
     refs: [...DESERIALISATION, 'CWE-436'],
   });
   return hiddenStreams(source, start, tail, options).reduce(worseContent, 'unknown');
@@ -126,7 +126,7 @@ const hiddenStreams = (source: RandomAccess, start: number, tail: Uint8Array, op
   const contents: Content[] = [];
   const firstFilled = tail.findIndex((byte) => !isBlank(byte));
   for (let at = firstFilled, tried = 0; at >= 0 && tried < MAX_TRIED; at = nextStart(tail, at + 1), tried += 1) {
-    if (!looksLikePickle(source, start + at, source.size)) continue;
+    if (!looksLikePickle(source, start + at, options.end ?? source.size)) continue;
     const run = runPickle(source, start + at, options);
     contents.push(run.content);
     if (run.stopped) at = run.end - start - 1;

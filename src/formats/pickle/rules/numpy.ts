@@ -67,8 +67,14 @@ export const dtypeOf = (value: Value | undefined, depth = 0): ElementType | unde
   const state = itemsOf(value.states.at(-1));
   if (base === undefined || state === undefined) return base;
   const [, order, sub, names, fields, size] = state;
-  if (sub !== undefined && sub.kind !== 'none') return subarray(sub, depth);
-  if (names !== undefined && names.kind !== 'none') return structured(names, fields, size, base, depth);
+  // The state may state a size of its own, which numpy believes for strings and void.
+  const stated = countOf(size);
+  if (stated === undefined ? /^[SUVa]/.test(base.code) : stated !== base.size) return undefined;
+  if (sub !== undefined && sub.kind !== 'none') {
+    const type = subarray(sub, depth);
+    return type?.size === base.size ? type : undefined;
+  }
+  if (names !== undefined && names.kind !== 'none') return structured(names, fields, base, depth);
   return { ...base, byteOrder: textOf(order) === '>' ? 'big' : 'little' };
 };
 
@@ -82,11 +88,10 @@ const subarray = (value: Value, depth: number): ElementType | undefined => {
 const structured = (
   names: Value,
   fields: Value | undefined,
-  size: Value | undefined,
   base: ElementType,
   depth: number,
 ): ElementType | undefined => {
-  const total = countOf(size) ?? base.size;
+  const total = base.size;
   const entries = fields?.kind === 'dict' ? fields.entries : [];
   const parts: ElementType['fields'][number][] = [];
   for (const name of itemsOf(names) ?? []) {
@@ -117,7 +122,14 @@ export const elementsOf = (shape: readonly number[] | undefined): number | undef
 /** True for bytes, or the strings of Python 2 and protocol 2 that stand for bytes. */
 export const bytesLength = (value: Value | undefined): number | undefined => {
   if (value?.kind === 'bytes') return value.length;
-  return value?.kind === 'str' && value.whole ? value.text.length : undefined;
+  if (isCallOf(value, 'builtins', 'bytes') && value.args.length === 0) return 0;
+  return byteText(value)?.length;
+};
+
+/** Bytes that protocols 0 to 2 write as text: a string of Python 2, or latin-1 text behind `_codecs.encode`. */
+const byteText = (value: Value | undefined): string | undefined => {
+  const text = textOf(isCallOf(value, '_codecs', 'encode') ? value.args[0] : value);
+  return text !== undefined && /^[\x00-\xff]*$/.test(text) ? text : undefined;
 };
 
 /** An array as its pickle describes it. */
@@ -208,11 +220,10 @@ export const dtypeState: BuildRule = (call, state, { frozen }) => {
   if (frozen.has(call) || call.states.length > 1) return 'a dtype changes after something was made of it';
   const items = itemsOf(state);
   if (items === undefined || items.length < 8 || items.length > 9) return 'the state is not that of a dtype';
-  const [, order, sub, names, fields] = items;
+  const [, order, sub, _names, fields] = items;
   freezeParts(sub, fields, frozen);
   if (!['<', '>', '=', '|'].includes(textOf(order) ?? '')) return 'the byte order of a dtype is none';
-  if (sub?.kind === 'none' && names?.kind === 'none' && fields?.kind === 'none') return undefined;
-  return dtypeOf(call) === undefined ? 'the fields of a dtype do not lie inside it' : undefined;
+  return dtypeOf(call) === undefined ? 'the size of a dtype is not that of its code or fields' : undefined;
 };
 
 /** The types of fields and subarrays are shared with the type that holds them. */
@@ -251,7 +262,7 @@ export const fromBuffer: CallRule = (call, { frozen }) => {
 /** The bytes of an array's data, when they are in the file; undefined otherwise. */
 export const arrayBytes = (array: ArrayValue, bytes: (value: Bytes) => Uint8Array): Uint8Array | undefined => {
   if (array.data.kind === 'bytes') return bytes(array.data);
-  const text = textOf(array.data);
+  const text = byteText(array.data);
   return text === undefined ? undefined : Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 };
 
