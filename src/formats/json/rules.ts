@@ -2,6 +2,7 @@ import type { Budget } from '../../bytes/limits.ts';
 import { obviousInjection } from '../../content/injection.ts';
 import { checkTemplate } from '../../content/jinja/check.ts';
 import type { Remark } from '../../content/remark.ts';
+import { secretIn } from '../../content/secrets.ts';
 import { escapes, judgeTarget } from '../../content/targets.ts';
 import { printable, type Severity } from '../format.ts';
 import { isList, isObject, type JsonObject, type JsonValue } from './parse.ts';
@@ -38,6 +39,11 @@ export const checkDocument = (root: JsonValue, budget: Budget): Checked => {
 const enter = (item: JsonValue, waiting: JsonValue[], { remarks }: Checked, offset: number): void => {
   if (typeof item === 'object' && item !== null) waiting.push(item);
   if (typeof item !== 'string' || item.length < SENTENCE) return;
+  const secret = secretIn(item);
+  if (secret !== undefined) {
+    const said = `holds a credential: ${secret}`;
+    remarks.push({ rule: 'text.secret', severity: 'low', message: said, offset, refs: ['CWE-798'] });
+  }
   const evidence = obviousInjection(item);
   if (evidence === undefined) return;
   const message = 'text orders a language model to drop its instructions';

@@ -2,6 +2,7 @@ import type { Budget } from '../../bytes/limits.ts';
 import { createOffsets } from '../../bytes/utf8.ts';
 import { obviousInjection } from '../../content/injection.ts';
 import type { Remark } from '../../content/remark.ts';
+import { secretIn } from '../../content/secrets.ts';
 import { downloadsAndRuns } from '../../content/shell.ts';
 import { judgeTarget } from '../../content/targets.ts';
 import { printable, type Severity } from '../format.ts';
@@ -32,6 +33,8 @@ export const checkText = (text: string, budget: Budget): Remark[] => {
   if (command !== undefined) {
     say('text.download-and-run', 'low', 'tells its reader to fetch a program and run it', 0, command, ['CWE-494']);
   }
+  const secret = secretIn(text);
+  if (secret !== undefined) say('text.secret', 'low', `holds a credential: ${secret}`, 0, '', ['CWE-798']);
   const lower = text.toLowerCase();
   const markup = MARKUP.find((mark) => lower.includes(mark));
   if (markup !== undefined) {
