@@ -14,7 +14,7 @@ export const describeConverted = async (parts: Parts, repo: RepoAt, path: string
   const { conversions, views } = parts;
   const minted = await views.index(repo, path, who);
   if (minted !== undefined) return { kind: 'ready', file: describeIndex(minted), decision: minted.decision };
-  const source = views.sourceOf(repo, path);
+  const source = views.sourceOf(repo, path) ?? (await views.refusedShard(repo, path, who));
   const candidate = source === undefined ? undefined : await views.candidate(repo, source, who);
   if (source === undefined || candidate === undefined || candidate.state === 'superseded') return { kind: 'missing' };
   if (candidate.state === 'converted') {
@@ -35,7 +35,7 @@ export const serveConverted = async (
   const { judge, scales, views } = parts;
   const minted = await unlessGone(views.index(repo, path, who), who.signal);
   if (minted !== undefined) return serveIndex(parts, repo, minted, wanted, who);
-  const source = views.sourceOf(repo, path);
+  const source = views.sourceOf(repo, path) ?? (await unlessGone(views.refusedShard(repo, path, who), who.signal));
   const candidate = source === undefined ? undefined : await unlessGone(views.candidate(repo, source, who), who.signal);
   if (source === undefined || candidate === undefined || candidate.state === 'superseded') return { kind: 'missing' };
   if (candidate.state === 'converted') return transcoded(parts, repo, source, candidate, wanted, who);

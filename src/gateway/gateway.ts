@@ -57,7 +57,7 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
     if (refuses(early.decision)) return refusal(views, repo, path, early.decision, who);
     const weighed = await unlessGone(within(scales.early(repo, file), timings.answerWithin), who.signal);
     if (weighed === undefined) return { kind: 'ready', file: described(file), decision: early.decision };
-    const { decision } = await judge(repo, file, who, { ...weighed, provisional: weighed.remote !== undefined });
+    const { decision } = await judge(repo, file, who, { ...weighed, provisional: weighed.ranges !== undefined });
     if (decision.action !== 'allow') return refusal(views, repo, path, decision, who);
     return { kind: 'ready', file: described(file), decision };
   };

@@ -85,7 +85,7 @@ const sealed = async (
   const { intakes, judge, log, scales, timings } = parts;
   if (file.size < timings.sealedFrom || !who.checksLength || range.end !== file.size) return undefined;
   const weighed = await unlessGone(scales.early(repo, file), who.signal);
-  if (weighed.remote === undefined || !SEALABLE.has(weighed.report.format)) return undefined;
+  if (weighed.ranges === undefined || !SEALABLE.has(weighed.report.format)) return undefined;
   const provisional = await judge(repo, file, who, { ...weighed, provisional: true });
   const { decision } = provisional;
   if (decision.action !== 'allow') return enterRefusal(parts, provisional, repo, file.path, who);
@@ -112,7 +112,7 @@ const checkRanges = async ({ blobs }: Parts, stored: Stored, weighed: Weighed): 
   const blob = await blobs.open(stored.sha256);
   if (blob === undefined) throw new WeighbridgeError('STORE_CORRUPT', `blob ${stored.sha256} is gone`);
   try {
-    for (const { offset, length, sha256 } of weighed.remote?.ranges() ?? []) {
+    for (const { offset, length, sha256 } of weighed.ranges ?? []) {
       if (sha256Of(await blob.read(offset, length)) === sha256) continue;
       const message = 'upstream answers Range with other bytes than it sends';
       throw new WeighbridgeError('UPSTREAM_MISMATCH', message, { offset, length });

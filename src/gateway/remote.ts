@@ -3,12 +3,14 @@ import { KIB, MIB } from '../bytes/limits.ts';
 import { WeighbridgeError } from '../errors.ts';
 import type { ListedFile, RepoAt } from './types.ts';
 
+/** A range that upstream was asked for, with the digest of what came. */
+export type RangeRead = { readonly offset: number; readonly length: number; readonly sha256: string };
+
 /** A remote file that is read by Range, and what was read of it. */
-export type Remote = {
+type Remote = {
   readonly size: number;
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** Every range that upstream was asked for, with the digest of what came. */
-  ranges(): readonly { readonly offset: number; readonly length: number; readonly sha256: string }[];
+  ranges(): readonly RangeRead[];
 };
 
 /** A request costs a round trip whatever its size, so that at least this much is asked for. */

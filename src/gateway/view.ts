@@ -31,9 +31,16 @@ export type Views = {
   /** What stands in the listing in the place of this checkpoint, were it converted. */
   instead(repo: RepoAt, path: string): string | undefined;
   /** Weighs and judges a checkpoint; undefined for a file that is never converted. */
-  candidate(repo: RepoAt, file: ListedFile, who: Requester): Promise<Candidate | undefined>;
+  candidate(
+    repo: RepoAt,
+    file: ListedFile,
+    who: Requester,
+    weigh?: Scales['forListing'],
+  ): Promise<Candidate | undefined>;
   /** The index minted under this path; undefined when there is none to mint or a shard cannot be converted. */
   index(repo: RepoAt, path: string, who: Requester): Promise<MintedIndex | undefined>;
+  /** The shard whose refusal keeps the index of this path from being minted. */
+  refusedShard(repo: RepoAt, path: string, who: Requester): Promise<ListedFile | undefined>;
   view(repo: RepoAt, who: Requester, until: (work: Promise<unknown>) => Promise<unknown>): Promise<View>;
 };
 
@@ -62,13 +69,14 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
   const instead = (repo: RepoAt, path: string): string | undefined =>
     supersededBy(path, (other) => repo.files.has(other)) ?? convertedPath(path);
 
-  const candidate = async (repo: RepoAt, file: ListedFile, who: Requester): Promise<Candidate | undefined> => {
+  const candidate: Views['candidate'] = async (repo, file, who, weigh = scales.early) => {
     const path = convertedPath(file.path);
     if (path === undefined) return undefined;
     const newer = supersededBy(file.path, (other) => repo.files.has(other));
     if (newer !== undefined) return { state: 'superseded', path: newer };
-    const weighed = await scales.early(repo, file);
-    const provisional = weighed.remote !== undefined;
+    const weighed = await weigh(repo, file);
+    if (weighed === undefined) return undefined;
+    const provisional = weighed.ranges !== undefined;
     const { decision } = await judge(repo, file, who, { ...weighed, provisional });
     if (decision.action !== 'convert') return { state: 'judged', decision };
     const conversion = await conversions.of(repo, file, weighed);
@@ -78,9 +86,8 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
   };
 
   const index = async (repo: RepoAt, path: string, who: Requester): Promise<MintedIndex | undefined> => {
-    if (repo.files.has(path)) return undefined;
-    const original = [...repo.files.values()].find((file) => convertedIndexPath(file.path) === path);
-    if (original === undefined || original.size > MAX_INDEX_BYTES) return undefined;
+    const original = indexBehind(repo, path);
+    if (original === undefined) return undefined;
     const folder = path.slice(0, path.lastIndexOf('/') + 1);
     const shards = await shardsOf(repo, original);
     const weightMap = new Map<string, string>();
@@ -98,6 +105,17 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
     if (decision === undefined) return undefined;
     const bytes = indexBytes(totalSize, weightMap);
     return { path, source: original.path, bytes, etag: gitBlobSha1(bytes), decision };
+  };
+
+  const refusedShard: Views['refusedShard'] = async (repo, path, who) => {
+    const original = indexBehind(repo, path);
+    if (original === undefined) return undefined;
+    for (const shard of await shardsOf(repo, original)) {
+      const file = repo.files.get(path.slice(0, path.lastIndexOf('/') + 1) + shard);
+      const found = file === undefined ? undefined : await candidate(repo, file, who);
+      if (found?.state === 'judged' && refuses(found.decision)) return file;
+    }
+    return undefined;
   };
 
   const shardsOf = async (repo: RepoAt, original: ListedFile): Promise<readonly string[]> => {
@@ -121,7 +139,7 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
     const indexes = new Map<string, MintedIndex>();
     const checkpoints = [...repo.files.values()].filter((file) => convertedPath(file.path) !== undefined);
     const work = inTurn(checkpoints.slice(0, MAX_CANDIDATES), CONCURRENT, async (file) => {
-      const found = await candidate(repo, file, who);
+      const found = await candidate(repo, file, who, scales.forListing);
       if (found !== undefined) candidates.set(file.path, found);
     }).then(async () => {
       for (const file of repo.files.values()) {
@@ -182,7 +200,14 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
     return weighed === undefined ? undefined : (await judge(repo, file, who, weighed)).decision;
   };
 
-  return { sourceOf, instead, candidate, index, view };
+  return { sourceOf, instead, candidate, index, refusedShard, view };
+};
+
+/** The index of pickles that an index minted under this path would replace. */
+const indexBehind = ({ files }: RepoAt, path: string): ListedFile | undefined => {
+  if (files.has(path)) return undefined;
+  const original = [...files.values()].find((file) => convertedIndexPath(file.path) === path);
+  return original !== undefined && original.size <= MAX_INDEX_BYTES ? original : undefined;
 };
 
 const decisionOf = (candidate: Candidate): Decision | undefined =>

@@ -1,10 +1,11 @@
+import { GIB, MIB } from '../bytes/limits.ts';
 import { isFault, WeighbridgeError } from '../errors.ts';
 import type { Report } from '../formats/format.ts';
 import type { Sandbox } from '../sandbox/types.ts';
 import type { Blobs, Records } from '../store/types.ts';
 import { artefactKey, type Intakes } from './intake.ts';
 import { createMemo, createSingleFlight } from './memo.ts';
-import { type Remote, readByRange } from './remote.ts';
+import { type RangeRead, readByRange } from './remote.ts';
 import type { ListedFile, RepoAt } from './types.ts';
 
 /** A report and what it stands on. */
@@ -13,7 +14,7 @@ export type Weighed = {
   /** sha256 of the bytes: proven for a stored blob, as listed by upstream before. */
   readonly sha256?: string;
   /** The ranges that a provisional report stands on; undefined when the whole local file was read. */
-  readonly remote?: Remote;
+  readonly ranges?: readonly RangeRead[];
 };
 
 export type Scales = {
@@ -21,6 +22,8 @@ export type Scales = {
   stored(sha256: string): Promise<Report>;
   /** A report as early as possible: by Range where the format allows it, else once the file is here. */
   early(repo: RepoAt, file: ListedFile): Promise<Weighed>;
+  /** Like `early`, but undefined for a file so large that it would have to be fetched just to be listed. */
+  forListing(repo: RepoAt, file: ListedFile): Promise<Weighed | undefined>;
   /** What `early` would say without waiting: undefined when nothing is known yet. */
   known(repo: RepoAt, file: ListedFile): Promise<Weighed | undefined>;
 };
@@ -28,7 +31,9 @@ export type Scales = {
 /** Provisional reports kept; each is some kilobytes, with a plan up to some hundred. */
 const MAX_PROVISIONAL = 500;
 /** Below this size a file is fetched rather than read by Range (bytes). */
-const FETCH_BELOW = 1024 * 1024;
+const FETCH_BELOW = 1 * MIB;
+/** A listing has no more than this fetched for one file (bytes); checkpoints of the zip kind are read by Range at any size. */
+const FETCH_FOR_LISTING = 1 * GIB;
 
 /** Weighs artefacts: every report of the gateway is made here. */
 export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, intakes: Intakes): Scales => {
@@ -63,10 +68,19 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
   const early = async (repo: RepoAt, file: ListedFile): Promise<Weighed> =>
     (await known(repo, file)) ?? weighing(artefactKey(repo, file.path), () => weigh(repo, file));
 
-  const weigh = async (repo: RepoAt, file: ListedFile): Promise<Weighed> => {
+  const forListing = async (repo: RepoAt, file: ListedFile): Promise<Weighed | undefined> => {
+    if (file.size <= FETCH_FOR_LISTING) return early(repo, file);
+    return (await known(repo, file)) ?? (await weighLightly(repo, file));
+  };
+
+  const weigh = async (repo: RepoAt, file: ListedFile): Promise<Weighed> =>
+    (await weighLightly(repo, file)) ?? (await whole(repo, file));
+
+  /** Without fetching the whole file: from the store, or by Range. */
+  const weighLightly = async (repo: RepoAt, file: ListedFile): Promise<Weighed | undefined> => {
     const here = await intakes.known(repo, file);
     if (here !== undefined) return { report: await stored(here.sha256), sha256: here.sha256 };
-    return (file.size >= FETCH_BELOW ? await byRange(repo, file) : undefined) ?? (await whole(repo, file));
+    return file.size >= FETCH_BELOW ? byRange(repo, file) : undefined;
   };
 
   const whole = async (repo: RepoAt, file: ListedFile): Promise<Weighed> => {
@@ -80,7 +94,11 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
       if (!canBeReadByRange(await remote.read(0, 16))) return undefined;
       const report = await sandbox.inspect(remote, { provisional: true });
       if (report.coverage.state !== 'complete') return undefined;
-      const weighed = { report, remote, ...(file.sha256 === undefined ? {} : { sha256: file.sha256 }) };
+      const weighed = {
+        report,
+        ranges: remote.ranges(),
+        ...(file.sha256 === undefined ? {} : { sha256: file.sha256 }),
+      };
       provisional.set(artefactKey(repo, file.path), weighed);
       return weighed;
     } catch (error) {
@@ -89,7 +107,7 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
     }
   };
 
-  return { stored, early, known };
+  return { stored, early, forListing, known };
 };
 
 /** Formats whose verdict stands in a header or directory: zip, GGUF, Parquet, safetensors (`{` behind 8 length bytes). */

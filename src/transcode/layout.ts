@@ -73,13 +73,17 @@ const aligned = (tensors: readonly PlanTensor[]): readonly PlanTensor[] | undefi
     end += tensorBytes(tensor);
   };
   const fits = (tensor: PlanTensor): boolean => end % DTYPES[tensor.dtype] === 0;
+  const placeOrWait = (tensor: PlanTensor): void => {
+    if (fits(tensor)) place(tensor);
+    else waiting.push(tensor);
+  };
   for (const tensor of tensors) {
     if (waiting.length > 0 && waiting.some(fits)) {
       const late = waiting;
       waiting = [];
-      for (const other of late) fits(other) ? place(other) : waiting.push(other);
+      for (const other of late) placeOrWait(other);
     }
-    fits(tensor) ? place(tensor) : waiting.push(tensor);
+    placeOrWait(tensor);
   }
   for (const tensor of waiting) {
     if (!fits(tensor)) return undefined;
