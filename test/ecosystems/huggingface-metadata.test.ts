@@ -240,6 +240,7 @@ t.test('the Hub away: what is known is served, everything else is 504 with text'
   await get('/api/models/org/m');
   await get('/api/models/org/m/refs');
   await get('/api/models/org/m/revision/feature%2Fx');
+  await get('/api/datasets/org/d');
   hub.fail({ kind: 'status', status: 503 });
   await new Promise((resolve) => setTimeout(resolve, 5100));
   convert();
@@ -258,6 +259,11 @@ t.test('the Hub away: what is known is served, everything else is 504 with text'
     t.match(answer.headers.get('x-error-message'), /answered 503 \(request/);
     t.notOk(answer.headers.has('x-error-code'), 'never what looks like "not found" or "not allowed"');
   }
+  hub.heal();
+  hub.fail({ kind: 'status', status: 429, headers: { 'retry-after': '900' } });
+  t.match((await get('/api/datasets/org/d')).json, { id: 'org/d' }, 'nor does a limit on our requests matter');
+  const limited = await get('/api/models/org/unknown');
+  t.match([limited.status, limited.headers.get('retry-after')], [429, '900']);
   hub.heal();
   hub.fail({ kind: 'stall', ms: 60_000 });
   const began = performance.now();

@@ -8,6 +8,8 @@ export type Client = {
   readonly checksLength: boolean;
   /** Follows no paging of listings. */
   readonly readsOnePage: boolean;
+  /** Says nothing of why a weights file was refused with GatedRepo. */
+  readonly dropsGatedText: boolean;
   /** Refuses files over 50 GB when they are not offered by Xet. */
   readonly needsXetFor50GB: boolean;
 };
@@ -53,6 +55,7 @@ const read = (userAgent: string): Client => {
     version: versions.get(token) ?? '',
     checksLength: checks && (python || name === 'llama-cpp' || name === 'hf-hub'),
     readsOnePage: name === 'llama-cpp',
+    dropsGatedText: name === 'transformers',
     needsXetFor50GB: python,
   };
 };

@@ -1,15 +1,19 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { WeighbridgeError } from '../../errors.ts';
+import type { Memo } from '../../gateway/memo.ts';
 import type { View } from '../../gateway/types.ts';
 import type { EcosystemDeps } from '../types.ts';
 import type { Caller } from './caller.ts';
 import { passError, sendRefusal } from './refusals.ts';
 import type { Found, Repos } from './repo-at.ts';
+import type { Retold } from './retold.ts';
 import type { RepoName } from './urls.ts';
 
 /** What every answer of this mount is made with. */
 export type Mount = EcosystemDeps & {
   readonly repos: Repos;
+  /** Refusals by the id of the request, for clients that are sent elsewhere to read them. */
+  readonly retold: Memo<Retold>;
   /** `/hf`, without a slash at its end. */
   readonly prefix: string;
 };

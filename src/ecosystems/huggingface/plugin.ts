@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { WeighbridgeError } from '../../errors.ts';
+import { createMemo } from '../../gateway/memo.ts';
 import type { Ecosystem } from '../types.ts';
 import { readCaller } from './caller.ts';
 import { serveForwarded } from './forward.ts';
@@ -8,6 +9,7 @@ import type { Asked, Mount } from './mount.ts';
 import { sendError } from './refusals.ts';
 import { createRepos } from './repo-at.ts';
 import { serveFile } from './resolve.ts';
+import { MAX_RETOLD, type Retold, serveRetold } from './retold.ts';
 import { servePathsInfo, serveTree } from './tree.ts';
 import { type HubCall, readUrl } from './urls.ts';
 
@@ -21,7 +23,8 @@ export const huggingface: Ecosystem = {
   mount: '/hf',
   setting: (url) => `HF_ENDPOINT=${url}`,
   plugin: async (app, deps) => {
-    const mount: Mount = { ...deps, repos: createRepos(deps.upstream, deps.records), prefix: app.prefix };
+    const repos = createRepos(deps.upstream, deps.records);
+    const mount: Mount = { ...deps, repos, retold: createMemo<Retold>(MAX_RETOLD), prefix: app.prefix };
     acceptAnyBody(app);
     // One route: the router would decode what must be decoded segment by segment.
     app.all('/*', async (request, reply) => {
@@ -61,6 +64,8 @@ const answer = async (asked: Asked, call: HubCall): Promise<void> => {
       return servePathsInfo(asked, call);
     case 'forward':
       return serveForwarded(asked, call);
+    case 'retold':
+      return serveRetold(asked, call.id);
     case 'telemetry':
       return void reply.code(204).send();
     case 'absent':

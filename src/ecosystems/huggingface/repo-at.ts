@@ -70,7 +70,7 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
     const url = apiUrl(repo, ['revision', revision], 'blobs=true');
     const asking = unlessAway(upstream.request({ method: 'GET', url, headers: caller.credentials }));
     const inTime = await within(asking, PATIENCE);
-    if (inTime === undefined || isFault(inTime)) {
+    if (inTime === undefined || isFault(inTime) || inTime.status === 429) {
       const remembered = await recall(repo, revision);
       if (remembered !== undefined) return keepWhileAway(remembered, repo, revision, caller, asking);
     }

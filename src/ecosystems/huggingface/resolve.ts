@@ -7,6 +7,7 @@ import { type Asked, findRepo, refuseWhole } from './mount.ts';
 import { readRange } from './range-header.ts';
 import { decisionHeader, passError, refusalLine, sendError, sendMissing, sendRefusal } from './refusals.ts';
 import type { Found } from './repo-at.ts';
+import { refuseFile } from './retold.ts';
 import { leave, sendBytes } from './stream.ts';
 import type { HubCall } from './urls.ts';
 
@@ -47,7 +48,7 @@ const explain = async ({ mount, caller, reply }: Asked, repo: Repo, path: string
 const answerHead = async (asked: Asked, repo: Repo, path: string): Promise<void> => {
   const { mount, caller, reply } = asked;
   const answer = await mount.gateway.head(repo.at, path, caller.who);
-  if (answer.kind !== 'ready') return sendOther(asked, repo.info, answer);
+  if (answer.kind !== 'ready') return sendOther(asked, repo.info, path, answer);
   if (isNotModified(asked, answer.file)) return sendNotModified(asked, repo.info, answer);
   reply.hijack();
   reply.raw.writeHead(200, { ...headersOf(repo.info, answer), 'content-length': answer.file.size }).end();
@@ -58,7 +59,7 @@ const answerGet = async (asked: Asked, repo: Repo, path: string): Promise<void> 
   const range = readRange(request.raw.headers.range);
   const answer = await get(asked, repo, path, range);
   if (answer === undefined) return;
-  if (answer.kind !== 'ready') return sendOther(asked, repo.info, answer);
+  if (answer.kind !== 'ready') return sendOther(asked, repo.info, path, answer);
   if (isNotModified(asked, answer.file)) {
     await leave(answer.body);
     return sendNotModified(asked, repo.info, answer);
@@ -70,7 +71,7 @@ const answerGet = async (asked: Asked, repo: Repo, path: string): Promise<void> 
   await leave(answer.body);
   const whole = await get(asked, repo, path, undefined);
   if (whole?.kind === 'ready') return sendReady(asked, repo.info, whole, undefined);
-  if (whole !== undefined) return sendOther(asked, repo.info, whole);
+  if (whole !== undefined) return sendOther(asked, repo.info, path, whole);
 };
 
 /** The gateway's answer; undefined when a range outside the file has been answered. */
@@ -91,7 +92,7 @@ const get = async (
 };
 
 const sendReady = async (
-  { reply }: Asked,
+  asked: Asked,
   info: Info,
   answer: Ready,
   wanted: ByteRangeRequest | undefined,
@@ -102,10 +103,11 @@ const sendReady = async (
   const range = part === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${size}` };
   const headers = { ...headersOf(info, answer), ...range };
   try {
-    await sendBytes(reply, part === undefined ? 200 : 206, headers, end - start, answer.body ?? nothing());
+    await sendBytes(asked.reply, part === undefined ? 200 : 206, headers, end - start, answer.body ?? nothing());
   } catch (error) {
     if (!isFault(error, 'REFUSED')) throw error;
-    sendRefusal(reply, { action: 'deny', rule: String(error.details['rule'] ?? 'content') }, error.message);
+    const decision = { action: 'deny' as const, rule: String(error.details['rule'] ?? 'content') };
+    refuseFile(asked, answer.file.path, { decision, text: error.message });
   }
 };
 
@@ -115,7 +117,7 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 const servePointer = async (asked: Asked, repo: Repo, path: string, sha256: string): Promise<void> => {
   const { mount, caller, reply } = asked;
   const answer = await mount.gateway.head(repo.at, path, caller.who);
-  if (answer.kind !== 'ready') return sendOther(asked, repo.info, answer);
+  if (answer.kind !== 'ready') return sendOther(asked, repo.info, path, answer);
   const pointer = pointerOf(sha256, answer.file.size);
   const { decision } = answer;
   const file = { path, size: pointer.length, etag: repo.info.files.get(path)?.oid ?? sha256 };
@@ -125,13 +127,13 @@ const servePointer = async (asked: Asked, repo: Repo, path: string, sha256: stri
     .send(pointer);
 };
 
-const sendOther = (asked: Asked, info: Info, answer: Exclude<Answer, Ready>): void => {
+const sendOther = (asked: Asked, info: Info, path: string, answer: Exclude<Answer, Ready>): void => {
   const { reply } = asked;
-  if (answer.kind === 'missing') sendMissing(reply, info);
-  else if (answer.kind === 'refused')
-    sendRefusal(reply.header('x-repo-commit', info.commit), answer.decision, answer.text);
+  if (answer.kind === 'missing') return void sendMissing(reply, info);
+  reply.header('x-repo-commit', info.commit);
+  if (answer.kind === 'refused') refuseFile(asked, path, answer);
   else {
-    reply.header('x-repo-commit', info.commit).header('retry-after', Math.max(Math.ceil(answer.seconds), 1));
+    reply.header('retry-after', Math.max(Math.ceil(answer.seconds), 1));
     sendError(reply, 503, undefined, 'the file is still being inspected; ask again');
   }
 };

@@ -34,6 +34,8 @@ export type HubCall =
   | { readonly what: 'absent' }
   | { readonly what: 'telemetry' }
   | { readonly what: 'git'; readonly lfs: boolean }
+  /** What the refusal of this request had said. */
+  | { readonly what: 'retold'; readonly id: string }
   | { readonly what: 'home' };
 
 const KINDS: ReadonlySet<string> = new Set<Kind>(['models', 'datasets', 'spaces']);
@@ -94,6 +96,9 @@ const readFileUrl = (segments: readonly string[]): HubCall => {
   if (joined.endsWith('.git/info/lfs/objects/batch') || joined.includes('/info/lfs/'))
     return { what: 'git', lfs: true };
   if (/\/(info\/refs|git-upload-pack|git-receive-pack)$/.test(joined)) return { what: 'git', lfs: false };
+  if (segments[0] === '-' && segments[1] === 'refused' && segments.length === 3) {
+    return { what: 'retold', id: segments[2] ?? '' };
+  }
   const kind = isKind(segments[0]) ? segments[0] : 'models';
   const own = isKind(segments[0]) ? segments.slice(1) : segments;
   const at = [1, 2].find((index) => own[index] === 'resolve' || own[index] === 'raw');
