@@ -448,6 +448,7 @@ t.test('TorchScript is judged by its operators', async (t) => {
     script(
       forward(
         '_0 = torch.relu(torch.add(x, 1.5e-3))',
+        '_1 = getattr(self, "0")',
         'for i in range(3):',
         '  _0 = torch.mul(_0, i)',
         'return (self).helper(_0, )',
@@ -463,6 +464,10 @@ t.test('TorchScript is judged by its operators', async (t) => {
     'ops.aten.from_file("/etc/passwd", False, 10)': 'torchscript.file-operator',
     'torch.ops.aten.save(x, "f")': 'torchscript.file-operator',
     'open("/etc/passwd")': 'torchscript.file-operator',
+    'x.save("/tmp/x")': 'torchscript.file-operator',
+    'torch .save(x, "f")': 'torchscript.file-operator',
+    '(torch).relu(x)': 'torchscript.operator-unknown',
+    'getattr(torch, "from_file")(x)': 'torchscript.operator-unknown',
     'torch.somebodys_operator(x)': 'torchscript.operator-unknown',
     'ops.custom.run(x)': 'torchscript.operator-unknown',
     '__torch__.torch.classes.evil.Run(x)': 'torchscript.operator-unknown',

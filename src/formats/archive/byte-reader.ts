@@ -27,7 +27,7 @@ export const createByteReader = (source: RandomAccess, start = 0, end = source.s
   const load = (): boolean => {
     const position = from + inside;
     if (position < start || position >= end) return false;
-    chunk = Uint8Array.from(source.read(position, Math.min(CHUNK, end - position)));
+    chunk = source.read(position, Math.min(CHUNK, end - position)).slice();
     from = position;
     inside = 0;
     return true;

@@ -21,7 +21,7 @@ export const windowed = (source: RandomAccess): WindowedSource => {
     fetch(offset, length) {
       checkRange(source.size, offset, length);
       if (find(offset, length) !== undefined) return;
-      kept.push({ start: offset, bytes: Uint8Array.from(source.read(offset, length)) });
+      kept.push({ start: offset, bytes: source.read(offset, length).slice() });
       if (kept.length > KEPT) kept.shift();
     },
     read(offset, length) {

@@ -51,8 +51,8 @@ export const makePlan = (state: StateDict, locate: LocateStorage, context: Conte
       refuse(name, 'it reaches beyond its storage');
     }
     output += bytes;
-    const { dtype, shape, strides, offset } = view;
-    tensors.push({ name, dtype, shape, storage, offset, strides });
+    const { dtype, shape, strides } = view;
+    tensors.push({ name, dtype, shape, storage, offset: bytes === 0 ? 0 : view.offset, strides });
   }
   const source = storages.reduce((sum, { size }) => sum + size, 0);
   if (output > EXPANSION_FREE && output > source * EXPANSION_LIMIT)

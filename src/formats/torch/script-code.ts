@@ -23,6 +23,7 @@ const KEYWORDS = new Set(
 /** Names that stand for values of the language. */
 const VALUES = new Set([
   'CONSTANTS',
+  '__annotations__',
   'inf',
   'nan',
   'Tensor',
@@ -34,9 +35,6 @@ const VALUES = new Set([
   'Stream',
   'Generator',
   'number',
-  'ops',
-  'torch',
-  'math',
 ]);
 const FORBIDDEN = new Set([
   'import',
@@ -55,7 +53,7 @@ const FORBIDDEN = new Set([
 ]);
 /** Dunder names that the serialiser itself writes. */
 const DUNDERS =
-  /^__(torch__|parameters__|buffers__|annotations__|forward_pre_hooks__|forward_hooks__|getstate__|setstate__|init__|len__|call__|contains__|getitem__|setitem__|iter__|next__|eq__|ne__|lt__|gt__|le__|ge__|add__|sub__|mul__|str__|bool__|int__|float__|enter__|exit__|and__|or__|xor__|iand__|ior__|ixor__|lshift__|rshift__|ilshift__|irshift__|not__|is__|isnot__|interpolate|upsample_bilinear|upsample|range_length|derive_index|round_to_zero_floordiv)$/;
+  /^__(torch__|parameters__|buffers__|annotations__|forward_pre_hooks__|forward_hooks__|getstate__|setstate__|init__|new__|len__|call__|contains__|getitem__|setitem__|iter__|next__|eq__|ne__|lt__|gt__|le__|ge__|add__|sub__|mul__|str__|bool__|int__|float__|enter__|exit__|and__|or__|xor__|iand__|ior__|ixor__|lshift__|rshift__|ilshift__|irshift__|not__|is__|isnot__|interpolate|upsample_bilinear|upsample|range_length|derive_index|round_to_zero_floordiv)$/;
 
 const STRING = String.raw`[rb]{0,2}"(?:[^"\\\n]|\\[\s\S])*"|[rb]{0,2}'(?:[^'\\\n]|\\[\s\S])*'`;
 const TOKEN = new RegExp(
@@ -76,6 +74,11 @@ type Chain = {
   readonly called: boolean;
   readonly method: boolean;
 };
+/** Operators of aten that reach files: a tensor has them as methods. */
+const METHODS_ON_FILES = new Set(['from_file', 'save']);
+
+const NAMESPACES = new Set(['torch', 'ops', 'math', '__torch__']);
+
 type Judgement = { readonly rule: string; readonly severity: Severity; readonly message: string };
 
 const unknownName: Judgement = {
@@ -128,6 +131,7 @@ const tokenise = (text: string): { chains: Chain[]; strangers: { offset: number;
   const chains: Chain[] = [];
   const strangers: { offset: number; text: string }[] = [];
   const opening = /\s*\(/y;
+  const reflected = /[gh](?:et|as)attr\s*\(\s*(?:torch|ops|math|__torch__)\b/y;
   let before = '';
   TOKEN.lastIndex = 0;
   for (let tokens = 0; TOKEN.lastIndex < text.length; tokens += 1) {
@@ -142,7 +146,9 @@ const tokenise = (text: string): { chains: Chain[]; strangers: { offset: number;
     if (other !== undefined) strangers.push({ offset, text: other });
     if (name !== undefined) {
       opening.lastIndex = TOKEN.lastIndex;
-      chains.push({ parts: name.split('.'), offset, called: opening.test(text), method: before === '.' });
+      reflected.lastIndex = offset;
+      const parts = reflected.test(text) ? [name, 'of a namespace'] : name.split('.');
+      chains.push({ parts, offset, called: opening.test(text), method: before === '.' });
     }
     before = operator ?? '';
   }
@@ -169,8 +175,12 @@ const judgeChain = ({ parts, called, method }: Chain, own: ReadonlySet<string>):
   if (parts.some((part) => /^__/.test(part) && !DUNDERS.test(part) && !/^___torch_mangle_\d+$/.test(part))) {
     return first === 'torch' && TENSOR_OPERATORS.has(parts.slice(1).join('.')) ? undefined : unknownName;
   }
-  // A method of a value: only classes of this archive have any.
+  const last = parts.at(-1) ?? '';
+  // Methods of tensors are operators of aten too; all others are methods of classes of this archive.
+  if (called && first !== 'torch' && METHODS_ON_FILES.has(last)) return fileOperator;
   if (method) return undefined;
+  // A namespace as a value could be given another name.
+  if (last === 'of a namespace' || (parts.length === 1 && NAMESPACES.has(first))) return unknownOperator;
   if (FORBIDDEN.has(first) && parts.length === 1) return forbidden;
   if (first === 'torch' && parts.length > 1 && second !== 'ops') return judgeTorch(parts.slice(1));
   if (first === 'ops' && parts.length > 1) return judgeOperator(parts.slice(1));
@@ -178,7 +188,7 @@ const judgeChain = ({ parts, called, method }: Chain, own: ReadonlySet<string>):
   if (first === '__torch__') return judgeClass(parts);
   if (first === 'math' && parts.length === 2) return undefined;
   if (KEYWORDS.has(first) || VALUES.has(first) || own.has(first) || BUILTINS.has(first)) return undefined;
-  return called && FILE_OPERATORS.has(parts.at(-1) ?? '') ? fileOperator : unknownName;
+  return called && FILE_OPERATORS.has(last) ? fileOperator : unknownName;
 };
 
 /** `torch.name` is an operator of aten, or a type. */
@@ -186,7 +196,6 @@ const judgeTorch = (parts: readonly string[]): Judgement | undefined => {
   const name = parts.join('.');
   if (TENSOR_OPERATORS.has(name) || /^(device|dtype|Generator|Stream|Size|_C\.(Future|Generator))$/.test(name))
     return undefined;
-  if (/^(jit\.annotate|jit\.isinstance|nn\.functional\.\w+|finfo|iinfo)$/.test(name)) return undefined;
   return parts.some((part) => FILE_OPERATORS.has(part)) ? fileOperator : unknownOperator;
 };
 

@@ -62,7 +62,7 @@ export const collectTensors = (root: Value): StateDict => {
     tensors.push({ name, view });
   };
   const drop = (path: string, value: Value) => {
-    if (dropped.length < DROPPED_LIMIT) dropped.push({ path, type: typeOf(value) });
+    if (dropped.length < DROPPED_LIMIT) dropped.push({ path: path.slice(0, NAME_LIMIT), type: typeOf(value) });
     else if (dropped.length === DROPPED_LIMIT) dropped.push({ path: '...', type: 'more' });
   };
   /** Visits the parts; those without tensors are left out one by one, unless none has any. */

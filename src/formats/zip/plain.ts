@@ -57,7 +57,7 @@ const judgeLink = (member: ZipMember, bytes: RandomAccess, context: Context, for
   const inside = bytes.size <= TARGET_LIMIT && staysInside(member.name, target);
   context.report({
     rule: inside ? `${format}.link` : `${format}.link-outside`,
-    severity: inside ? 'low' : 'high',
+    severity: inside ? 'info' : 'high',
     message: inside ? 'a member is a symbolic link' : 'a symbolic link points out of the archive',
     offset: member.entry,
     evidence: `${printable(member.name, 95)} -> ${printable(target, 95)}`,

@@ -1,4 +1,5 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
+import { isFault } from '../../errors.ts';
 import { isTarHeader } from '../tar/header.ts';
 import { readZipDirectory, type ZipDirectory } from './directory.ts';
 import { hasEndRecord } from './end-record.ts';
@@ -22,8 +23,9 @@ export const zipRole = (head: Uint8Array, source: RandomAccess): ZipRole | undef
   if (!looksLikeZip(head, source)) return undefined;
   try {
     return roleOf(readZipDirectory(source));
-  } catch {
-    return 'zip';
+  } catch (error) {
+    if (isFault(error)) return 'zip';
+    throw error;
   }
 };
 
