@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Report } from '../formats/format.ts';
+import type { Finding, Report } from '../formats/format.ts';
 import type { Facts } from '../policy/types.ts';
+import { shadowing } from './shadow.ts';
 import type { ListedFile, RepoAt, Requester } from './types.ts';
 
 const NOTHING_YET: Pick<Facts, 'coverage' | 'findings' | 'convertible'> = {
@@ -34,11 +35,31 @@ export const joinFacts = (
     },
     ...(report === undefined
       ? NOTHING_YET
-      : { coverage: report.coverage, findings: report.findings, convertible: report.plan !== undefined }),
+      : {
+          coverage: report.coverage,
+          findings: [...report.findings, ...ofTheRepo(repo, file)],
+          convertible: report.plan !== undefined,
+        }),
     upstream: repo.upstream,
     requester: { id: actor, team: who.team },
     client: who.client,
   };
+};
+
+/** What a file's place in its repo makes of it, which its bytes alone do not tell. */
+const ofTheRepo = (repo: RepoAt, file: ListedFile): readonly Finding[] => {
+  const module = repo.repo.startsWith('models/') ? shadowing(file.path) : undefined;
+  if (module === undefined) return [];
+  return [
+    {
+      rule: 'repo.shadows-module',
+      severity: 'high',
+      message: `Python would import this file in the place of ${module}`,
+      where: { path: [], offset: 0 },
+      evidence: module,
+      refs: ['CWE-427', 'LLM03:2025', 'AML.T0010'],
+    },
+  ];
 };
 
 /** sha256 over the facts' JSON; fields are always written in the same order, so equal facts have equal digests. */

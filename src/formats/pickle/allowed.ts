@@ -17,5 +17,8 @@ const TABLE: ReadonlyMap<string, Allowed> = new Map(
 /** What the allow-list says of `module.name`, compared as a whole; undefined when it is on no list. */
 export const allowedName = (module: string, name: string): Allowed | undefined => TABLE.get(`${module}\n${name}`);
 
+/** Top-level packages that an allowed pickle imports; a file of that name beside a model would be imported instead. */
+export const allowedRoots: ReadonlySet<string> = new Set(ROWS.map(([module]) => module.split('.')[0] ?? module));
+
 /** Names on the allow-list. */
 export const allowedCount = TABLE.size;
