@@ -9,7 +9,7 @@ import { WeighbridgeError } from '../errors.ts';
 export const holdLock = (path: string): (() => void) => {
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
-    database.exec('PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
     throw new WeighbridgeError(

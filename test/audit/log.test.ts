@@ -260,7 +260,7 @@ t.test('the queue is bounded and refuses instead of dropping', async (t) => {
   resolve({ first: 0 });
   t.equal(await first, 0);
   await queue.drain();
-  t.equal(batches, 1 + 65_536 / 512);
+  t.equal(batches, 1 + 65_536 / 4096);
 });
 
 t.test('half a batch is taken off the file again; after a failed sync only a restart goes on', async (t) => {

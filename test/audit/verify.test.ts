@@ -1,13 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { tree } from '../../src/audit/digest.ts';
+import { formatEntry } from '../../src/audit/entry.ts';
 import { listSegments, segmentAt } from '../../src/audit/layout.ts';
 import { openLeafHashes, openTree } from '../../src/audit/tree-file.ts';
 import { type Problem, type Verdict, verifyLog } from '../../src/audit/verify.ts';
 import { parseNote } from '../../src/merkle/checkpoint.ts';
 import { proveInclusion, verifyInclusion } from '../../src/merkle/proofs.ts';
+import { textOf } from '../support/project.ts';
 import { decision, FIRST_SEGMENT, lines, openLog, outcome } from './support.ts';
 
 const root = t.testdir({});
@@ -233,18 +235,27 @@ t.test('inclusion proofs from the files hold against the checkpoint', async (t) 
   hashes.close();
 });
 
-t.test('a second implementation, in Python, computes the same root', async (t) => {
-  const program = `
-import base64, hashlib, sys
-h = lambda b: hashlib.sha256(b).digest()
-def root(leaves):
-    if not leaves: return h(b'')
-    if len(leaves) == 1: return h(b'\\0' + leaves[0])
-    k = 1
-    while k * 2 < len(leaves): k *= 2
-    return h(b'\\1' + root(leaves[:k]) + root(leaves[k:]))
-entries = open(sys.argv[1], 'rb').read().split(b'\\n')[:-1]
-print(len(entries)); print(base64.b64encode(root(entries)).decode())`;
+t.test('docs/log.md names every file of a log and every key of an entry, in order', async (t) => {
+  const page = textOf('docs/log.md');
+  const names = readdirSync(original.folder).filter((name) => !name.startsWith('audit-'));
+  t.same(names.sort(), ['checkpoint', 'checkpoints.jsonl', 'key']);
+  for (const name of [...names, ...readdirSync(join(original.folder, '..', 'keys'))])
+    t.ok(page.includes(`\n  ${name} `), name);
+  const whole = { ...outcome(1), actor: 'p', client: { name: 'c', version: '1' }, detail: {}, ms: 1 };
+  const line = formatEntry(
+    { ...whole, evidence: { policySet: '', ruleset: '', facts: '' } },
+    { id: 'i', time: 1, node: 'n' },
+  );
+  const keys = Object.keys(JSON.parse(line)).map((key) => `\`${key}\``);
+  const listed = page
+    .replaceAll(/ \([^)]*\)|\n/g, ' ')
+    .replaceAll(/ +/g, ' ')
+    .replaceAll(' ,', ',');
+  t.ok(listed.includes(`${keys.join(', ')}, \`truncated\``), keys.join(', '));
+});
+
+t.test('the Python of docs/log.md, a second implementation, computes the same root', async (t) => {
+  const [, program = ''] = /```python\n([\s\S]*?)```/.exec(textOf('docs/log.md')) ?? [];
   const { stdout } = spawnSync('python3', ['-c', program, join(original.folder, FIRST_SEGMENT)], { encoding: 'utf8' });
   const [, size, digest] = readFileSync(join(original.folder, 'checkpoint'), 'utf8').split('\n');
   t.equal(stdout, `${size}\n${digest}\n`);

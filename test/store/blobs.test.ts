@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { blobPath, layout } from '../../src/store/layout.ts';
 import { createSqliteRecords } from '../../src/store/records-sqlite.ts';
 import { openStore } from '../../src/store/store.ts';
 import type { Blobs } from '../../src/store/types.ts';
+import { textOf } from '../support/project.ts';
 import { blobsSuite, collect, sha256, store } from './blobs-suite.ts';
 
 const MIB = 1024 * 1024;
@@ -179,6 +180,26 @@ t.test('a second process is kept out, a dead one is not', async (t) => {
   await store.close();
   t.same(await run(), [null, 'SIGKILL'], 'it held the lock when it was killed');
   await (await openStore({ data, limit: everything })).close();
+});
+
+t.test('docs/store.md names everything in the data folder', async (t) => {
+  const data = fresh();
+  const { blobs, close } = await openStore({ data, limit: everything });
+  const name = await store(blobs, randomBytes(10));
+  t.equal(layout(data).log, join(data, 'log'));
+  t.equal(layout(data).keys, join(data, 'keys'));
+  const page = textOf('docs/store.md');
+  const names = readdirSync(data).filter((file) => !/-(wal|shm)$/.test(file));
+  t.same(names.sort(), ['blobs', 'lock', 'records.sqlite', 'tmp', 'version']);
+  for (const file of [...names, 'log', 'keys']) t.match(page, new RegExp(`\\n  ${file}[ /]`), file);
+  const [, command = ''] = /cd data\/blobs\/sha256 && (.*)\n/.exec(page) ?? [];
+  const check = () => spawnSync('sh', ['-c', command], { cwd: layout(data).blobs, encoding: 'utf8' });
+  t.match(check(), { status: 0, stdout: '', stderr: '' });
+  const file = blobPath(layout(data).blobs, name);
+  chmodSync(file, 0o600);
+  writeFileSync(file, 'other');
+  t.match(check(), { status: 1, stdout: /FAILED/ });
+  await close();
 });
 
 t.test('the folder of a newer Weighbridge is refused', async (t) => {
