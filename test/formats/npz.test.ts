@@ -52,7 +52,8 @@ t.test('archives of arrays are inert and can be converted', async (t) => {
     for (const [descr, dtype] of Object.entries(types)) {
       const name = `${descr.slice(1)}${descr[0] === '>' ? 'big' : ''}`;
       const expected = bytesOf(6 * DTYPES[dtype]);
-      if (descr[0] === '>') descr === '>f4' ? expected.swap32() : expected.swap16();
+      if (descr === '>f4') expected.swap32();
+      if (descr === '>i2') expected.swap16();
       t.same(got[name], { dtype, shape: [2, 3], bytes: expected }, `${descr} ${method}`);
     }
   }

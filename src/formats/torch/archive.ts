@@ -1,7 +1,7 @@
 import { joinMember, type Together } from '../archive/together.ts';
 import { WINDOW } from '../archive/window.ts';
 import { type Context, complete, type Inspection, type PlanStorage, printable } from '../format.ts';
-import { latin1, reportDeviations, type ZipDirectory, type ZipMember } from '../zip/directory.ts';
+import { latin1, type ZipDirectory, type ZipMember } from '../zip/directory.ts';
 import { derivedData, readLocalHeader } from '../zip/local-header.ts';
 import { openMember } from '../zip/member.ts';
 import { inspectMember } from '../zip/plain.ts';
@@ -163,7 +163,3 @@ const reportExtra = ({ context, format }: TorchArchive, member: ZipMember, { con
     evidence: printable(member.name),
     refs: ['CWE-506'],
   });
-
-/** Reports what is wrong with the zip itself. */
-export const judgeStructure = ({ directory, context, format }: TorchArchive): void =>
-  reportDeviations(directory.deviations, context, format);

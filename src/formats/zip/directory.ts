@@ -1,5 +1,5 @@
 import { createCursor } from '../../bytes/cursor.ts';
-import { fromBytes, type RandomAccess, section } from '../../bytes/random-access.ts';
+import { fromBytes, type RandomAccess } from '../../bytes/random-access.ts';
 import { decodeUtf8 } from '../../bytes/utf8.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import { type Deviation, judgeName, judgeTwins } from '../archive/member-names.ts';
@@ -202,7 +202,3 @@ const withRecordEnds = (entries: readonly Entry[], directory: number, prefix: nu
   }
   return entries.map((entry) => ({ ...entry, recordEnd: ends.get(entry) ?? directory }));
 };
-
-/** The bytes of one record as a source of their own, as far as the file goes. */
-export const recordOf = (source: RandomAccess, start: number, length: number): RandomAccess =>
-  section(source, start, Math.min(source.size, start + length));
