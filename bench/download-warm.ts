@@ -22,8 +22,8 @@ export const bench: Bench = {
       download(theirs);
       const rates: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
       for (let round = 0; round < ROUNDS; round += 1) {
-        rates.ours.push(file.size / download(ours).seconds / 1e6);
-        rates.theirs.push(file.size / download(theirs).seconds / 1e6);
+        rates.ours.push(file.size / download(ours, file).seconds / 1e6);
+        rates.theirs.push(file.size / download(theirs, file).seconds / 1e6);
       }
       const [mine, peer] = [median(rates.ours), median(rates.theirs)];
       return [{ what: 'warm 2 GB', ours: mine, peer, peerName: 'nginx', unit: 'MB/s', ratio: mine / peer, aim: '1.0' }];

@@ -10,28 +10,18 @@ const FORMAT = '%{http_code} %{time_total} %{time_starttransfer} %{size_download
 
 /**
  * Downloads with curl, following redirects, and throws the bytes away. Times are seconds. Throws unless the answer was
- * 200. With `firstByteOnly` the download is given up after 256 KiB.
+ * 200 and, where `size` is given, that long. With `firstByteOnly` the download is given up after 256 KiB.
  */
-export const download = (url: string, options: { firstByteOnly?: boolean } = {}): Fetched => {
-  const limit = options.firstByteOnly ? ['--max-filesize', '100000000000', '--range', '0-'] : [];
-  const args = [
-    '-sSL',
-    '-o',
-    options.firstByteOnly ? '-' : '/dev/null',
-    '-A',
-    AGENT,
-    '-w',
-    `%{stderr}${FORMAT}`,
-    ...limit,
-    url,
-  ];
+export const download = (url: string, options: { firstByteOnly?: boolean; size?: number } = {}): Fetched => {
+  const out = options.firstByteOnly ? '-' : '/dev/null';
+  const args = ['-sSL', '-o', out, '-A', AGENT, '-w', `%{stderr}${FORMAT}`, url];
   const { stderr } = options.firstByteOnly
     ? spawnSync('sh', ['-c', `"$0" "$@" | head -c 262144 > /dev/null`, debian('curl'), ...args], { encoding: 'utf8' })
     : spawnSync(debian('curl'), args, { encoding: 'utf8' });
-  const [status, seconds = 0, firstByte = 0, bytes = 0] = (stderr.trim().split('\n').at(-1) ?? '')
-    .split(' ')
-    .map(Number);
-  if (status !== 200 && status !== 206) throw new Error(`${url} answered ${status}: ${stderr}`);
+  const told = stderr.trim().split('\n').at(-1) ?? '';
+  const [status, seconds = 0, firstByte = 0, bytes = 0] = told.split(' ').map(Number);
+  if (status !== 200 || (options.size !== undefined && bytes !== options.size))
+    throw new Error(`${url} answered ${status} with ${bytes} bytes: ${stderr}`);
   return { seconds, firstByte, bytes };
 };
 
@@ -44,6 +34,8 @@ export const requestsPerSecond = (url: string, seconds: number, connections: num
     String(connections),
     '-d',
     `${seconds}s`,
+    '--timeout',
+    '30s',
     '-H',
     `User-Agent: ${AGENT}`,
     url,

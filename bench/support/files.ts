@@ -6,6 +6,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -25,7 +26,7 @@ const BLOCK = 1 << 20;
 /** A safetensors file with `mib` MiB of weights in `tensors` tensors, made once. */
 export const safetensorsFile = (mib: number, tensors = 16): Made =>
   once(`weights-${mib}.safetensors`, (write) => {
-    const each = Math.floor(mib / tensors) * BLOCK;
+    const each = Math.floor((mib * BLOCK) / tensors / 2048) * 2048;
     const fields: Record<string, unknown> = { __metadata__: { format: 'pt' } };
     for (let index = 0; index < tensors; index += 1) {
       fields[`layer.${index}.weight`] = {
@@ -40,7 +41,7 @@ export const safetensorsFile = (mib: number, tensors = 16): Made =>
     length.writeBigUInt64LE(BigInt(header.length));
     write(length);
     write(Buffer.from(header));
-    for (let at = 0; at < tensors * each; at += BLOCK) write(block(at));
+    for (let at = 0; at < tensors * each; at += BLOCK) write(block(at).subarray(0, tensors * each - at));
   });
 
 /** Random bytes that differ from block to block, cheaply. */
@@ -68,5 +69,8 @@ export const once = (name: string, make: (write: (bytes: Uint8Array) => void) =>
     renameSync(partial, file);
     writeFileSync(`${file}.json`, JSON.stringify({ sha256: hash.digest('hex'), size }));
   }
-  return { file, ...JSON.parse(readFileSync(`${file}.json`, 'utf8')) };
+  const { sha256, size } = JSON.parse(readFileSync(`${file}.json`, 'utf8'));
+  const bySha256 = join(cacheFolder('files', 'repos'), sha256);
+  if (!existsSync(bySha256)) symlinkSync(join('..', name), bySha256);
+  return { file, sha256, size };
 };

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { cacheFolder } from './files.ts';
 
@@ -11,6 +11,8 @@ export type Machine = {
   readonly memoryGiB: number;
   readonly sha256MBs: number;
   readonly fdatasyncPerSecond: number;
+  /** Runnable processes over the last minute, before the bench began: what else the machine was doing. */
+  readonly load: number;
   readonly date: string;
 };
 
@@ -20,6 +22,7 @@ export const measureMachine = (): Machine => ({
   memoryGiB: Math.round(totalmem() / 2 ** 30),
   sha256MBs: Math.round(sha256Rate()),
   fdatasyncPerSecond: Math.round(fsyncRate()),
+  load: Number((loadavg()[0] ?? 0).toFixed(1)),
   date: new Date().toISOString().slice(0, 10),
 });
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -100,9 +101,13 @@ export const debian = (program: string, name = program): string => {
   return path;
 };
 
-/** Peak resident memory of a process so far, in bytes. */
-export const peakMemory = async (pid: number): Promise<number> => {
-  const { readFile } = await import('node:fs/promises');
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
+/** Resident memory of a process and of all that it started, in bytes; what is shared is counted by each. */
+export const treeMemory = (pid: number): number => {
+  try {
+    const resident = Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+    return children.reduce((sum, child) => sum + treeMemory(child), resident);
+  } catch {
+    return 0;
+  }
 };

@@ -9,17 +9,30 @@ const root = resolve(import.meta.dirname, '..', '..');
 /** What the stand-in Hub process is told: repos with files on disk. */
 export type BenchRepo = { readonly name: string; readonly files: Readonly<Record<string, Made | string>> };
 
-/** The stand-in for the Hub, in a process of its own so that it does not share a core's time unseen. */
-export const startHubProcess = async (repos: readonly BenchRepo[]): Promise<Running & { url: string }> => {
-  const port = await freePort();
-  const config = join(cacheFolder('run'), `hub-${port}.json`);
-  writeFileSync(config, JSON.stringify({ port, repos }));
-  const hub = await start(process.execPath, [join(root, 'bench', 'support', 'hub-process.ts'), config], port);
-  return { ...hub, url: `http://127.0.0.1:${await hubPort(port)}` };
+/** One request that the stand-in Hub, or its second host, was asked. */
+export type Seen = {
+  readonly where: 'hub' | 'cdn';
+  readonly method: string;
+  readonly path: string;
+  readonly range?: string;
+  readonly status: number;
+  readonly bytes: number;
 };
 
-/** The hub chooses its own port; its control port answers with it. */
-const hubPort = async (port: number): Promise<string> => (await fetch(`http://127.0.0.1:${port}/`)).text();
+export type Hub = Running & { readonly url: string; seen(): Promise<readonly Seen[]> };
+
+/**
+ * The stand-in for the Hub, in a process of its own so that it does not share a core's time unseen. `cdnUrl` is a server
+ * that has the large files, when it should not be this process.
+ */
+export const startHubProcess = async (repos: readonly BenchRepo[], cdnUrl?: string): Promise<Hub> => {
+  const port = await freePort();
+  const config = join(cacheFolder('run'), `hub-${port}.json`);
+  writeFileSync(config, JSON.stringify({ port, repos, cdnUrl }));
+  const hub = await start(process.execPath, [join(root, 'bench', 'support', 'hub-process.ts'), config], port);
+  const ask = async () => JSON.parse(await (await fetch(`http://127.0.0.1:${port}/`)).text());
+  return { ...hub, url: (await ask()).url, seen: async () => (await ask()).seen };
+};
 
 export type Gateway = Running & { readonly endpoint: string; readonly data: string };
 
@@ -53,7 +66,10 @@ export const startGateway = async (
   };
 };
 
-/** nginx with bench/nginx.conf before the files in `.cache/bench/files`, its cache empty at start. */
+/**
+ * nginx with bench/nginx.conf before the files in `.cache/bench/files`, its cache empty at start. Its origin also has each
+ * file at `/repos/<sha256>`, where the Hub's second host has it.
+ */
 export const startNginx = async (): Promise<Running & { origin: string; cached: string }> => {
   const program = debian('nginx', 'nginx-light');
   const folder = mkdtempSync(join(cacheFolder('run'), 'nginx-'));
@@ -66,7 +82,9 @@ export const startNginx = async (): Promise<Running & { origin: string; cached: 
     .replaceAll('@ORIGIN@', String(originPort));
   const config = join(folder, 'nginx.conf');
   writeFileSync(config, text);
-  const nginx = await start(program, ['-c', config, '-p', folder, '-g', 'daemon off;'], port);
+  // Started by root it would give its rights away, and then could not read what this program made.
+  const user = process.getuid?.() === 0 ? 'user root;' : '';
+  const nginx = await start(program, ['-c', config, '-p', folder, '-g', `daemon off; ${user}`], port);
   return {
     ...nginx,
     origin: `http://127.0.0.1:${originPort}`,

@@ -10,6 +10,8 @@ export type HubOptions = {
   readonly users?: Readonly<Record<string, { readonly name: string }>>;
   /** Host name in redirects to the second host. It listens on loopback whatever this says. */
   readonly cdnHost?: string;
+  /** Another server that has the large files at `/repos/<sha256>`, instead of the second host. */
+  readonly cdnUrl?: string;
   /** Entries on a page of a tree or a listing. */
   readonly pageSize?: number;
   /** Announce Xet in headers and listings; on unless false. */

@@ -39,7 +39,7 @@ export const startHub = async (options: HubOptions): Promise<Hub> => {
   const hub = await listen((request, response) => serve(state, 'hub', request, response));
   const cdn = await listen((request, response) => serve(state, 'cdn', request, response));
   state.hubUrl = `http://127.0.0.1:${port(hub)}`;
-  state.cdnUrl = `http://${options.cdnHost ?? 'localhost'}:${port(cdn)}`;
+  state.cdnUrl = options.cdnUrl ?? `http://${options.cdnHost ?? 'localhost'}:${port(cdn)}`;
   const treeOf = (repo: string, branch = 'main'): Tree => {
     const tree = (repos.get(repo) ?? repos.get(`models/${repo}`))?.refs.get(branch);
     if (tree === undefined) throw new Error(`no branch ${branch} of ${repo}`);
