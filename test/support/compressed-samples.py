@@ -5,10 +5,10 @@ random.seed(20260101)
 plain = {
     "empty": b"",
     "one": b"a",
-    "text": b"epoch,loss\n" + b"".join(b"%d,%.4f\n" % (i, random.random()) for i in range(4000)),
-    "random": random.randbytes(70_000),
+    "text": b"epoch,loss\n" + b"".join(b"%d,%.4f\n" % (i, random.random()) for i in range(900)),
+    "random": random.randbytes(30_000),
     "runs": b"".join(bytes([random.randrange(3)]) * random.randrange(1, 600) for _ in range(120)),
-    "mixed": b"".join(random.choice([b"\0" * 40, random.randbytes(30), b"hello world" * 5]) for _ in range(4000)),
+    "mixed": b"".join(random.choice([b"\0" * 40, random.randbytes(30), b"hello world" * 5]) for _ in range(1500)),
 }
 for name, data in plain.items():
     half = len(data) // 2
