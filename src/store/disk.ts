@@ -42,7 +42,9 @@ export const disk: Disk = {
       link(path, name).then(() => true),
     )) ?? false,
   rename,
-  remove: async (path) => void (await unless('ENOENT', unlink(path))),
+  async remove(path) {
+    await unless('ENOENT', unlink(path));
+  },
   async syncFolder(path) {
     const folder = await open(path, 'r');
     try {

@@ -45,12 +45,12 @@ export const createSqliteRecords = async ({ path }: { readonly path: string }): 
       // From here to `push` nothing is awaited: that is what makes it atomic.
       const present = stored(table, checkKey(key));
       if (present !== undefined) return present;
-      queue.push({ space: table, key, value: JSON.stringify(value) }, false);
+      void queue.push({ space: table, key, value: JSON.stringify(value) }, false);
       return value;
     },
     async delete(table, key) {
       await queue.ready();
-      queue.push({ space: table, key: checkKey(key), value: undefined }, false);
+      void queue.push({ space: table, key: checkKey(key), value: undefined }, false);
     },
     async list<T extends Table>(table: T, prefix: string, limit: number, after = '') {
       checkKey(prefix);
