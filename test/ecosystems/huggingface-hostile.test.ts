@@ -205,11 +205,10 @@ t.test('a User-Agent is read with care', (t) => {
     name: 'transformers',
     version: '5.23.0',
     checksLength: true,
-    needsXetFor50GB: true,
   });
   t.match(readUserAgent('datasets/5.2.0; hf_hub/1.33.0'), { name: 'datasets', checksLength: true });
   t.match(readUserAgent('llama-cpp/b1234'), { name: 'llama-cpp', checksLength: true, readsOnePage: true });
-  t.match(readUserAgent('hf-hub/0.4.1; rust/unknown'), { name: 'hf-hub', checksLength: true, needsXetFor50GB: false });
+  t.match(readUserAgent('hf-hub/0.4.1; rust/unknown'), { name: 'hf-hub', checksLength: true });
   for (const agent of [
     'curl/8.0',
     'Wget/1.21',

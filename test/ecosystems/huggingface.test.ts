@@ -1,6 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
 import t from 'tap';
 import { WeighbridgeError } from '../../src/errors.ts';
 import { gitSha1 } from '../support/hub.ts';
@@ -266,20 +264,6 @@ t.test(
     t.match(refused.text, /refused: eval \(request/);
   },
 );
-
-t.test('a file over 50 GB is refused to clients that would not take it, with the reason', async (t) => {
-  const sparse = join(t.testdir(), 'sparse.gguf');
-  const handle = await open(sparse, 'w');
-  await handle.truncate(50_000_000_001);
-  await handle.close();
-  await hub.put({ name: 'org/large', files: { 'large.gguf': { file: sparse, sha256: 'ab'.repeat(32) } } });
-  const path = '/org/large/resolve/main/large.gguf';
-  const refused = await head(path, { 'user-agent': 'unknown/None; hf_hub/2.4.0; python/3.11.7' });
-  t.match([refused.status, refused.headers.get('x-error-code')], [403, 'GatedRepo']);
-  t.match(refused.headers.get('x-error-message'), /over 50 GB.*Xet/);
-  const curl = await head(path, { 'user-agent': 'curl/8.0' });
-  t.match([curl.status, curl.headers.get('content-length')], [200, '50000000001']);
-});
 
 t.test('a client that leaves ends its transfer and fires its signal', async (t) => {
   hub.fail({ kind: 'drip', chunk: 10_000, ms: 50, where: 'cdn' });

@@ -153,3 +153,22 @@ t.test('a client that gives up in the middle leaves nothing behind', async (t) =
   );
   t.ok(outcomes.some(({ served }) => served.complete === false));
 });
+
+t.test('a file over 50 GB is refused with the reason to the clients that would give up on it', async (t) => {
+  const { open } = await import('node:fs/promises');
+  const { join } = await import('node:path');
+  const file = join(t.testdir(), 'sparse.gguf');
+  const handle = await open(file, 'w');
+  await handle.truncate(50_000_000_001);
+  await handle.close();
+  const world = await startWorld(t, [repo({ 'large.gguf': { file, sha256: 'ab'.repeat(32) } })]);
+  for (const method of ['HEAD', 'GET']) {
+    const answer = await world.fetch(path('large.gguf'), { method });
+    t.equal(answer.status, 403);
+    t.equal(answer.headers.get('x-error-code'), 'GatedRepo');
+    t.match(answer.headers.get('x-error-message'), /over 50 GB.*Xet.*curl/);
+  }
+  await sleep(100);
+  const [entry] = (await world.entries()).filter(({ kind }) => kind === 'artefact.decision');
+  t.match(entry, { decision: { action: 'deny', rule: /over-50-gb/ } });
+});

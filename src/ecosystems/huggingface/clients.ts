@@ -10,8 +10,6 @@ export type Client = {
   readonly readsOnePage: boolean;
   /** Says nothing of why a weights file was refused with GatedRepo. */
   readonly dropsGatedText: boolean;
-  /** Refuses files over 50 GB when they are not offered by Xet. */
-  readonly needsXetFor50GB: boolean;
 };
 
 /** Product tokens, the most telling first, with the name under which they are known to policies and the log. */
@@ -56,7 +54,6 @@ const read = (userAgent: string): Client => {
     checksLength: checks && (python || name === 'llama-cpp' || name === 'hf-hub'),
     readsOnePage: name === 'llama-cpp',
     dropsGatedText: name === 'transformers',
-    needsXetFor50GB: python,
   };
 };
 

@@ -5,14 +5,12 @@ import type { Info } from './info.ts';
 import { pointerOf } from './listing.ts';
 import { type Asked, findRepo, refuseWhole } from './mount.ts';
 import { readRange } from './range-header.ts';
-import { decisionHeader, passError, refusalLine, sendError, sendMissing, sendRefusal } from './refusals.ts';
+import { decisionHeader, passError, refusalLine, sendError, sendMissing } from './refusals.ts';
 import type { Found } from './repo-at.ts';
 import { refuseFile } from './retold.ts';
 import { leave, sendBytes } from './stream.ts';
 import type { HubCall } from './urls.ts';
 
-/** `huggingface_hub` downloads nothing larger without Xet (its MAX_HTTP_DOWNLOAD_SIZE), in bytes. */
-const MAX_WITHOUT_XET = 50_000_000_000;
 /** The file that `from_pretrained` asks for first: a repo without acceptable weights is refused there, where the text survives. */
 const FIRST_FILE = 'config.json';
 
@@ -31,7 +29,6 @@ export const serveFile = async (asked: Asked, call: FileCall): Promise<void> => 
     if (refuseWhole(asked, await mount.gateway.view(repo.at, caller.who), call.repo)) return;
   }
   const listed = repo.info.files.get(call.path);
-  if (caller.client.needsXetFor50GB && (listed?.size ?? 0) > MAX_WITHOUT_XET) return refuseLarge(asked, call.path);
   if (call.verb === 'raw' && listed?.sha256 !== undefined) return servePointer(asked, repo, call.path, listed.sha256);
   if (request.method === 'HEAD') return answerHead(asked, repo, call.path);
   return answerGet(asked, repo, call.path).catch((fault: unknown) => explain(asked, repo, call.path, fault));
@@ -136,11 +133,6 @@ const sendOther = (asked: Asked, info: Info, path: string, answer: Exclude<Answe
     reply.header('retry-after', Math.max(Math.ceil(answer.seconds), 1));
     sendError(reply, 503, undefined, 'the file is still being inspected; ask again');
   }
-};
-
-const refuseLarge = ({ reply }: Asked, path: string): void => {
-  const text = `${path} is over 50 GB: huggingface_hub takes such files by Xet only, which does not pass this gateway. Fetch it with curl`;
-  sendRefusal(reply, { action: 'deny', rule: 'huggingface/50-gb' }, text);
 };
 
 const isNotModified = ({ request }: Asked, file: Described): boolean => {
