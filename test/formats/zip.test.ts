@@ -138,6 +138,15 @@ t.test('names that lead elsewhere, links and devices are found', async (t) => {
   t.ok(rulesOf(writeZip([one({ mode: 0o020666 })])).includes('zip.special-file'));
 });
 
+t.test('names that are not ASCII may be in a code page with their Unicode form beside', async (t) => {
+  const raw = { flags: 0 };
+  const named = (second: string) =>
+    writeZip([one({ name: 'd\u00e9.csv', local: raw, central: raw, centralExtra: unicodeName(second) })]);
+  t.same(rulesOf(named('d\u00e9.csv')), ['zip.name-encoding']);
+  t.ok(passes(reportOf(named('d\u00e9.csv'))));
+  t.ok(rulesOf(named('../x')).includes('zip.name-traversal'));
+});
+
 t.test('what cannot be read is not passed', async (t) => {
   const encrypted = reportOf(writeZip([one({ local: { flags: 1, crc: 5 }, central: { flags: 1, crc: 5 } })]));
   t.match(rules(encrypted), ['zip.encrypted']);

@@ -123,7 +123,7 @@ const parseEntry = (bytes: Uint8Array, at: number, base: number, prefix: number,
   const name = decodeName(rawBytes, flags);
   const odd = (rule: string, severity: Deviation['severity'], message: string) =>
     report({ rule, severity, message, offset: place, evidence: printable(name.text), refs: ['CWE-436'] });
-  if (!name.clean) odd('name-encoding', 'medium', 'readers decode the name of a member differently');
+  if (!name.clean) odd('name-encoding', 'low', 'readers decode the name of a member differently');
   const extra = splitExtra(cursor.bytes(extraLength));
   cursor.skip(commentLength);
   if (extra === undefined) odd('extra', 'medium', 'the extra fields of a member are malformed');
@@ -131,9 +131,11 @@ const parseEntry = (bytes: Uint8Array, at: number, base: number, prefix: number,
   if (wide === undefined) odd('zip64-extra', 'high', 'the zip64 field of a member does not fit its entry');
   const values = wide ?? { plain, compressed, offset, disk };
   if (values.disk !== 0) odd('multi-disk', 'high', 'a member claims to lie on another disk');
-  const unicode = extra?.get(0x7075);
-  if (unicode !== undefined && latin1(unicode.subarray(5)) !== latin1(rawBytes)) {
-    odd('unicode-name', 'high', 'a member has a second name for readers that honour the Unicode path field');
+  const second = secondName(extra?.get(0x7075));
+  if (second !== undefined && second !== name.text) {
+    if (isAscii(rawBytes)) {
+      odd('unicode-name', 'high', 'a member has a second name for readers that honour the Unicode path field');
+    } else for (const deviation of judgeName(second, place)) report(deviation);
   }
   const value: Entry = {
     name: name.text,
@@ -158,9 +160,21 @@ const kindOf = (name: string, madeBy: number, attributes: number): ZipMember['ki
   return name.endsWith('/') ? 'folder' : 'file';
 };
 
+/** The name in Info-ZIP's Unicode path field (APPNOTE 4.6.9), which writers add to names that are not ASCII. */
+const secondName = (field: Uint8Array | undefined): string | undefined => {
+  if (field === undefined) return undefined;
+  try {
+    return decodeUtf8(field.subarray(5));
+  } catch {
+    return latin1(field);
+  }
+};
+
+const isAscii = (bytes: Uint8Array): boolean => bytes.every((byte) => byte < 0x80);
+
 /** ASCII is one for all readers; anything else must be UTF-8 and say so (flag bit 11). */
 const decodeName = (bytes: Uint8Array, flags: number): { text: string; clean: boolean } => {
-  if (bytes.every((byte) => byte < 0x80)) return { text: latin1(bytes), clean: true };
+  if (isAscii(bytes)) return { text: latin1(bytes), clean: true };
   try {
     return { text: decodeUtf8(bytes), clean: (flags & 0x800) !== 0 };
   } catch {
