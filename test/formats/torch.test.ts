@@ -407,6 +407,25 @@ t.test('legacy checkpoints are planned the same', async (t) => {
   const big = legacyCheckpoint(root(true), [a, b], { little: false });
   t.equal(planOf(reportOf(big)).storages[0]?.byteOrder, 'big');
 
+  const named = (module: string, name: string) =>
+    assemble(
+      value.tuple(value.str('module'), op.global(module, name), value.str('x.py'), value.str('class X: pass')),
+      op.binpersid(),
+    );
+  const made = (type: Piece) =>
+    assemble(type, op.emptyTuple(), op.newobj(), dict([['training', op.false()]]), op.build());
+  t.equal(
+    reportOf(legacyCheckpoint(made(named('torch.nn.modules.linear', 'Linear')), [])).content,
+    'library',
+    'a whole module',
+  );
+  t.not(reportOf(legacyCheckpoint(made(named('somewhere', 'Linear')), [])).content, 'library');
+  t.equal(
+    reportOf(legacyCheckpoint(assemble(named('os', 'system'), value.tuple(value.str('true')), op.reduce()), []))
+      .content,
+    'active',
+  );
+
   const lies = {
     'bytes behind': legacyCheckpoint(root(true), [a, b], { after: pickled(2, hostile) }),
     'a count that differs': legacyCheckpoint(root(true), [{ ...a, elements: 5 }, b]),

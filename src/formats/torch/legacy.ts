@@ -43,7 +43,7 @@ const inspectStack = (source: RandomAccess, context: Context): Inspection => {
   const runs: PickleRun[] = [];
   let at = 0;
   for (const part of ['magic', 'protocol', 'system', 'object', 'keys']) {
-    const run = runPickle(source, at, { context, ...(part === 'object' ? { persistent: storages.persistent } : {}) });
+    const run = runPickle(source, at, { context, ...(part === 'object' ? { persistent: withClasses(storages) } : {}) });
     runs.push(run);
     at = run.end;
     if (!run.stopped) return broken(source, runs, run);
@@ -93,6 +93,18 @@ const withoutStorages = (
     notConvertible: 'its storages are not as its pickles say',
   };
 };
+
+/**
+ * A whole module names its classes by ('module', class, file, source), beside storages; loaders compare the source and take
+ * the class, whose name the machine has judged when it was imported.
+ */
+const withClasses =
+  ({ persistent }: Collected) =>
+  (id: Value, offset: number): Value | undefined => {
+    const [tag, type, file, text, more] = itemsOf(id) ?? [];
+    const named = textOf(tag) === 'module' && type?.kind === 'global' && file !== undefined && text !== undefined;
+    return named && more === undefined ? type : persistent(id, offset);
+  };
 
 const invalid = (message: string, offset: number): never => {
   throw new WeighbridgeError('FORMAT_INVALID', `legacy checkpoint: ${message}`, { offset });
