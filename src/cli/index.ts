@@ -9,6 +9,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   scan: async () => (await import('./scan.ts')).scan,
   convert: async () => (await import('./convert.ts')).convert,
   warm: async () => (await import('./warm.ts')).warm,
+  log: async () => (await import('./log.ts')).log,
   policy: async () => (await import('./policy.ts')).policy,
   doctor: async () => (await import('./doctor.ts')).doctor,
 };
