@@ -14,8 +14,10 @@ import type { AccessLog, Entry } from './types.ts';
 const ROTATE_BYTES = 64 * 1024 * 1024;
 /** ms between checkpoints while there is something new. */
 const CHECKPOINT_INTERVAL = 1000;
-/** Pseudonyms whose values were handed over lately, so that each request does not do it again. */
+/** Values whose pseudonyms were asked for lately, so that each request does not compute and store them again. */
 const MAX_REMEMBERED = 10_000;
+/** Characters of a value that is kept for that; a token has some forty. */
+const MAX_REMEMBERED_LENGTH = 256;
 
 export type AccessLogOptions = {
   /** The folder of the log. */
@@ -49,7 +51,7 @@ export const createAccessLog = async (options: AccessLogOptions): Promise<Access
     checkpointInterval: options.checkpointInterval ?? CHECKPOINT_INTERVAL,
   });
   const pseudonymOf = loadPseudonyms(keys);
-  const remembered = new Set<string>();
+  const remembered = new Map<string, string>();
   let [note, size] = [ready.note, ready.size];
   let answered: ((outcome: Outcome) => void) | undefined;
   let [busy, closing] = [false, false];
@@ -102,12 +104,12 @@ export const createAccessLog = async (options: AccessLogOptions): Promise<Access
     enqueue: (entry) => queue.enqueue(line(entry)),
     checkpoint: () => note,
     pseudonym(value) {
+      const known = remembered.get(value);
+      if (known !== undefined) return known;
       const pseudonym = pseudonymOf(value);
-      if (remember !== undefined && !remembered.has(pseudonym)) {
-        if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-        remembered.add(pseudonym);
-        remember(pseudonym, value);
-      }
+      remember?.(pseudonym, value);
+      if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+      if (value.length <= MAX_REMEMBERED_LENGTH) remembered.set(value, pseudonym);
       return pseudonym;
     },
     async close() {

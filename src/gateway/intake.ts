@@ -1,5 +1,6 @@
 import { isFault, WeighbridgeError } from '../errors.ts';
 import type { Blobs, BlobWriter, Records } from '../store/types.ts';
+import { createMemo } from './memo.ts';
 import type { ListedFile, RepoAt } from './types.ts';
 
 /** A file on its way from upstream into the store. Readers follow `writer`; nobody's leaving stops it. */
@@ -12,6 +13,8 @@ export type Intake = {
 export type Stored = { readonly sha256: string; readonly size: number };
 
 export type Intakes = {
+  /** The sha256 of the artefact: upstream's for an LFS file, else the one it had when it was fetched. */
+  digest(repo: RepoAt, file: ListedFile): Promise<string | undefined>;
   /** What is stored of the artefact, if anything is. */
   known(repo: RepoAt, file: ListedFile): Promise<Stored | undefined>;
   /** The one transfer of the artefact: begun now, or the one under way. */
@@ -27,6 +30,9 @@ const MISTRUST_MS = 3_600_000;
 /** Entries of the table of liars; the oldest leave first. */
 const MAX_LIARS = 10_000;
 
+/** Digests of fetched artefacts kept in memory; they never change, since an artefact lies behind a commit. */
+const MAX_DIGESTS = 20_000;
+
 /** The key of an artefact in the records. */
 export const artefactKey = (repo: RepoAt, path: string): string =>
   `${repo.ecosystem}/${repo.repo}/${repo.commit}/${path}`;
@@ -35,9 +41,18 @@ export const artefactKey = (repo: RepoAt, path: string): string =>
 export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
   const running = new Map<string, Promise<Intake>>();
   const liars = new Map<string, number>();
+  const digests = createMemo<string>(MAX_DIGESTS);
+
+  const digest = async (repo: RepoAt, file: ListedFile): Promise<string | undefined> => {
+    if (file.sha256 !== undefined) return file.sha256;
+    const key = artefactKey(repo, file.path);
+    const sha256 = digests.get(key) ?? (await records.get('artefact', key))?.sha256;
+    if (sha256 !== undefined) digests.set(key, sha256);
+    return sha256;
+  };
 
   const known = async (repo: RepoAt, file: ListedFile): Promise<Stored | undefined> => {
-    const sha256 = file.sha256 ?? (await records.get('artefact', artefactKey(repo, file.path)))?.sha256;
+    const sha256 = await digest(repo, file);
     if (sha256 === undefined || !(await blobs.has(sha256))) return undefined;
     return { sha256, size: file.size };
   };
@@ -89,6 +104,7 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
   };
 
   return {
+    digest,
     known,
     begin,
     lied: (repo, file) => (liars.get(artefactKey(repo, file.path)) ?? 0) > Date.now(),

@@ -1,8 +1,9 @@
 import type { AccessLog, Entry } from '../audit/types.ts';
 import type { Report } from '../formats/format.ts';
-import type { Decision, PolicySet } from '../policy/types.ts';
+import type { Decision, Facts, PolicySet } from '../policy/types.ts';
 import type { Records } from '../store/types.ts';
 import { factsDigest, joinFacts } from './facts.ts';
+import { artefactKey } from './intake.ts';
 import { createMemo } from './memo.ts';
 import type { ListedFile, RepoAt, Requester } from './types.ts';
 
@@ -19,24 +20,39 @@ export type Judge = (
   known: { readonly sha256?: string; readonly report?: Report; readonly provisional?: boolean },
 ) => Promise<Judgement>;
 
-/** Digests of facts that are known to be stored. */
-const MAX_REMEMBERED = 50_000;
+/** Facts that are known to be stored, with what they were joined from; each is a kilobyte or two. */
+const MAX_REMEMBERED = 2_000;
 
-/** The decision is computed anew on every request: a policy edit takes effect at once. */
+type Known = { readonly sha256?: string; readonly report?: Report };
+type Joined = {
+  readonly file: ListedFile;
+  readonly upstream: Facts['upstream'];
+  readonly report: Report | undefined;
+  readonly facts: Facts;
+  readonly digest: string;
+};
+
+/** The decision is computed anew on every request: a policy edit takes effect at once. What it is computed from is not. */
 export const createJudge = (records: Records, log: AccessLog, ruleset: string, policies: () => PolicySet): Judge => {
-  const remembered = createMemo<true>(MAX_REMEMBERED);
+  const remembered = createMemo<Joined>(MAX_REMEMBERED);
 
-  const remember = async (digest: string, facts: object): Promise<void> => {
-    if (remembered.get(digest) !== undefined) return;
-    await records.add('facts', digest, JSON.parse(JSON.stringify(facts)));
-    remembered.set(digest, true);
+  /** The facts, joined and stored once for as long as nothing that they are joined from changes. */
+  const factsOf = async (repo: RepoAt, file: ListedFile, who: Requester, actor: string, known: Known) => {
+    const { report, sha256 = '' } = known;
+    const { name, version } = who.client;
+    const key = [artefactKey(repo, file.path), actor, who.team, name, version, sha256, report === undefined].join('\n');
+    const before = remembered.get(key);
+    if (before?.file === file && before.upstream === repo.upstream && before.report === report) return before;
+    const facts = joinFacts(repo, file, who, actor, known);
+    const joined = { file, upstream: repo.upstream, report, facts, digest: factsDigest(facts) };
+    await records.add('facts', joined.digest, JSON.parse(JSON.stringify(facts)));
+    remembered.set(key, joined);
+    return joined;
   };
 
   return async (repo, file, who, known) => {
     const actor = log.pseudonym(who.identity);
-    const facts = joinFacts(repo, file, who, actor, known);
-    const digest = factsDigest(facts);
-    await remember(digest, facts);
+    const { facts, digest } = await factsOf(repo, file, who, actor, known);
     const set = policies();
     const decision = set.decide(facts, Date.now());
     const { action, rule, reason, waiver, audited } = decision;

@@ -30,6 +30,8 @@ export type Scales = {
 
 /** Provisional reports kept; each is some kilobytes, with a plan up to some hundred. */
 const MAX_PROVISIONAL = 500;
+/** Reports without a plan kept in memory, so that a cached file does not cost reading one; each is some kilobytes. */
+const MAX_REPORTS = 1_000;
 /** Below this size a file is fetched rather than read by Range (bytes). */
 const FETCH_BELOW = 1 * MIB;
 /** A listing has no more than this fetched for one file (bytes); checkpoints of the zip kind are read by Range at any size. */
@@ -37,13 +39,23 @@ const FETCH_FOR_LISTING = 1 * GIB;
 
 /** Weighs artefacts: every report of the gateway is made here. */
 export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, intakes: Intakes): Scales => {
+  const reports = createMemo<Report>(MAX_REPORTS);
   const provisional = createMemo<Weighed>(MAX_PROVISIONAL);
   const inspecting = createSingleFlight<Report>();
   const weighing = createSingleFlight<Weighed>();
   const reportKey = (sha256: string): string => `${sandbox.ruleset}/${sha256}`;
 
+  /** The report of these bytes under this ruleset, which never changes. */
+  const remembered = async (sha256: string): Promise<Report | undefined> => {
+    const before = reports.get(sha256);
+    if (before !== undefined) return before;
+    const report = await records.get('report', reportKey(sha256));
+    if (report !== undefined && report.plan === undefined) reports.set(sha256, report);
+    return report;
+  };
+
   const stored = async (sha256: string): Promise<Report> =>
-    (await records.get('report', reportKey(sha256))) ?? inspecting(sha256, () => inspectBlob(sha256));
+    (await remembered(sha256)) ?? inspecting(sha256, () => inspectBlob(sha256));
 
   const inspectBlob = async (sha256: string): Promise<Report> => {
     const blob = await blobs.open(sha256);
@@ -59,8 +71,8 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
   };
 
   const known = async (repo: RepoAt, file: ListedFile): Promise<Weighed | undefined> => {
-    const sha256 = file.sha256 ?? (await records.get('artefact', artefactKey(repo, file.path)))?.sha256;
-    const report = sha256 === undefined ? undefined : await records.get('report', reportKey(sha256));
+    const sha256 = await intakes.digest(repo, file);
+    const report = sha256 === undefined ? undefined : await remembered(sha256);
     if (report !== undefined && sha256 !== undefined) return { report, sha256 };
     return provisional.get(artefactKey(repo, file.path));
   };
