@@ -36,6 +36,7 @@ import { riff } from './media/riff.ts';
 import { native } from './native.ts';
 import { npy } from './npy.ts';
 import { npz } from './numpy/npz.ts';
+import { onnx } from './onnx/onnx.ts';
 import { pickle } from './pickle/format.ts';
 import { pythonBytecode } from './python-bytecode.ts';
 import { safetensors } from './safetensors.ts';
@@ -86,6 +87,7 @@ export const formats: readonly Format[] = [
   parquet,
   arrow,
   sentencepiece,
+  onnx,
   png,
   jpeg,
   gif,
@@ -108,7 +110,7 @@ type Shared = { readonly budget: Budget; readonly provisional: boolean; readonly
 export const inspect = (source: RandomAccess, options: Options = {}): Report => {
   const budget = createBudget({ ...DEFAULT_LIMITS, ...options.limits });
   const shared: Shared = { budget, provisional: options.provisional ?? false, findings: [], dropped: 0 };
-  const inspection = readAll(begun(metered(source, budget), shared), shared, []);
+  const inspection = onlyOfData(readAll(begun(metered(source, budget), shared), shared, []));
   if (shared.dropped === 0) return { ...inspection, findings: shared.findings };
   const reason = `${shared.dropped} findings beyond the limit of ${budget.limits.findings} are not listed`;
   const { bytesInspected, bytesTotal } = inspection.coverage;
@@ -200,11 +202,20 @@ const unknown = (source: RandomAccess, reason: string): Inspection => ({
   coverage: incomplete('opaque', 0, source.size, reason),
 });
 
-/** Two readings of one file: the name of the first, the worse content, the lesser coverage, a plan only if nobody objects. */
-const merge = (a: Inspection, b: Inspection): Inspection => {
-  const content = worseContent(a.content, b.content);
-  const { plan, ...rest } = a;
-  const merged = { ...b, ...rest, content, coverage: lesser(a.coverage, b.coverage) };
+/** What is not provably data is not converted, even where its tensors could be found. */
+const onlyOfData = (inspection: Inspection): Inspection => {
+  if (CONTENTS.indexOf(inspection.content) <= CONTENTS.indexOf('library')) return inspection;
+  const { plan, ...rest } = inspection;
+  return plan === undefined ? rest : { ...rest, notConvertible: `it holds ${inspection.content} content` };
+};
+
+/** Two readings of one file: the name of the first, the worse content, the lesser coverage. */
+const merge = (a: Inspection, b: Inspection): Inspection => ({
+  ...b,
+  ...a,
+  content: worseContent(a.content, b.content),
+  coverage: lesser(a.coverage, b.coverage),
+});
   const kept = plan ?? b.plan;
   return kept !== undefined && CONTENTS.indexOf(content) <= CONTENTS.indexOf('data')
     ? { ...merged, plan: kept }
