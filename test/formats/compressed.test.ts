@@ -12,6 +12,7 @@ import { xxh64 } from '../../src/formats/compressed/xxh64.ts';
 import { xz } from '../../src/formats/compressed/xz.ts';
 import { zstd } from '../../src/formats/compressed/zstd.ts';
 import { type Context, complete, type Format } from '../../src/formats/format.ts';
+import { lz4Frame, zstdFrame } from '../support/frame-writer.ts';
 import { callForms, pickled, text } from '../support/pickle-assembler.ts';
 import { bitFlips, passes, reportOf, rules } from '../support/reports.ts';
 
@@ -79,32 +80,8 @@ t.test('what Python compresses comes out as it went in', async (t) => {
   }
 });
 
-/** Frames of lz4 and Zstandard with one stored block. */
 const lines = Buffer.from(Array.from({ length: 200 }, (_, i) => `epoch ${i}\n`).join(''));
-const lz4Frame = (plain: Buffer): Buffer => {
-  const descriptor = Buffer.from([0x64, 0x40]);
-  const size = Buffer.alloc(4);
-  size.writeUInt32LE((plain.length | 0x80000000) >>> 0);
-  const sum = Buffer.alloc(4);
-  sum.writeUInt32LE(xxh32(plain));
-  const head = Buffer.concat([
-    Buffer.from('04224d18', 'hex'),
-    descriptor,
-    Buffer.from([(xxh32(descriptor) >>> 8) & 255]),
-  ]);
-  return Buffer.concat([head, size, plain, Buffer.alloc(4), sum]);
-};
-const zstdFrame = (plain: Buffer, checked = true): Buffer => {
-  const head = Buffer.from('28b52ffd00', 'hex');
-  head[4] = 0xa0 | (checked ? 4 : 0);
-  const size = Buffer.alloc(4);
-  size.writeUInt32LE(plain.length);
-  const block = Buffer.alloc(4);
-  block.writeUInt32LE(1 | (plain.length << 3));
-  const sum = Buffer.alloc(4);
-  sum.writeUInt32LE(Number(xxh64(plain) & 0xffffffffn));
-  return Buffer.concat([head, size, block.subarray(0, 3), plain, ...(checked ? [sum] : [])]);
-};
+
 t.test('checksums are those of their specifications', async (t) => {
   const abc = Buffer.from('abc');
   t.equal(crc32(Buffer.from('123456789')), 0xcbf43926);
