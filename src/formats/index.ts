@@ -216,11 +216,6 @@ const merge = (a: Inspection, b: Inspection): Inspection => ({
   content: worseContent(a.content, b.content),
   coverage: lesser(a.coverage, b.coverage),
 });
-  const kept = plan ?? b.plan;
-  return kept !== undefined && CONTENTS.indexOf(content) <= CONTENTS.indexOf('data')
-    ? { ...merged, plan: kept }
-    : merged;
-};
 
 const lesser = (a: Coverage, b: Coverage): Coverage => {
   const rank = { complete: 0, partial: 1, opaque: 2 };
