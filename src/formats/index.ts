@@ -33,6 +33,7 @@ import { jpeg } from './media/jpeg.ts';
 import { pdf } from './media/pdf.ts';
 import { png } from './media/png.ts';
 import { riff } from './media/riff.ts';
+import { flax } from './msgpack/flax.ts';
 import { native } from './native.ts';
 import { npy } from './npy.ts';
 import { npz } from './numpy/npz.ts';
@@ -51,6 +52,9 @@ import { template } from './text/template.ts';
 import { torchLegacy } from './torch/legacy.ts';
 import { torchZip } from './torch/torch-zip.ts';
 import { torchscript } from './torch/torchscript.ts';
+import { openvino } from './xml/openvino.ts';
+import { pmml } from './xml/pmml.ts';
+import { xml } from './xml/xml.ts';
 import { zip } from './zip/zip.ts';
 
 /** Every format that is recognised. Order matters only for the name of the report: the first that fits gives it. */
@@ -74,12 +78,16 @@ export const formats: readonly Format[] = [
   lz4,
   zstd,
   sealed,
+  flax,
   pointer,
   json,
   jsonLines,
   pythonSource,
   script,
   template,
+  pmml,
+  openvino,
+  xml,
   markup,
   plainText,
   native,
