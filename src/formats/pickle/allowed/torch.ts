@@ -105,6 +105,8 @@ export const torchRows: readonly Row[] = [
     'torch',
     [
       ...STORAGES,
+      'TypedStorage',
+      'UntypedStorage',
       ...DTYPES,
       ...QUANTIZERS,
       'strided',
