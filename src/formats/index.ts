@@ -173,7 +173,7 @@ const readAs = (format: Format, source: RandomAccess, shared: Shared, path: read
         rule: limit ? `${format.name}.limit` : `${format.name}.malformed`,
         severity: 'medium',
         message: `${format.title}: ${printable(error.message)}`,
-        offset: typeof error.details['offset'] === 'number' ? error.details['offset'] : 0,
+        offset: placeOf(error.details['offset']),
         refs: limit ? ['CWE-400'] : ['CWE-20'],
       },
       path,
@@ -185,6 +185,10 @@ const readAs = (format: Format, source: RandomAccess, shared: Shared, path: read
     };
   }
 };
+
+/** Where a fault was: a parser that looked before the start of a file that is too short found it at its start. */
+const placeOf = (offset: unknown): number =>
+  typeof offset === 'number' && Number.isSafeInteger(offset) ? Math.max(0, offset) : 0;
 
 const contextAt = (shared: Shared, path: readonly string[]): Context => ({
   path,
