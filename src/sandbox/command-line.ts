@@ -81,8 +81,14 @@ export const commandLine = (level: Level, parts: Parts): CommandLine | undefined
   }
   const program = node(process.execPath, parts.workerFile, parts.addon, level === 'permission');
   const bound = tools.setpriv === undefined ? [] : [tools.setpriv, '--pdeathsig', 'KILL', '--no-new-privs', '--'];
-  return chain([...bound, ...limited(parts)], program);
+  return chain([...EMPTY_ENVIRONMENT, ...bound, ...limited(parts)], program);
 };
+
+/**
+ * bubblewrap clears the environment itself. Elsewhere `env` does, since what instruments this process (a coverage tool,
+ * a monitoring agent) may put its own variables into every child, and NODE_OPTIONS would load its code into the worker.
+ */
+const EMPTY_ENVIRONMENT: readonly string[] = existsSync('/usr/bin/env') ? ['/usr/bin/env', '-i', '--'] : [];
 
 const chain = (prefix: readonly string[], rest: readonly string[]): CommandLine | undefined => {
   const [command, ...args] = [...prefix, ...rest];
