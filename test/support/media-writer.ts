@@ -28,7 +28,8 @@ export const gif = bytes(
 export const wav = bytes('RIFF', u32(4 + 8 + 4), 'WAVE', 'data', u32(4), 'abcd');
 export const webp = bytes('RIFF', u32(4 + 8 + 4), 'WEBP', 'VP8 ', u32(3), 'abc', [0]);
 export const flac = bytes('fLaC', new Uint8Array(40));
-export const pdf = bytes('%PDF-1.7\nx\n%%EOF\n');
+/** The second line tells tools that a paper is not text (ISO 32000-1, 7.5.2). */
+export const pdf = bytes('%PDF-1.7\n%', [0xe2, 0xe3, 0xcf, 0xd3], '\nx\n%%EOF\n');
 
 /** The first bytes of an executable, as much as tells what it is. */
 export const elf = bytes([0x7f], 'ELF', new Uint8Array(60));

@@ -32,13 +32,18 @@ export const truncations = function* (content: Uint8Array): Generator<Uint8Array
   for (let length = 1; length < content.length; length++) yield content.subarray(0, length);
 };
 
-/** `count` copies of `content`, each with one to three random bits turned, the same for the same seed. */
-export const bitFlips = function* (content: Uint8Array, count: number, seed: number): Generator<Uint8Array> {
+/** Numbers below a bound, the same for the same seed. */
+const randomFrom = (seed: number): ((below: number) => number) => {
   let state = seed >>> 0;
-  const random = (below: number): number => {
+  return (below) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state % below;
   };
+};
+
+/** `count` copies of `content`, each with one to three random bits turned, the same for the same seed. */
+export const bitFlips = function* (content: Uint8Array, count: number, seed: number): Generator<Uint8Array> {
+  const random = randomFrom(seed);
   for (let index = 0; index < count; index++) {
     const copy = Uint8Array.from(content);
     for (let flip = 0; flip <= random(3); flip++) {
@@ -46,5 +51,22 @@ export const bitFlips = function* (content: Uint8Array, count: number, seed: num
       copy[at] = (copy[at] ?? 0) ^ (1 << random(8));
     }
     yield copy;
+  }
+};
+
+/**
+ * `count` copies of `content`, in each of which a random piece stands in the place of another, longer or shorter one:
+ * repeated, moved or taken out. The same for the same seed.
+ */
+export const splices = function* (content: Uint8Array, count: number, seed: number): Generator<Uint8Array> {
+  const random = randomFrom(seed);
+  const range = (): readonly [number, number] => {
+    const start = random(content.length + 1);
+    return [start, Math.min(content.length, start + random(64))];
+  };
+  for (let index = 0; index < count; index++) {
+    const [from, until] = range();
+    const [start, end] = range();
+    yield bytes(content.subarray(0, start), content.subarray(from, until), content.subarray(end));
   }
 };

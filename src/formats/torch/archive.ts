@@ -105,10 +105,14 @@ export const locateStorage = (archive: TorchArchive, folder: string, id: Storage
   if (member.method !== 0 && member.method !== 8) return undefined;
   const derived = context.provisional;
   const data = derived ? derivedData(member) : exactData(archive, member);
+  if (data < 0 || data + member.compressedSize > archive.directory.source.size) {
+    odd('storage-outside', 'the bytes of a storage lie outside the file');
+    return undefined;
+  }
   const stored = member.method === 0;
   return {
     name: member.name,
-    offset: Math.max(0, data),
+    offset: data,
     length: member.compressedSize,
     size: member.size,
     method: stored ? 'stored' : 'deflated',
