@@ -43,6 +43,7 @@ import { pythonBytecode } from './python-bytecode.ts';
 import { safetensors } from './safetensors.ts';
 import { sentencepiece } from './sentencepiece.ts';
 import { tar } from './tar/tar.ts';
+import { fingerprint, graphDef, kerasMetadata, metaGraph, savedModel } from './tensorflow/formats.ts';
 import { markup } from './text/markup.ts';
 import { plainText } from './text/plain.ts';
 import { pointer } from './text/pointer.ts';
@@ -96,6 +97,11 @@ export const formats: readonly Format[] = [
   arrow,
   sentencepiece,
   onnx,
+  savedModel,
+  metaGraph,
+  graphDef,
+  kerasMetadata,
+  fingerprint,
   png,
   jpeg,
   gif,
