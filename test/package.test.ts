@@ -144,7 +144,9 @@ const greeted = async (output: AsyncIterable<Buffer>, pattern: RegExp): Promise<
 t.test('the packed program installs and runs where types are not stripped', { timeout: 240_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'weighbridge-package-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  const packed = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: root, timeout: 120_000 });
+  // tap puts a loader into NODE_OPTIONS of every child, and the compiler does not start under it.
+  const pack = ['-u', 'NODE_OPTIONS', 'npm', 'pack', '--json', '--pack-destination', folder];
+  const packed = await run('env', pack, { cwd: root, timeout: 120_000 });
   const [{ filename, files }] = JSON.parse(packed.stdout.slice(packed.stdout.indexOf('[')));
   const paths = files.map((file: { path: string }) => file.path);
   t.ok(paths.includes('build/src/main.js') && paths.includes('policies/default.yaml'));
@@ -156,7 +158,7 @@ t.test('the packed program installs and runs where types are not stripped', { ti
 
   writeFileSync(join(folder, 'package.json'), '{"private": true}');
   const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', `./${filename}`];
-  await run('npm', install, { cwd: folder, timeout: 200_000 });
+  await run('env', ['-u', 'NODE_OPTIONS', 'npm', ...install], { cwd: folder, timeout: 200_000 });
   const options = { cwd: folder, env: { PATH: systemPath, HOME: folder }, timeout: 60_000 };
   const command = join(folder, 'node_modules', '.bin', 'weighbridge');
   t.equal((await run(command, ['--version'], options)).stdout, `${manifest.version}\n`);
