@@ -1,0 +1,25 @@
+import { archiveSamples } from './archives.ts';
+import { dataSamples } from './data.ts';
+import { documentSamples } from './documents.ts';
+import { mediaSamples } from './media.ts';
+import { modelSamples } from './models.ts';
+import { pickleSamples } from './pickles.ts';
+import { programSamples } from './programs.ts';
+import { tensorSamples } from './tensors.ts';
+import { textSamples } from './text.ts';
+import { torchSamples } from './torch.ts';
+import type { Samples } from './types.ts';
+
+/** The samples of every registered format: a new format brings its own, or test/formats/registry.test.ts fails. */
+export const samples: readonly Samples[] = [
+  ...tensorSamples,
+  ...pickleSamples,
+  ...torchSamples,
+  ...archiveSamples,
+  ...textSamples,
+  ...programSamples,
+  ...dataSamples,
+  ...mediaSamples,
+  ...modelSamples,
+  ...documentSamples,
+];
