@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { errorCodes, WeighbridgeError } from '../src/errors.ts';
+import { formatsPage } from './support/formats-page.ts';
 import { filesBelow, root, textOf } from './support/project.ts';
 
 t.test('docs/errors.md tells of every code its status and whether to come again', async (t) => {
@@ -17,6 +18,10 @@ t.test('docs/errors.md tells of every code its status and whether to come again'
       return [code, String(status), retry ? 'yes' : 'no'];
     }),
   );
+});
+
+t.test('docs/formats.md is what the registry, the samples and the default policy say', async (t) => {
+  t.equal(textOf('docs/formats.md'), formatsPage(), 'node .ci/formats-doc.mjs writes it');
 });
 
 t.test('every link between pages leads somewhere', async (t) => {

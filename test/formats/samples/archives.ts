@@ -52,8 +52,10 @@ export const archiveSamples: readonly Samples[] = [
     format: 'zip',
     accept: {
       stored: () => writeZip([table]),
+      'a module': () => writeZip([{ name: 'a.py', data: 'import torch\n' }]),
       'deflated, with a data descriptor': () => writeZip([{ ...table, method: 'deflated', descriptor: 16 }]),
     },
+    contents: { 'a module': 'code' },
     reject: {
       'a pickle inside, whatever its name': () => writeZip([table, hostile]),
       'a name that leaves the folder': () => writeZip([{ ...table, name: '../rows.csv' }]),
@@ -64,7 +66,12 @@ export const archiveSamples: readonly Samples[] = [
   },
   {
     format: 'tar',
-    accept: { 'one file': () => writeTar([table]), 'a folder': () => writeTar([{ name: 'd/', type: '5' }, table]) },
+    accept: {
+      'a module': () => writeTar([{ name: 'a.py', data: 'import torch\n' }]),
+      'one file': () => writeTar([table]),
+      'a folder': () => writeTar([{ name: 'd/', type: '5' }, table]),
+    },
+    contents: { 'a module': 'code' },
     reject: {
       'a pickle inside, whatever its name': () => writeTar([table, hostile]),
       'a name that leaves the folder': () => writeTar([{ ...table, name: '../rows.csv' }]),
