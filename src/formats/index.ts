@@ -25,6 +25,7 @@ import {
   worseContent,
 } from './format.ts';
 import { gguf } from './gguf/gguf.ts';
+import { javaSerialized } from './java.ts';
 import { joblib } from './joblib.ts';
 import { json, jsonLines } from './json/json.ts';
 import { audio } from './media/audio.ts';
@@ -40,6 +41,7 @@ import { npz } from './numpy/npz.ts';
 import { onnx } from './onnx/onnx.ts';
 import { pickle } from './pickle/format.ts';
 import { pythonBytecode } from './python-bytecode.ts';
+import { rds } from './r/rds.ts';
 import { safetensors } from './safetensors.ts';
 import { sentencepiece } from './sentencepiece.ts';
 import { tar } from './tar/tar.ts';
@@ -80,6 +82,8 @@ export const formats: readonly Format[] = [
   zstd,
   sealed,
   flax,
+  rds,
+  javaSerialized,
   pointer,
   json,
   jsonLines,

@@ -1,0 +1,89 @@
+import type { RandomAccess } from '../../bytes/random-access.ts';
+import { head } from '../../bytes/random-access.ts';
+import { WeighbridgeError } from '../../errors.ts';
+import { complete, type Format, type Inspection, incomplete } from '../format.ts';
+import { ascii, type Stream, xdr } from './stream.ts';
+import { walkValue } from './walk.ts';
+
+/** Oldest readers that the two versions of the encoding name: R 2.3.0 and R 3.5.0. */
+const OLDEST: readonly number[] = [0x20300, 0x30500];
+/** Bytes of the name of an encoding. */
+const ENCODING = 64;
+
+type Header = { readonly start: number; readonly kind: 'xdr' | 'ascii' | 'native'; readonly workspace: boolean };
+
+const latin = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
+
+/** Where the stream of an `.rds` or `.rda` begins; nothing when it is neither. */
+const headerOf = (bytes: Uint8Array): Header | undefined => {
+  const text = latin(bytes.subarray(0, 64));
+  const workspace = /^RD([XAB])[23]\n/.exec(text);
+  const start = workspace ? 5 : 0;
+  const mark = text.slice(start, start + 2);
+  if (mark === 'X\n') {
+    const [a, b, c, version] = bytes.subarray(start + 2, start + 6);
+    const versioned = a === 0 && b === 0 && c === 0 && (version === 2 || version === 3);
+    return versioned ? { start: start + 2, kind: 'xdr', workspace: workspace !== null } : undefined;
+  }
+  if (mark === 'A\n') {
+    const oldest = /^A\n[23]\n[0-9]{1,8}\n([0-9]{1,8})\n/.exec(text.slice(start))?.[1];
+    if (oldest === undefined || !OLDEST.includes(Number(oldest))) return undefined;
+    return { start: start + 2, kind: 'ascii', workspace: workspace !== null };
+  }
+  return workspace ? { start, kind: 'native', workspace: true } : undefined;
+};
+
+/** Version, writer, oldest reader and, from 3 on, the encoding of the session. */
+const readPreamble = (stream: Stream): number => {
+  const version = stream.integer();
+  stream.integer();
+  stream.integer();
+  if (version === 3) {
+    const length = stream.integer();
+    if (length < 0 || length > ENCODING)
+      throw new WeighbridgeError('FORMAT_INVALID', 'R: no encoding has such a name', { offset: stream.position });
+    stream.text(length);
+  }
+  return version;
+};
+
+/** R objects (`saveRDS`, `save`); compressed ones come through the compressed formats. */
+export const rds: Format = {
+  name: 'rds',
+  title: 'R object or workspace',
+  recognisedBy:
+    '`X` or `A` and version 2 or 3 in the first lines, with or without `RDX2`, `RDX3`, `RDA2`, `RDA3` before',
+  checks:
+    'one value to the last byte; vectors, lists, attributes and S4 slots are data; promises, calls, functions, environments, byte code and pointers are refused',
+  references: ['R Internals 1.8', 'CVE-2024-27322'],
+  recognise: (bytes) => headerOf(bytes) !== undefined,
+  inspect(source, context): Inspection {
+    const header = headerOf(head(source, 64));
+    if (header === undefined || header.kind === 'native')
+      return {
+        format: 'rds',
+        content: 'unknown',
+        coverage: incomplete('opaque', 0, source.size, 'a workspace in the encoding of one machine is not read'),
+      };
+    const stream = streamOf(header, source);
+    const version = readPreamble(stream);
+    const { content, values } = walkValue(stream, context);
+    checkEnd(source, stream.position, header.kind);
+    return {
+      format: 'rds',
+      content,
+      coverage: complete(source.size),
+      details: { version, values, workspace: header.workspace },
+    };
+  },
+};
+
+const streamOf = ({ kind, start }: Header, source: RandomAccess): Stream =>
+  kind === 'xdr' ? xdr(source, start) : ascii(source, start);
+
+const checkEnd = (source: RandomAccess, end: number, kind: Header['kind']): void => {
+  const rest = source.read(end, Math.min(16, source.size - end));
+  const blank = kind === 'ascii' && rest.length < 16 && rest.every((byte) => byte === 0x0a || byte === 0x0d);
+  if (rest.length > 0 && !blank)
+    throw new WeighbridgeError('FORMAT_INVALID', 'R: bytes follow the value', { offset: end });
+};
