@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { systemCall, type TorchTensor, torchZip } from '../support/checkpoints.ts';
 import type { HubRepo } from '../support/hub.ts';
-import { startWorld } from '../support/world.ts';
+import { readWithPause, startWorld } from '../support/world.ts';
 
 const MIB = 1024 * 1024;
 
@@ -78,17 +78,9 @@ t.test('a large checkpoint is converted while it arrives', async (t) => {
   const head = await world.fetch(path('model.safetensors'), { method: 'HEAD' });
   const ranged = world.hub.log.filter(({ where, headers }) => where === 'cdn' && headers['range'] !== undefined);
   t.ok(ranged.length <= 4 && ranged.every(({ bytes }) => bytes <= MIB), 'judged by a few small ranges');
-  world.hub.fail({ kind: 'stall', ms: 1500, at: 12 * MIB, where: 'cdn' });
+  world.hub.fail({ kind: 'stall', ms: 4000, at: 12 * MIB, where: 'cdn' });
   const answer = await world.fetch(path('model.safetensors'));
-  const began = performance.now();
-  const chunks: Uint8Array[] = [];
-  let early = 0;
-  const reader = answer.body!.getReader();
-  for (let read = await reader.read(); !read.done; read = await reader.read()) {
-    chunks.push(read.value);
-    if (performance.now() - began < 1000) early = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  }
-  const body = Buffer.concat(chunks);
+  const { body, beforePause: early } = await readWithPause(answer);
   t.ok(
     early > 8 * MIB && early < body.length - 64 * 1024,
     `${early} of ${body.length} bytes before the source was whole`,

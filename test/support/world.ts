@@ -40,6 +40,7 @@ export const HUB_AGENT = 'unknown/None; hf_hub/2.4.0; python/3.11.7';
 export const startWorld = async (t: Test, repos: readonly HubRepo[], options: WorldOptions = {}): Promise<World> => {
   const data = await mkdtemp(join(tmpdir(), 'weighbridge-test-'));
   const hub = await startHub({ repos, ...options.hub });
+  t.teardown(() => hub.close());
   const env: Record<string, string> = {
     WEIGHBRIDGE_DATA: data,
     WEIGHBRIDGE_PORT: '0',
@@ -55,7 +56,6 @@ export const startWorld = async (t: Test, repos: readonly HubRepo[], options: Wo
   let serving = await start();
   t.teardown(async () => {
     await serving.stop();
-    await hub.close();
     await rm(data, { recursive: true, force: true });
   });
   return {
@@ -92,4 +92,21 @@ const readLog = async (directory: string): Promise<readonly LogEntry[]> => {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as LogEntry);
+};
+
+/**
+ * Reads a body and finds the longest pause in it: with how many bytes it began. Where upstream is stalled on purpose,
+ * that is what had left before the file was whole, however slow the machine is.
+ */
+export const readWithPause = async (answer: Response): Promise<{ body: Buffer; beforePause: number }> => {
+  const chunks: Uint8Array[] = [];
+  let [total, last, longest, beforePause] = [0, performance.now(), 0, 0];
+  for await (const chunk of answer.body ?? []) {
+    const now = performance.now();
+    if (chunk.length > 1 && now - last > longest) [longest, beforePause] = [now - last, total];
+    last = now;
+    chunks.push(chunk);
+    total += chunk.length;
+  }
+  return { body: Buffer.concat(chunks), beforePause };
 };
