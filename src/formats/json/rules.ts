@@ -60,10 +60,12 @@ const enter = (item: JsonValue, waiting: JsonValue[], { remarks }: Checked, offs
 const evidenceOf = (value: JsonValue | undefined): string => {
   if (typeof value === 'string') return printable(value);
   if (isList(value)) return printable(value.filter((item) => typeof item === 'string').join(' '));
-  return isObject(value)
-    ? printable([...value.entries].map(([key, item]) => `${key}: ${String(item)}`).join(', '))
-    : String(value);
+  if (isObject(value)) return printable([...value.entries].map(([key, item]) => `${key}: ${shown(item)}`).join(', '));
+  return String(value);
 };
+
+/** A value inside an object, shown when it is a plain one. */
+const shown = (item: JsonValue): string => (isList(item) || isObject(item) ? '...' : String(item));
 
 const isFilled = (value: JsonValue): boolean =>
   value !== null &&
