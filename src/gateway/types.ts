@@ -64,7 +64,7 @@ export type Answer =
       readonly kind: 'ready';
       readonly file: Described;
       readonly decision: Decision;
-      /** Of a GET: the bytes of the range asked for. `whole` when the range must be ignored and byte 0 comes first. */
+      /** Of a GET: the bytes of the range asked for; a chunk is valid until the next one is asked for. `whole` when the range must be ignored and byte 0 comes first. */
       readonly body?: AsyncIterable<Uint8Array>;
       readonly whole?: boolean;
     }

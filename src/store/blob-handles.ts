@@ -1,11 +1,10 @@
 import { close, fstat, open, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { WeighbridgeError } from '../errors.ts';
+import { streamOf } from './blob-stream.ts';
 import { codeOf, diskFault } from './disk.ts';
 import type { BlobHandle } from './types.ts';
 
-/** Bytes of a chunk of `stream`. One more is read ahead while it is being sent. */
-const CHUNK_BYTES = 256 * 1024;
 /** Files kept open for the next request, when nobody reads them. */
 const MAX_IDLE = 256;
 
@@ -86,12 +85,12 @@ const handleOf = ({ descriptor, size }: OpenFile, sha256: string, onClose: () =>
   let closed: Promise<void> | undefined;
   let reading = 0;
   let idle = Promise.withResolvers<void>();
-  const readAt = async (offset: number, length: number): Promise<Uint8Array> => {
+  const readInto = async (into: Uint8Array, position: number): Promise<void> => {
     if (closed !== undefined) throw new WeighbridgeError('CANCELLED', 'a blob was read after it was closed');
-    if (offset + length > size) throw short(sha256, size, offset + length);
+    if (position + into.length > size) throw short(sha256, size, position + into.length);
     reading += 1;
     try {
-      return await readFully(descriptor, sha256, offset, length);
+      await fill(descriptor, sha256, into, position);
     } finally {
       reading -= 1;
       idle.resolve();
@@ -101,21 +100,15 @@ const handleOf = ({ descriptor, size }: OpenFile, sha256: string, onClose: () =>
   return {
     sha256,
     size,
-    read: readAt,
+    async read(offset, length) {
+      if (offset + length > size) throw short(sha256, size, offset + length);
+      const bytes = Buffer.allocUnsafeSlow(length);
+      await readInto(bytes, offset);
+      return bytes;
+    },
     async *stream(start, end) {
       if (end > size) throw short(sha256, size, end);
-      const next = (position: number): Promise<Uint8Array> | undefined =>
-        position < end ? readAt(position, Math.min(CHUNK_BYTES, end - position)) : undefined;
-      let ahead = next(start);
-      // A failure of what is read ahead is told when its turn comes, not before.
-      ahead?.catch(() => undefined);
-      for (let position = start; ahead !== undefined; ) {
-        const chunk = await ahead;
-        position += chunk.length;
-        ahead = next(position);
-        ahead?.catch(() => undefined);
-        yield chunk;
-      }
+      yield* streamOf(readInto, start, end);
     },
     close() {
       closed ??= (async () => {
@@ -128,14 +121,12 @@ const handleOf = ({ descriptor, size }: OpenFile, sha256: string, onClose: () =>
   };
 };
 
-const readFully = async (file: number, sha256: string, offset: number, length: number): Promise<Uint8Array> => {
-  const bytes = Buffer.allocUnsafeSlow(length);
-  for (let done = 0; done < length; ) {
-    const count = await readSome(file, bytes, done, offset + done);
-    if (count === 0) throw short(sha256, offset + done, offset + length);
+const fill = async (file: number, sha256: string, into: Uint8Array, position: number): Promise<void> => {
+  for (let done = 0; done < into.length; ) {
+    const count = await readSome(file, into, done, position + done);
+    if (count === 0) throw short(sha256, position + done, position + into.length);
     done += count;
   }
-  return bytes;
 };
 
 const readSome = (file: number, into: Uint8Array, from: number, position: number): Promise<number> =>

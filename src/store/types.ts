@@ -7,7 +7,10 @@ export type BlobHandle = {
   readonly size: number;
   /** Exactly `length` bytes from `offset`; throws STORE_CORRUPT when the file is shorter. */
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** The bytes from `start` to `end` (exclusive) in chunks. Leaving the loop early is fine. */
+  /**
+   * The bytes from `start` to `end` (exclusive) in chunks. A chunk may be overwritten as soon as the next one is asked
+   * for: copy what is kept. Leaving the loop early is fine.
+   */
   stream(start: number, end: number): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 };

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import type { Blobs, BlobWriter } from '../../src/store/types.ts';
 
@@ -7,7 +8,7 @@ export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update
 /** The bytes of a stream. */
 export const collect = async (stream: AsyncIterable<Uint8Array>): Promise<Buffer> => {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 };
 
@@ -63,6 +64,25 @@ export const blobsSuite = async (t: Test, open: (limit: number) => Promise<Blobs
       t.equal(await blobs.open(name), undefined);
       await blobs.remove(name);
     }
+    await blobs.close();
+  });
+
+  await t.test('a chunk stays as it is until the next one is asked for, beside many other streams too', async (t) => {
+    const blobs = await open(Number.POSITIVE_INFINITY);
+    const name = await store(blobs, large);
+    const handle = await blobs.open(name);
+    const read = async (pause: number): Promise<boolean> => {
+      let at = 0;
+      for await (const chunk of handle!.stream(0, large.length)) {
+        // Whatever is read ahead has come by then.
+        await sleep(pause);
+        if (!large.subarray(at, at + chunk.length).equals(chunk)) return false;
+        at += chunk.length;
+      }
+      return at === large.length;
+    };
+    t.same(new Set(await Promise.all(Array.from({ length: 40 }, (_, index) => read(index % 5)))), new Set([true]));
+    await handle!.close();
     await blobs.close();
   });
 

@@ -24,7 +24,9 @@ export const sendBytes = async (
       const chunk = next.value;
       left -= chunk.length;
       if (left < 0) throw new RangeError('more bytes than were announced');
-      if (!raw.write(chunk)) await drained(raw);
+      // The last one is not waited for: nothing is read into its memory any more.
+      if (left === 0) raw.write(chunk);
+      else await written(raw, chunk);
       next = await chunks.next();
     }
   } catch (error) {
@@ -37,15 +39,18 @@ export const sendBytes = async (
   else endEarly(raw);
 };
 
-/** Resolves when more may be written, or when there is nobody left to write to. */
-const drained = (raw: ServerResponse): Promise<void> =>
+/**
+ * Resolves when the system has taken the chunk, so that its memory may be used for the next one, or when there is nobody
+ * left to write to.
+ */
+const written = (raw: ServerResponse, chunk: Uint8Array): Promise<void> =>
   new Promise((resolve) => {
     const done = (): void => {
-      raw.off('drain', done).off('close', done);
+      raw.off('close', done);
       resolve();
     };
-    raw.on('drain', done).on('close', done);
-    if (raw.destroyed) done();
+    raw.on('close', done);
+    raw.write(chunk, done);
   });
 
 /** What was written goes out, then FIN. `destroy` would drop it, `end` would leave the client waiting for the rest. */
