@@ -68,8 +68,8 @@ const transcoded = async (
     throw new WeighbridgeError('REFUSED', refusalText(final.decision, who));
   });
   verdict.catch(() => undefined);
-  // A range before the end, or a client that does not notice a short body, waits for the whole verdict.
-  const streams = writer !== undefined && who.checksLength && range.end === file.size;
+  // A range before the end, a client that does not notice a short body, or one that was cut off once waits for the whole verdict.
+  const streams = writer !== undefined && who.checksLength && range.end === file.size && !intakes.lied(repo, source);
   const body = streams
     ? withhold(writer, range, verdict, timings)
     : fromStore(blobs, (await unlessGone(verdict, who.signal)).sha256, range);

@@ -84,6 +84,8 @@ const sealed = async (
 ): Promise<Answer | undefined> => {
   const { intakes, judge, log, scales, timings } = parts;
   if (file.size < timings.sealedFrom || !who.checksLength || range.end !== file.size) return undefined;
+  // Whoever was cut off because of it comes again for the reason, not for the same bytes.
+  if (intakes.lied(repo, file)) return undefined;
   const weighed = await unlessGone(scales.early(repo, file), who.signal);
   if (weighed.ranges === undefined || !SEALABLE.has(weighed.report.format)) return undefined;
   const provisional = await judge(repo, file, who, { ...weighed, provisional: true });

@@ -37,6 +37,8 @@ export type Fault = FaultKind & {
   /** Both hosts when left out. */
   readonly where?: 'hub' | 'cdn';
   readonly method?: string;
+  /** Only requests without Range. */
+  readonly whole?: boolean;
   /** Tested against the decoded path with its query. */
   readonly match?: RegExp;
   /** How often; for ever when left out. */
@@ -68,6 +70,7 @@ export const createFaults = (): Faults => {
           left > 0 &&
           (fault.where ?? where) === where &&
           (fault.method ?? request.method) === request.method &&
+          !(fault.whole === true && request.headers.range !== undefined) &&
           (fault.match?.test(path) ?? true),
       );
       const hit = matching.filter((entry) => entry.skip-- <= 0);

@@ -10,6 +10,8 @@ export type Client = {
   readonly readsOnePage: boolean;
   /** Says nothing of why a weights file was refused with GatedRepo. */
   readonly dropsGatedText: boolean;
+  /** Asks again for half a minute after any 5xx and then blames the connection. */
+  readonly dropsServerErrors: boolean;
 };
 
 /** Product tokens, the most telling first, with the name under which they are known to policies and the log. */
@@ -54,6 +56,7 @@ const read = (userAgent: string): Client => {
     checksLength: checks && (python || name === 'llama-cpp' || name === 'hf-hub'),
     readsOnePage: name === 'llama-cpp',
     dropsGatedText: name === 'transformers',
+    dropsServerErrors: python,
   };
 };
 

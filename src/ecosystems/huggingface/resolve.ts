@@ -13,6 +13,8 @@ import type { HubCall } from './urls.ts';
 
 /** The file that `from_pretrained` asks for first: a repo without acceptable weights is refused there, where the text survives. */
 const FIRST_FILE = 'config.json';
+/** How long that file waits to hear whether the repo is refused, in ms: small files stay fast, and most checkpoints are judged sooner. */
+const FIRST_FILE_PATIENCE = 1_000;
 
 type FileCall = Extract<HubCall, { what: 'file' }>;
 type Repo = Extract<Found, { kind: 'repo' }>;
@@ -26,17 +28,26 @@ export const serveFile = async (asked: Asked, call: FileCall): Promise<void> => 
   const barred = await mount.repos.barred(repo.info, call.path, caller);
   if (barred !== undefined) return void passError(reply, barred);
   if (call.path === FIRST_FILE && call.repo.kind === 'models') {
-    if (refuseWhole(asked, await mount.gateway.view(repo.at, caller.who), call.repo)) return;
+    if (refuseWhole(asked, await mount.gateway.view(repo.at, caller.who, FIRST_FILE_PATIENCE), call.repo)) return;
   }
   const listed = repo.info.files.get(call.path);
   if (call.verb === 'raw' && listed?.sha256 !== undefined) return servePointer(asked, repo, call.path, listed.sha256);
-  if (request.method === 'HEAD') return answerHead(asked, repo, call.path);
-  return answerGet(asked, repo, call.path).catch((fault: unknown) => explain(asked, repo, call.path, fault));
+  const answering = request.method === 'HEAD' ? answerHead : answerGet;
+  return answering(asked, repo, call.path).catch((fault: unknown) => explain(asked, repo, call.path, fault));
 };
 
-/** The Hub may have turned this caller away since the repo was looked at: then its own words are the answer. */
-const explain = async ({ mount, caller, reply }: Asked, repo: Repo, path: string, fault: unknown): Promise<void> => {
-  if (!isFault(fault, 'UPSTREAM_REFUSED') || reply.raw.headersSent) throw fault;
+/**
+ * The Hub may have turned this caller away since the repo was looked at: then its own words are the answer. That it
+ * sends other bytes than it lists is told as a refusal to clients that would lose the text of a 502.
+ */
+const explain = async (asked: Asked, repo: Repo, path: string, fault: unknown): Promise<void> => {
+  const { mount, caller, reply } = asked;
+  if (reply.raw.headersSent) throw fault;
+  if (isFault(fault, 'UPSTREAM_MISMATCH') && caller.client.dropsServerErrors) {
+    const text = `Weighbridge refuses ${path}: ${fault.message}. Request ${reply.request.id}`;
+    return refuseFile(asked, path, { decision: { action: 'deny', rule: 'upstream/mismatch' }, text });
+  }
+  if (!isFault(fault, 'UPSTREAM_REFUSED')) throw fault;
   const error = await mount.repos.errorFor(repo.info, path, caller);
   if (error === undefined) throw fault;
   passError(reply, error);
