@@ -47,7 +47,12 @@ const isGraph = (source: RandomAccess, range: Range): boolean => {
   const inLibrary = (field: Field): boolean =>
     some(peekIn(source, 'FunctionDefLibrary', field).fields, 'function', isFunction);
   const isFunction = (field: Field): boolean =>
-    some(peekIn(source, 'FunctionDef', field).fields, 'signature', () => true);
+    some(peekIn(source, 'FunctionDef', field).fields, 'signature', isSignature);
+  // A meta graph has its graph where a graph has its library: a name of a node is not a signature with a name.
+  const isSignature = (field: Field): boolean => {
+    const { fields, fits } = peekIn(source, 'OpDef', field);
+    return fits && some(fields, 'name', (name) => NAME.test(safeText(source, name)));
+  };
   return some(fields, 'node', (field) => isNode(source, field)) || some(fields, 'library', inLibrary);
 };
 

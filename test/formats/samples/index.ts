@@ -5,6 +5,8 @@ import { mediaSamples } from './media.ts';
 import { modelSamples } from './models.ts';
 import { pickleSamples } from './pickles.ts';
 import { programSamples } from './programs.ts';
+import { serialisedSamples } from './serialised.ts';
+import { tensorflowSamples } from './tensorflow.ts';
 import { tensorSamples } from './tensors.ts';
 import { textSamples } from './text.ts';
 import { torchSamples } from './torch.ts';
@@ -21,5 +23,7 @@ export const samples: readonly Samples[] = [
   ...dataSamples,
   ...mediaSamples,
   ...modelSamples,
+  ...tensorflowSamples,
+  ...serialisedSamples,
   ...documentSamples,
 ];
