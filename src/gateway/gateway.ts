@@ -28,8 +28,8 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
   const parts = assemble(deps);
   const { judge, intakes, log, scales, timings, views } = parts;
 
-  const view: Gateway['view'] = async (repo, who) => {
-    const seen = await views.view(repo, who, (work) => within(work, timings.answerWithin));
+  const view: Gateway['view'] = async (repo, who, patience = timings.answerWithin) => {
+    const seen = await views.view(repo, who, (work) => within(work, patience));
     const detail = { files: seen.files.length, replaced: seen.replaced.size, refused: seen.refusal !== undefined };
     log.enqueue({ kind: 'listing', ...subject(log, repo, '', who), detail });
     return seen;

@@ -92,8 +92,8 @@ export type View = {
 
 /** The gateway as an ecosystem uses it. Every call enters its decision in the access log before it resolves. */
 export type Gateway = {
-  /** The view of a repo; waits up to 8 s for the plans of its pickles. */
-  view(repo: RepoAt, who: Requester): Promise<View>;
+  /** The view of a repo; waits for the plans of its pickles, up to 8 s or up to `patience` ms. */
+  view(repo: RepoAt, who: Requester, patience?: number): Promise<View>;
   head(repo: RepoAt, path: string, who: Requester): Promise<Answer>;
   /** `range` undefined means the whole file. Throws RANGE_NOT_SATISFIABLE (details.size) for a range outside the file. */
   get(repo: RepoAt, path: string, range: ByteRangeRequest | undefined, who: Requester): Promise<Answer>;
