@@ -11,6 +11,7 @@ import { lzma } from './compressed/lzma.ts';
 import { sealed } from './compressed/sealed.ts';
 import { xz } from './compressed/xz.ts';
 import { zstd } from './compressed/zstd.ts';
+import { coreml } from './coreml/coreml.ts';
 import {
   CONTENTS,
   type Context,
@@ -39,6 +40,7 @@ import { native } from './native.ts';
 import { npy } from './npy.ts';
 import { npz } from './numpy/npz.ts';
 import { onnx } from './onnx/onnx.ts';
+import { paddle } from './paddle/paddle.ts';
 import { pickle } from './pickle/format.ts';
 import { pythonBytecode } from './python-bytecode.ts';
 import { rds } from './r/rds.ts';
@@ -52,6 +54,7 @@ import { pointer } from './text/pointer.ts';
 import { pythonSource } from './text/python.ts';
 import { script } from './text/script.ts';
 import { template } from './text/template.ts';
+import { tflite } from './tflite/tflite.ts';
 import { torchLegacy } from './torch/legacy.ts';
 import { torchZip } from './torch/torch-zip.ts';
 import { torchscript } from './torch/torchscript.ts';
@@ -101,6 +104,9 @@ export const formats: readonly Format[] = [
   arrow,
   sentencepiece,
   onnx,
+  tflite,
+  coreml,
+  paddle,
   savedModel,
   metaGraph,
   graphDef,
