@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { MIB } from '../bytes/limits.ts';
+import { GIB, MIB } from '../bytes/limits.ts';
 import type { Decision } from '../policy/types.ts';
 import type { Blobs } from '../store/types.ts';
 import type { Conversion, Conversions } from './conversions.ts';
@@ -31,12 +31,7 @@ export type Views = {
   /** What stands in the listing in the place of this checkpoint, were it converted. */
   instead(repo: RepoAt, path: string): string | undefined;
   /** Weighs and judges a checkpoint; undefined for a file that is never converted. */
-  candidate(
-    repo: RepoAt,
-    file: ListedFile,
-    who: Requester,
-    weigh?: Scales['forListing'],
-  ): Promise<Candidate | undefined>;
+  candidate(repo: RepoAt, file: ListedFile, who: Requester, weigh?: Scales['lightly']): Promise<Candidate | undefined>;
   /** The index minted under this path; undefined when there is none to mint or a shard cannot be converted. */
   index(repo: RepoAt, path: string, who: Requester): Promise<MintedIndex | undefined>;
   /** The shard whose refusal keeps the index of this path from being minted. */
@@ -49,6 +44,11 @@ const MAX_CANDIDATES = 512;
 /** Checkpoints weighed at the same time for one listing. */
 const CONCURRENT = 4;
 const MAX_INDEX_BYTES = 32 * MIB;
+/**
+ * A listing may have checkpoints fetched that cannot be judged by Range, when all of the repo's together are no larger
+ * (bytes); else those are judged when they are asked for.
+ */
+const FETCH_FOR_LISTING = 4 * GIB;
 
 type Parts = {
   readonly blobs: Blobs;
@@ -138,8 +138,10 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
     const candidates = new Map<string, Candidate>();
     const indexes = new Map<string, MintedIndex>();
     const checkpoints = [...repo.files.values()].filter((file) => convertedPath(file.path) !== undefined);
+    const total = checkpoints.reduce((sum, { size }) => sum + size, 0);
+    const weigh = total <= FETCH_FOR_LISTING ? scales.early : scales.lightly;
     const work = inTurn(checkpoints.slice(0, MAX_CANDIDATES), CONCURRENT, async (file) => {
-      const found = await candidate(repo, file, who, scales.forListing);
+      const found = await candidate(repo, file, who, weigh);
       if (found !== undefined) candidates.set(file.path, found);
     }).then(async () => {
       for (const file of repo.files.values()) {

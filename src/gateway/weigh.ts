@@ -1,4 +1,4 @@
-import { GIB, MIB } from '../bytes/limits.ts';
+import { MIB } from '../bytes/limits.ts';
 import { isFault, WeighbridgeError } from '../errors.ts';
 import type { Report } from '../formats/format.ts';
 import type { Sandbox } from '../sandbox/types.ts';
@@ -22,8 +22,8 @@ export type Scales = {
   stored(sha256: string): Promise<Report>;
   /** A report as early as possible: by Range where the format allows it, else once the file is here. */
   early(repo: RepoAt, file: ListedFile): Promise<Weighed>;
-  /** Like `early`, but undefined for a file so large that it would have to be fetched just to be listed. */
-  forListing(repo: RepoAt, file: ListedFile): Promise<Weighed | undefined>;
+  /** Like `early`, but undefined for a file that would have to be fetched as a whole. */
+  lightly(repo: RepoAt, file: ListedFile): Promise<Weighed | undefined>;
   /** What `early` would say without waiting: undefined when nothing is known yet. */
   known(repo: RepoAt, file: ListedFile): Promise<Weighed | undefined>;
 };
@@ -34,8 +34,6 @@ const MAX_PROVISIONAL = 500;
 const MAX_REPORTS = 1_000;
 /** Below this size a file is fetched rather than read by Range (bytes). */
 const FETCH_BELOW = 1 * MIB;
-/** A listing has no more than this fetched for one file (bytes); checkpoints of the zip kind are read by Range at any size. */
-const FETCH_FOR_LISTING = 1 * GIB;
 
 /** Weighs artefacts: every report of the gateway is made here. */
 export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, intakes: Intakes): Scales => {
@@ -80,10 +78,8 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
   const early = async (repo: RepoAt, file: ListedFile): Promise<Weighed> =>
     (await known(repo, file)) ?? weighing(artefactKey(repo, file.path), () => weigh(repo, file));
 
-  const forListing = async (repo: RepoAt, file: ListedFile): Promise<Weighed | undefined> => {
-    if (file.size <= FETCH_FOR_LISTING) return early(repo, file);
-    return (await known(repo, file)) ?? (await weighLightly(repo, file));
-  };
+  const lightly = async (repo: RepoAt, file: ListedFile): Promise<Weighed | undefined> =>
+    (await known(repo, file)) ?? weighLightly(repo, file);
 
   const weigh = async (repo: RepoAt, file: ListedFile): Promise<Weighed> =>
     (await weighLightly(repo, file)) ?? (await whole(repo, file));
@@ -119,7 +115,7 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
     }
   };
 
-  return { stored, early, forListing, known };
+  return { stored, early, lightly, known };
 };
 
 /** Formats whose verdict stands in a header or directory: zip, GGUF, Parquet, safetensors (`{` behind 8 length bytes). */
