@@ -20,7 +20,7 @@ const sequence = (lead: number): readonly [length: number, smallest: number, bit
  * TextDecoder. Throws FORMAT_INVALID with the offset (plus `base`) of the first wrong byte.
  */
 export const decodeUtf8 = (bytes: Uint8Array, base = 0): string => {
-  const units = new Uint16Array(UNITS);
+  const units = new Uint16Array(Math.min(UNITS, bytes.length));
   const parts: string[] = [];
   let used = 0;
   let at = 0;

@@ -32,6 +32,8 @@ const passes = (report: Report): boolean =>
   report.content !== 'active' &&
   SEVERITIES.indexOf(worst(report)) < SEVERITIES.indexOf('medium');
 
+t.setTimeout(240_000);
+
 t.test('every registered format has samples that it accepts and samples that it rejects', async (t) => {
   const names = formats.map(({ name }) => name);
   t.equal(new Set(names).size, names.length, 'no name twice');
@@ -175,12 +177,16 @@ const survives = (
 ): void => {
   const troubles: string[] = [];
   let tried = 0;
+  // Most of the time of a parse that fails would go into stack traces that nobody reads.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
   for (const bytes of damaged) {
     tried += 1;
     const wrong = trouble(bytes, mayPassAs);
     if (wrong !== undefined && troubles.length < 5)
       troubles.push(`${wrong} (${tried}: ${Buffer.from(bytes.slice(0, 2048)).toString('hex')})`);
   }
+  Error.stackTraceLimit = stackTraceLimit;
   test.same(troubles, [], `${what} (${tried})`);
   test.ok(tried > 0, what);
 };
