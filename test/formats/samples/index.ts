@@ -1,6 +1,7 @@
 import { archiveSamples } from './archives.ts';
 import { dataSamples } from './data.ts';
 import { documentSamples } from './documents.ts';
+import { graphSamples } from './graphs.ts';
 import { mediaSamples } from './media.ts';
 import { modelSamples } from './models.ts';
 import { pickleSamples } from './pickles.ts';
@@ -23,6 +24,7 @@ export const samples: readonly Samples[] = [
   ...dataSamples,
   ...mediaSamples,
   ...modelSamples,
+  ...graphSamples,
   ...tensorflowSamples,
   ...serialisedSamples,
   ...documentSamples,

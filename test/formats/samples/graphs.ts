@@ -1,0 +1,73 @@
+import { type Flat, flatBuffer, table, tables } from '../../support/flatbuffer-writer.ts';
+import { message } from '../../support/protobuf-writer.ts';
+import { bytes } from '../../support/reports.ts';
+import { float32 } from '../../support/safetensors-writer.ts';
+import { hostilePickle } from './hostile.ts';
+import type { Samples } from './types.ts';
+
+const END = 'a message may end behind any field';
+
+const ADD = table({ 0: 0, 3: 0 });
+const custom = (name: string) => table({ 0: 32, 1: name, 3: 32 });
+type Changes = {
+  readonly code?: ReturnType<typeof table>;
+  readonly index?: number;
+  readonly shape?: readonly number[];
+};
+/** A model with one tensor of four bytes each and one operator. */
+const tflite = ({ code = ADD, index = 0, shape = [2] }: Changes = {}): Uint8Array => {
+  const tensor = (name: string, buffer: number): ReturnType<typeof table> =>
+    table({ 0: { integers: shape }, 1: 0, 2: buffer, 3: name });
+  const operator = table({ 0: index, 1: { integers: [0, 0] }, 2: { integers: [1] } });
+  const graph = table({
+    0: tables(tensor('x', 1), tensor('y', 0)),
+    1: { integers: [0] },
+    2: { integers: [1] },
+    3: tables(operator),
+  });
+  const buffers: Flat = tables(table({}), table({ 0: float32(1, 2) }));
+  return flatBuffer('TFL3', table({ 0: 3, 1: tables(code), 2: tables(graph), 4: buffers }));
+};
+
+const coreml = (layer: number, parameters: Uint8Array): Uint8Array =>
+  message(
+    [1, 4],
+    [2, message([100, message([1, 'sum'])])],
+    [500, message([1, message([1, 'l'], [2, 'x'], [3, 'y'], [layer, parameters])])],
+  );
+const paddle = (operator: string): Uint8Array =>
+  message([1, message([1, 0], [2, 0], [4, message([3, operator])])], [4, message([1, 0])]);
+
+export const graphSamples: readonly Samples[] = [
+  {
+    format: 'tflite',
+    accept: { addition: () => tflite() },
+    reject: {
+      'an operator of a library': () => tflite({ code: custom('Evil') }),
+      'an operator of TensorFlow that reads files': () => tflite({ code: custom('FlexReadFile') }),
+      'an operator without a code': () => tflite({ index: 7 }),
+      'a shape that does not fit': () => tflite({ shape: [9] }),
+    },
+  },
+  {
+    format: 'coreml',
+    accept: { addition: () => coreml(230, message([1, 1])) },
+    reject: {
+      'a layer that is a class of the application': () => coreml(500, message([10, 'Evil'])),
+      'a model that is a class of the application': () => message([1, 4], [555, message([10, 'Evil'])]),
+      'a model in a form of its own': () => message([1, 4], [3000, 'x']),
+      'a pickle behind the message': () => bytes(coreml(230, message([1, 1])), hostilePickle),
+    },
+    cuts: END,
+  },
+  {
+    format: 'paddle',
+    accept: { relu: () => paddle('relu') },
+    reject: {
+      'an operator that calls Python': () => paddle('py_func'),
+      'an operator that writes files': () => paddle('save_combine'),
+      'an operator on no list': () => paddle('surprise'),
+    },
+    cuts: END,
+  },
+];
