@@ -4,6 +4,8 @@ import { isFault } from '../errors.ts';
 import { WINDOW, windowed } from './archive/window.ts';
 import { arrow } from './arrow/ipc.ts';
 import { parquet } from './arrow/parquet.ts';
+import { lightgbm } from './boosting/lightgbm.ts';
+import { xgboostUbj } from './boosting/xgboost.ts';
 import { bzip2 } from './compressed/bzip2.ts';
 import { gzip, zlib } from './compressed/gzip.ts';
 import { lz4 } from './compressed/lz4.ts';
@@ -12,6 +14,7 @@ import { sealed } from './compressed/sealed.ts';
 import { xz } from './compressed/xz.ts';
 import { zstd } from './compressed/zstd.ts';
 import { coreml } from './coreml/coreml.ts';
+import { engines } from './engines.ts';
 import {
   CONTENTS,
   type Context,
@@ -25,6 +28,7 @@ import {
   type Report,
   worseContent,
 } from './format.ts';
+import { ggml } from './ggml.ts';
 import { gguf } from './gguf/gguf.ts';
 import { javaSerialized } from './java.ts';
 import { joblib } from './joblib.ts';
@@ -36,6 +40,7 @@ import { pdf } from './media/pdf.ts';
 import { png } from './media/png.ts';
 import { riff } from './media/riff.ts';
 import { flax } from './msgpack/flax.ts';
+import { mxnetParams } from './mxnet.ts';
 import { native } from './native.ts';
 import { npy } from './npy.ts';
 import { npz } from './numpy/npz.ts';
@@ -87,6 +92,10 @@ export const formats: readonly Format[] = [
   flax,
   rds,
   javaSerialized,
+  ggml,
+  mxnetParams,
+  xgboostUbj,
+  lightgbm,
   pointer,
   json,
   jsonLines,
@@ -112,6 +121,7 @@ export const formats: readonly Format[] = [
   graphDef,
   kerasMetadata,
   fingerprint,
+  engines,
   png,
   jpeg,
   gif,

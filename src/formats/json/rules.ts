@@ -5,6 +5,7 @@ import type { Remark } from '../../content/remark.ts';
 import { secretIn } from '../../content/secrets.ts';
 import { escapes, judgeTarget } from '../../content/targets.ts';
 import { printable, type Severity } from '../format.ts';
+import { checkApplication, checkObject } from './applications.ts';
 import { isList, isObject, type JsonObject, type JsonValue } from './parse.ts';
 
 /** What the rules found; `opaque` says why a part could not be understood. */
@@ -22,11 +23,13 @@ export const checkDocument = (root: JsonValue, budget: Budget): Checked => {
   const checked: Checked = { remarks: [], opaque: '' };
   const waiting: JsonValue[] = [root];
   if (isList(root)) checkModules(root, checked);
+  checked.remarks.push(...checkApplication(root, budget));
   for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
     budget.spend('steps', 1);
     if (isList(value)) {
       for (const item of value) enter(item, waiting, checked, 0);
     } else if (isObject(value)) {
+      checked.remarks.push(...checkObject(value));
       for (const [key, item] of value.entries) {
         checkEntry(key, item, value, checked, budget);
         enter(item, waiting, checked, value.at);
@@ -105,6 +108,13 @@ const checkEntry = (key: string, value: JsonValue, owner: JsonObject, checked: C
     case '_class_name':
       if (typeof value === 'string' && value.includes('.'))
         say('config.class-name', 'medium', '_class_name names a module');
+      return;
+    case 'template_format':
+      // Prompts of LangChain are rendered without a sandbox when they say jinja2.
+      if (value === 'jinja2') {
+        say('config.prompt-template', 'low', 'a prompt is a Jinja template', ['CVE-2023-36281', 'CWE-1336']);
+        checkTemplates(owner.entries.get('template') ?? null, owner.at, checked, budget);
+      }
       return;
     case 'weight_map':
       checkShards(value, checked);
