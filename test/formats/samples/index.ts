@@ -1,4 +1,5 @@
 import { archiveSamples } from './archives.ts';
+import { boostingSamples } from './boosting.ts';
 import { dataSamples } from './data.ts';
 import { documentSamples } from './documents.ts';
 import { graphSamples } from './graphs.ts';
@@ -25,6 +26,7 @@ export const samples: readonly Samples[] = [
   ...mediaSamples,
   ...modelSamples,
   ...graphSamples,
+  ...boostingSamples,
   ...tensorflowSamples,
   ...serialisedSamples,
   ...documentSamples,
