@@ -47,7 +47,7 @@ export const checkBooster = (learner: JsonObject, budget: Budget): Remark[] => {
   const booster = field(learner, 'gradient_booster');
   const name = field(booster, 'name');
   if (typeof name !== 'string' || !BOOSTERS.includes(name))
-    say('booster', 'medium', 'a booster that XGBoost does not have', learner.at, String(name));
+    say('booster', 'medium', 'a booster that XGBoost does not have', learner.at, typeof name === 'string' ? name : '');
   const declared = Number(field(learner, 'learner_model_param', 'num_feature') ?? Number.NaN);
   // Dart keeps its trees one level deeper.
   const model = field(booster, 'model') ?? field(booster, 'gbtree', 'model');

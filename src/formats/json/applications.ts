@@ -98,7 +98,14 @@ const checkSymbol = (root: JsonObject, budget: Budget, say: Say): void => {
   const heads = listOf(root.entries.get('heads')).map((head) => listOf(head)[0]);
   for (const place of [...heads, ...listOf(root.entries.get('arg_nodes'))])
     if (typeof place !== 'number' || place < 0 || place >= nodes.length)
-      say('mxnet.input', 'medium', 'the graph names a node that does not exist', root.at, String(place), ['CWE-129']);
+      say(
+        'mxnet.input',
+        'medium',
+        'the graph names a node that does not exist',
+        root.at,
+        typeof place === 'number' ? String(place) : '',
+        ['CWE-129'],
+      );
 };
 
 /** MAR-INF/MANIFEST.json of TorchServe: files of the archive, and the handler that is imported. */
