@@ -26,7 +26,7 @@ export type RepoAt = {
   readonly commit: string;
   readonly files: ReadonlyMap<string, ListedFile>;
   readonly upstream: Facts['upstream'];
-  /** Fetches bytes of a file with this caller's rights, from `start` to `end` (exclusive); resumes faults by itself. */
+  /** Fetches bytes of a file with this caller's rights, from `start` to `end` (exclusive); resumes faults by itself. A chunk is gone once the next is asked for. */
   fetch(file: ListedFile, start: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
 };
 

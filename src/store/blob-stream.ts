@@ -1,13 +1,24 @@
 /** Bytes of a chunk while few are served: each costs a read in another thread and a write, whatever its size. */
 const LARGE_CHUNK = 1024 * 1024;
 /** The same beside many others, so that memory stays bounded however slowly they take their bytes. */
-const SMALL_CHUNK = 256 * 1024;
+const SMALL_CHUNK = 128 * 1024;
 /** Streams that may have large chunks at the same time. */
 const MAX_LARGE = 16;
 
 /** Fills `into` from `position` of a file; rejects when the file ends before. */
 export type ReadInto = (into: Uint8Array, position: number) => Promise<void>;
 
+/** The size of the chunks of a new stream that has `wanted` bytes; call `release` when it ends. */
+export const claimChunk = (wanted: number): { readonly bytes: number; release(): void } => {
+  const wide = wanted > SMALL_CHUNK && large < MAX_LARGE;
+  if (wide) large += 1;
+  return {
+    bytes: Math.min(wide ? LARGE_CHUNK : SMALL_CHUNK, wanted),
+    release() {
+      if (wide) large -= 1;
+    },
+  };
+};
 let large = 0;
 
 /**
@@ -16,12 +27,11 @@ let large = 0;
  * reading and sending together, since the system clears it.
  */
 export async function* streamOf(readInto: ReadInto, start: number, end: number): AsyncGenerator<Uint8Array> {
-  const wide = end - start > SMALL_CHUNK && large < MAX_LARGE;
-  if (wide) large += 1;
+  const chunk = claimChunk(end - start);
   try {
-    yield* inTurns(readInto, start, end, Math.min(wide ? LARGE_CHUNK : SMALL_CHUNK, end - start));
+    yield* inTurns(readInto, start, end, chunk.bytes);
   } finally {
-    if (wide) large -= 1;
+    chunk.release();
   }
 }
 

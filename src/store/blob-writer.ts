@@ -1,11 +1,9 @@
 import { WeighbridgeError } from '../errors.ts';
+import { claimChunk, type ReadInto } from './blob-stream.ts';
 import type { Digests } from './digest.ts';
 import { diskFault } from './disk.ts';
 import type { Intake } from './intake.ts';
 import type { BlobHandle, BlobWriter } from './types.ts';
-
-/** Bytes that a reader who is behind is given at a time. */
-const READ_BYTES = 256 * 1024;
 
 /** What a writer needs of the store around it. */
 export type WriterStore = {
@@ -19,11 +17,10 @@ export type WriterStore = {
   reopen(sha256: string): Promise<BlobHandle | undefined>;
 };
 
-type Waiter = { readonly position: number; readonly wake: (chunk?: Uint8Array) => void };
-
 /** A writer over `intake`. `size` is what the blob must have, when known. */
 export const createBlobWriter = (intake: Intake, store: WriterStore, size?: number): BlobWriter => {
-  const waiters: Waiter[] = [];
+  const waiters: (() => void)[] = [];
+  let waking = false;
   let readers = 0;
   let fault: Error | undefined;
   let digesting: Promise<Digests> | undefined;
@@ -32,7 +29,17 @@ export const createBlobWriter = (intake: Intake, store: WriterStore, size?: numb
   let discarded: Promise<void> | undefined;
 
   const wakeAll = (): void => {
-    for (const { wake } of waiters.splice(0)) wake();
+    for (const wake of waiters.splice(0)) wake();
+  };
+
+  /** Later in this turn of the loop, in which more chunks may come: a reader takes them together. */
+  const wakeSoon = (): void => {
+    if (waking || waiters.length === 0) return;
+    waking = true;
+    setImmediate(() => {
+      waking = false;
+      wakeAll();
+    });
   };
 
   /** Closes the temporary file once it is neither written nor read. */
@@ -69,13 +76,11 @@ export const createBlobWriter = (intake: Intake, store: WriterStore, size?: numb
     await failing('writing a blob', async () => {
       if (size === undefined) await store.reserve(chunk.length);
       else if (intake.size + chunk.length > size) throw misuse(`a blob of ${size} bytes was given more`);
-      const before = intake.size;
       const room = intake.take(chunk);
-      // Readers at the end get the chunk as it is; the others look again.
-      for (const { position, wake } of waiters.splice(0)) wake(position === before ? chunk : undefined);
+      wakeSoon();
       await room;
       // A large chunk is taken in parts: a reader may have come to the end in between.
-      wakeAll();
+      wakeSoon();
     });
   };
 
@@ -97,13 +102,13 @@ export const createBlobWriter = (intake: Intake, store: WriterStore, size?: numb
     });
 
   /** Runs `work` with something that can be read: the temporary file, or the blob when that has been closed. */
-  async function* reading<T>(work: (read: BlobHandle['read']) => AsyncGenerator<T>): AsyncGenerator<T> {
+  async function* reading<T>(work: (readInto: ReadInto) => AsyncGenerator<T>): AsyncGenerator<T> {
     if (fault !== undefined) throw fault;
     if (discarded !== undefined && published !== undefined) {
       const handle = await store.reopen(published);
       if (handle === undefined) throw new WeighbridgeError('STORE_CORRUPT', 'a blob was evicted before it was read');
       try {
-        return yield* work(handle.read);
+        return yield* work(async (into, position) => into.set(await handle.read(position, into.length)));
       } finally {
         await handle.close();
       }
@@ -117,46 +122,49 @@ export const createBlobWriter = (intake: Intake, store: WriterStore, size?: numb
     }
   }
 
-  const exactly = async (offset: number, length: number): Promise<Uint8Array> => {
-    const bytes = Buffer.allocUnsafeSlow(length);
-    const count = await intake.read(bytes, offset).catch((error: unknown) => {
+  const exactly: ReadInto = async (into, position) => {
+    const count = await intake.read(into, position).catch((error: unknown) => {
       throw diskFault(error, 'reading a blob that is being written');
     });
-    if (count < length) throw short(offset + length, offset + count);
-    return bytes;
+    if (count < into.length) throw short(position + into.length, position + count);
   };
 
-  /** Resolves with the chunk that begins at `position` when it comes, or with nothing when something else changed. */
-  const change = (position: number): Promise<Uint8Array | undefined> =>
-    new Promise((wake) => waiters.push({ position, wake }));
+  /** Resolves when there may be more to read, or nothing more to come. */
+  const change = (): Promise<void> => new Promise((wake) => waiters.push(wake));
 
   const follow = (start: number, end?: number): AsyncGenerator<Uint8Array> =>
-    reading(async function* (read) {
-      let position = start;
-      while (end === undefined || position < end) {
-        if (fault !== undefined) throw fault;
-        const ready = Math.min(intake.size, end ?? intake.size) - position;
-        let chunk: Uint8Array | undefined;
-        if (ready > 0) chunk = await read(position, Math.min(ready, READ_BYTES));
-        else if (published === undefined) chunk = await change(position);
-        else if (end === undefined) return;
-        else throw short(end, intake.size);
-        if (chunk === undefined) continue;
-        if (fault !== undefined) throw fault;
-        const wanted = end === undefined ? chunk : chunk.subarray(0, end - position);
-        position += wanted.length;
-        yield wanted;
+    reading(async function* (readInto) {
+      const chunk = claimChunk((end ?? size ?? Number.POSITIVE_INFINITY) - start);
+      try {
+        const buffer = Buffer.allocUnsafeSlow(Math.max(chunk.bytes, 0));
+        for (let position = start; end === undefined || position < end; ) {
+          if (fault !== undefined) throw fault;
+          const ready = Math.min(intake.size, end ?? intake.size) - position;
+          if (ready > 0) {
+            const bytes = buffer.subarray(0, ready);
+            await readInto(bytes, position);
+            if (fault !== undefined) throw fault;
+            position += bytes.length;
+            yield bytes;
+          } else if (published === undefined) await change();
+          else if (end === undefined) return;
+          else throw short(end, intake.size);
+        }
+      } finally {
+        chunk.release();
       }
     });
 
   const readOnce = async (offset: number, length: number): Promise<Uint8Array> => {
-    for await (const bytes of reading(async function* (read) {
+    for await (const bytes of reading(async function* (readInto) {
       while (intake.size < offset + length) {
         if (published !== undefined) throw short(offset + length, intake.size);
-        await change(-1);
+        await change();
         if (fault !== undefined) throw fault;
       }
-      yield await read(offset, length);
+      const wanted = Buffer.allocUnsafeSlow(length);
+      await readInto(wanted, offset);
+      yield wanted;
     })) {
       return bytes;
     }

@@ -20,15 +20,14 @@ export type BlobWriter = {
   /** Bytes written so far. */
   readonly size: number;
   /**
-   * Takes the chunk over: it may be handed to readers as it is, so do not change it afterwards. Waits while the disk or
-   * the digest is behind. Rejects with STORE_FULL when the limit or the disk is reached; the writer is aborted then.
+   * Copies the chunk. Waits while the disk or the digest is behind. Rejects with STORE_FULL when the limit or the disk is reached; the writer is aborted then.
    */
   write(chunk: Uint8Array): Promise<void>;
   /** Exactly `length` bytes from `offset`; waits until they have been written; rejects with the fault given to `abort`. */
   read(offset: number, length: number): Promise<Uint8Array>;
   /**
    * The bytes from `start` to `end` (exclusive, or the final end when left out), as they arrive. Goes on after
-   * `commit`; rejects with the fault given to `abort`.
+   * `commit`; rejects with the fault given to `abort`. A chunk may be overwritten as soon as the next one is asked for.
    */
   follow(start: number, end?: number): AsyncIterable<Uint8Array>;
   /** Digests of everything written; no `write` may follow. `gitSha1` (of the git blob) only when `create` was asked for it. */

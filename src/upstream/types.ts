@@ -43,6 +43,7 @@ export type Upstream = {
    * The bytes of a file from `start` to `end` (exclusive, or to the end when left out). Follows redirects through the
    * SSRF guard without passing the token to another origin; resumes cuts, stalls, 429 and 5xx by Range with If-Range
    * (re-resolving the redirect); a total length that differs from `size` is UPSTREAM_MISMATCH.
+   * A chunk is gone as soon as the next one is asked for: copy what is kept.
    */
   download(
     path: string,

@@ -92,7 +92,7 @@ export const blobsSuite = async (t: Test, open: (limit: number) => Promise<Blobs
     const slowly = async (stream: AsyncIterable<Uint8Array>): Promise<Buffer> => {
       const chunks: Uint8Array[] = [];
       for await (const chunk of stream) {
-        chunks.push(chunk);
+        chunks.push(Buffer.from(chunk));
         await new Promise((resolve) => setTimeout(resolve, 2));
       }
       return Buffer.concat(chunks);

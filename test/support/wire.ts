@@ -6,7 +6,7 @@ import { isFault, type WeighbridgeError } from '../../src/errors.ts';
 /** All bytes of a stream. */
 export const collect = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
   const all: Uint8Array[] = [];
-  for await (const chunk of chunks) all.push(chunk);
+  for await (const chunk of chunks) all.push(Buffer.from(chunk));
   return Buffer.concat(all);
 };
 /** The fault that `work` ends with; anything else fails the test. */
