@@ -30,6 +30,7 @@ import {
 } from './format.ts';
 import { ggml } from './ggml.ts';
 import { gguf } from './gguf/gguf.ts';
+import { hdf5 } from './hdf5/hdf5.ts';
 import { javaSerialized } from './java.ts';
 import { joblib } from './joblib.ts';
 import { json, jsonLines } from './json/json.ts';
@@ -112,6 +113,7 @@ export const formats: readonly Format[] = [
   parquet,
   arrow,
   sentencepiece,
+  hdf5,
   onnx,
   tflite,
   coreml,
