@@ -15,6 +15,7 @@ import { xz } from './compressed/xz.ts';
 import { zstd } from './compressed/zstd.ts';
 import { coreml } from './coreml/coreml.ts';
 import { engines } from './engines.ts';
+import { explain } from './findings/explain.ts';
 import {
   CONTENTS,
   type Context,
@@ -34,6 +35,7 @@ import { hdf5 } from './hdf5/hdf5.ts';
 import { javaSerialized } from './java.ts';
 import { joblib } from './joblib.ts';
 import { json, jsonLines } from './json/json.ts';
+import { mat } from './matlab/mat.ts';
 import { audio } from './media/audio.ts';
 import { gif } from './media/gif.ts';
 import { jpeg } from './media/jpeg.ts';
@@ -52,6 +54,7 @@ import { pythonBytecode } from './python-bytecode.ts';
 import { rds } from './r/rds.ts';
 import { safetensors } from './safetensors.ts';
 import { sentencepiece } from './sentencepiece.ts';
+import { skops } from './skops/skops.ts';
 import { tar } from './tar/tar.ts';
 import { fingerprint, graphDef, kerasMetadata, metaGraph, savedModel } from './tensorflow/formats.ts';
 import { markup } from './text/markup.ts';
@@ -80,6 +83,7 @@ export const formats: readonly Format[] = [
   npz,
   torchscript,
   torchLegacy,
+  skops,
   zip,
   tar,
   gzip,
@@ -91,6 +95,7 @@ export const formats: readonly Format[] = [
   zstd,
   sealed,
   flax,
+  mat,
   rds,
   javaSerialized,
   ggml,
@@ -232,7 +237,8 @@ const record = (shared: Shared, finding: Parameters<Context['report']>[0], path:
     shared.dropped += 1;
     return;
   }
-  const { rule, severity, message, offset, evidence = '', refs = [] } = finding;
+  const { rule, severity, message, offset, evidence = '' } = finding;
+  const refs = finding.refs?.length ? finding.refs : (explain(rule)?.refs ?? []);
   shared.findings.push({ rule, severity, message, where: { path, offset }, evidence: evidence.slice(0, 200), refs });
 };
 

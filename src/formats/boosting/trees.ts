@@ -68,9 +68,11 @@ const wrongTree = (tree: JsonObject, features: number, budget: Budget): string |
   if (!isList(left) || !isList(right) || !isList(parents)) return 'children or parents are missing';
   if (left.length !== nodes) return 'the number of nodes is another';
   budget.spend('steps', nodes);
+  const outputs = Math.max(1, Number(field(tree, 'tree_param', 'size_leaf_vector') ?? 1));
   for (const name of BY_NODE) {
     const values = tree.entries.get(name);
-    if (isList(values) && values.length !== nodes) return `${name} has not a value for each node`;
+    const each = name === 'base_weights' ? outputs : 1;
+    if (isList(values) && values.length !== nodes * each) return `${name} has not a value for each node`;
   }
   for (let node = 0; node < nodes; node++) {
     const [a, b, parent] = [left[node], right[node], parents[node]];
@@ -82,9 +84,12 @@ const wrongTree = (tree: JsonObject, features: number, budget: Budget): string |
     if (parent !== NONE && parent !== -1 && !isNode(parent, nodes)) return 'a parent does not exist';
   }
   const indices = tree.entries.get('split_indices');
-  const outside = (index: JsonValue): boolean =>
-    typeof index !== 'number' || index < 0 || (features > 0 && index >= features);
-  return isList(indices) && indices.some(outside) ? 'a feature does not exist' : undefined;
+  // A leaf keeps whatever its split had before it was pruned.
+  const outside = (index: JsonValue, node: number): boolean =>
+    left[node] !== -1 && (typeof index !== 'number' || index < 0 || (features > 0 && index >= features));
+  if (isList(indices) && indices.some(outside)) return 'a feature does not exist';
+  const categorical = tree.entries.get('categories_nodes');
+  return isList(categorical) && !categorical.every((node) => isNode(node, nodes)) ? 'a node does not exist' : undefined;
 };
 
 const isNode = (value: JsonValue | undefined, nodes: number): boolean =>
