@@ -35,6 +35,7 @@ import { hdf5 } from './hdf5/hdf5.ts';
 import { javaSerialized } from './java.ts';
 import { joblib } from './joblib.ts';
 import { json, jsonLines } from './json/json.ts';
+import { kerasArchive } from './keras/archive.ts';
 import { mat } from './matlab/mat.ts';
 import { audio } from './media/audio.ts';
 import { gif } from './media/gif.ts';
@@ -81,6 +82,7 @@ export const formats: readonly Format[] = [
   npy,
   torchZip,
   npz,
+  kerasArchive,
   torchscript,
   torchLegacy,
   skops,

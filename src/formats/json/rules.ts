@@ -5,6 +5,7 @@ import type { Remark } from '../../content/remark.ts';
 import { secretIn } from '../../content/secrets.ts';
 import { escapes, judgeTarget } from '../../content/targets.ts';
 import { printable, type Severity } from '../format.ts';
+import { judgeDocument } from '../keras/config.ts';
 import { checkApplication, checkObject } from './applications.ts';
 import { isList, isObject, type JsonObject, type JsonValue } from './parse.ts';
 
@@ -23,7 +24,7 @@ export const checkDocument = (root: JsonValue, budget: Budget): Checked => {
   const checked: Checked = { remarks: [], opaque: '' };
   const waiting: JsonValue[] = [root];
   if (isList(root)) checkModules(root, checked);
-  checked.remarks.push(...checkApplication(root, budget));
+  checked.remarks.push(...checkApplication(root, budget), ...judgeDocument(root, budget));
   for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
     budget.spend('steps', 1);
     if (isList(value)) {

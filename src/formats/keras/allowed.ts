@@ -24,7 +24,8 @@ const LAYERS = `Activation ActivityRegularization Add AdditiveAttention AlphaDro
   TextVectorization ThresholdedReLU TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D
   ZeroPadding2D ZeroPadding3D DenseFeatures LinearModel WideDeepModel RandomFourierFeatures PeepholeLSTMCell Layer`;
 
-const MODELS = 'Functional Model Sequential Graph Quantizer AbsMaxQuantizer GPTQConfig Float8QuantizationConfig';
+const MODEL_CLASSES = 'Functional Model Sequential Graph';
+const QUANTIZERS = 'Quantizer AbsMaxQuantizer GPTQConfig Float8QuantizationConfig Tokenizer';
 
 const PARTS = `Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform
   Ones Orthogonal OrthogonalInitializer RandomNormal RandomUniform STFT STFTInitializer TruncatedNormal VarianceScaling Zeros
@@ -61,7 +62,8 @@ const OPERATIONS = `Abs Absolute All Amax Amin Any Arange Arccos Arcsin Arctan A
   Split Sqrt Square Squeeze Stack Std StopGradient Subtract Swapaxes Take TakeAlongAxis Tan Tanh Tile TopK Transpose
   TrueDivide Unstack Var Where ZerosLike`;
 
-export const CLASSES = setOf(LAYERS, MODELS, PARTS, TRAINING, VALUES, OPERATIONS);
+export const MODELS = setOf(MODEL_CLASSES);
+export const CLASSES = setOf(LAYERS, MODEL_CLASSES, QUANTIZERS, PARTS, TRAINING, VALUES, OPERATIONS);
 
 /** Functions that Keras finds by their bare name: activations, losses, metrics, initialisers. */
 export const FUNCTIONS = setOf(

@@ -4,7 +4,7 @@ import type { Remark } from '../../content/remark.ts';
 import { printable, type Severity } from '../format.ts';
 import { isList, isObject, type JsonObject, type JsonValue } from '../json/parse.ts';
 import { INERT } from '../tensorflow/operators.ts';
-import { CLASSES, FUNCTIONS, LIBRARIES, MODULE } from './allowed.ts';
+import { CLASSES, FUNCTIONS, LIBRARIES, MODELS, MODULE } from './allowed.ts';
 
 /**
  * Keras describes a model as JSON (keras/src/saving/serialization_lib.py): objects of `module`, `class_name`, `config` and
@@ -183,20 +183,26 @@ const judgeModule = (module: string, name: JsonValue, reader: Reader, say: Say):
     say('module', 'medium', 'loading imports a module that is not part of Keras', path, refs);
 };
 
+const inside = (value: JsonValue | undefined, key: string): JsonValue | undefined =>
+  isObject(value) ? value.entries.get(key) : undefined;
+
 /** True for JSON that Keras makes a model of: an object with a class and its configuration. */
 export const isArchitecture = (value: JsonValue | undefined): value is JsonObject =>
   isObject(value) && typeof value.entries.get('class_name') === 'string' && value.entries.has('config');
 
-/** The architectures in a document: the document itself, or where tools wrap it (TensorFlow.js, `model_config`). */
-export const architecturesIn = (root: JsonValue): readonly JsonObject[] => {
-  const inner = (value: JsonValue | undefined, key: string): JsonValue | undefined =>
-    isObject(value) ? value.entries.get(key) : undefined;
-  const topology = inner(root, 'modelTopology');
-  return [
-    root,
-    inner(root, 'model_config'),
-    topology,
-    inner(topology, 'model_config'),
-    inner(root, 'training_config'),
-  ].filter(isArchitecture);
+/** Other libraries write a class and its configuration too; only of Keras is it known which classes it has. */
+const isOfKeras = (architecture: JsonObject): boolean => {
+  const { entries } = architecture;
+  const name = entries.get('class_name');
+  if (entries.has('keras_version') || entries.has('module') || entries.has('registered_name')) return true;
+  return (typeof name === 'string' && MODELS.has(name)) || isList(inside(entries.get('config'), 'layers'));
+};
+
+/** What is wrong with the architectures in a document: itself, or where tools wrap it (TensorFlow.js, `model_config`). */
+export const judgeDocument = (root: JsonValue, budget: Budget): Remark[] => {
+  const topology = inside(root, 'modelTopology');
+  const places = [root, inside(root, 'model_config'), topology, inside(topology, 'model_config')];
+  return places
+    .filter(isArchitecture)
+    .flatMap((found) => judgeConfig(found, isOfKeras(found) ? 'keras' : 'saved-model', budget));
 };

@@ -1,22 +1,23 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { isFault } from '../../errors.ts';
 import { isTarHeader } from '../tar/header.ts';
+import { isTflite } from '../tflite/identifier.ts';
 import { readZipDirectory, type ZipDirectory } from './directory.ts';
 import { hasEndRecord } from './end-record.ts';
 
 /**
  * True when a reader would open `source` as a zip: it begins with a local header or an end record, or has an end record in
  * its tail (readers search from the end). A tar whose last member is a zip is left to the tar: that member is inspected
- * by itself.
+ * by itself. A TensorFlow Lite model may have a zip of label files behind it, which its own format inspects.
  */
 export const looksLikeZip = (head: Uint8Array, source: RandomAccess): boolean => {
   const [a, b, c, d] = head;
   if (a === 0x50 && b === 0x4b && ((c === 3 && d === 4) || (c === 5 && d === 6))) return true;
-  return !isTarHeader(head) && hasEndRecord(source);
+  return !isTarHeader(head) && !isTflite(head) && hasEndRecord(source);
 };
 
 /** What the members of a zip say it is. */
-export type ZipRole = 'torch-zip' | 'torchscript' | 'npz' | 'zip';
+export type ZipRole = 'torch-zip' | 'torchscript' | 'npz' | 'keras' | 'zip';
 
 /** The role of the archive in `source`; a directory that cannot be read makes it a plain zip, whose inspection says why. */
 export const zipRole = (head: Uint8Array, source: RandomAccess): ZipRole | undefined => {
@@ -44,5 +45,11 @@ const roleOf = (directory: ZipDirectory): ZipRole => {
     return script ? 'torchscript' : 'torch-zip';
   }
   if (root !== '' && has('constants.pkl') && has('version')) return 'torchscript';
+  if (isKeras(directory)) return 'keras';
   return members.length > 0 && members.every(({ name }) => name.endsWith('.npy')) ? 'npz' : 'zip';
 };
+
+/** Keras opens `config.json` and the weights beside it, in the root of the archive. */
+const isKeras = ({ members }: ZipDirectory): boolean =>
+  members.some(({ name }) => name === 'config.json') &&
+  members.some(({ name }) => /^(?:metadata\.json|model\.weights\.(?:h5|npz|json))$/.test(name));
