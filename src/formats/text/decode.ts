@@ -18,9 +18,8 @@ export const encodingOf = (head: Uint8Array): Encoding => {
   return { name: 'utf-8', mark: 0 };
 };
 
-/** Control characters that text may hold: white space, backspace, form feed and the escape of terminal colours. */
-const isControl = (unit: number): boolean =>
-  (unit < 0x20 && !(unit >= 0x08 && unit <= 0x0d) && unit !== 0x1b) || unit === 0x7f;
+/** Control characters but those that text may hold: white space, backspace, form feed, the escape of terminal colours. */
+const isControl = (unit: number): boolean => unit < 0x20 && !(unit >= 0x08 && unit <= 0x0d) && unit !== 0x1b;
 
 const decode = (bytes: Uint8Array, encoding: Encoding, base: number): string => {
   if (encoding.name === 'utf-8') return decodeUtf8(bytes, base);

@@ -24,7 +24,8 @@ export const kindOf = (head: Uint8Array, source: RandomAccess): TextKind | undef
   const start = text.trimStart();
   if (start.startsWith('version https://git-lfs.github.com/spec/') || start.startsWith('# xet version'))
     return 'pointer';
-  if (text.startsWith('#!')) return /^#![^\n]{0,200}python/.test(text) ? 'python' : 'script';
+  // An interpreter has a path: `#!` alone begins comments of some data files.
+  if (/^#![ \t]{0,16}\//.test(text)) return /^#![^\n]{0,200}python/.test(text) ? 'python' : 'script';
   if (start.startsWith('{%') || start.startsWith('{{') || start.startsWith('{#')) return 'template';
   const structured = start.startsWith('{') || start.startsWith('[') ? jsonKind(start, source) : 'plain';
   if (structured !== 'plain') return structured;

@@ -1,10 +1,11 @@
 import { MIB } from '../../bytes/limits.ts';
 import { checkTemplate, looksLikeTemplate } from '../../content/jinja/check.ts';
-import { reportAll } from '../../content/remark.ts';
+import { type Remark, reportAll } from '../../content/remark.ts';
 import { type Context, complete, type Format, type Inspection, type Severity } from '../format.ts';
 import { blocksOf } from './decode.ts';
 import { kindOf } from './kind.ts';
 import { checkText } from './rules.ts';
+import { checkYaml, isYamlToCheck, YAML } from './yaml.ts';
 
 /** Text up to this length is also read as the template that a loader might take it for. */
 const TEMPLATE = 1 * MIB;
@@ -15,19 +16,31 @@ export const plainText: Format = {
   title: 'plain text',
   recognisedBy: 'UTF-8, or UTF-16 with a byte order mark, without control characters, and no other kind of text',
   checks:
-    'encoding to the last byte; commands that download and run, active markup, package sources, YAML tags and Hydra targets, XML entities, template tags, plain prompt injection',
+    'encoding to the last byte; commands that download and run, active markup, package sources, YAML (parsed up to 128 KiB): tags that construct, Hydra targets, MLflow loaders; XML entities, template tags, plain prompt injection',
   references: ['RFC 3629', 'RFC 4180'],
   recognise: (head, source) => kindOf(head, source) === 'plain',
   inspect(source, context): Inspection {
     const kept: string[] = [];
+    const said = new Set<string>();
     for (const { text, offset } of blocksOf(source)) {
       if (source.size <= TEMPLATE) kept.push(text);
-      reportAll(context, checkText(text, context.budget), offset);
+      const remarks = checkText(text, context.budget);
+      for (const remark of remarks) said.add(essence(remark));
+      reportAll(context, remarks, offset);
     }
-    checkAsTemplate(kept.join(''), context);
+    const whole = kept.join('');
+    checkAsTemplate(whole, context);
+    if (source.size <= YAML && isYamlToCheck(whole)) {
+      const remarks = checkYaml(whole, context.budget).filter((remark) => !said.has(essence(remark)));
+      reportAll(context, remarks, 0);
+    }
     return { format: 'text', content: 'inert', coverage: complete(source.size) };
   },
 };
+
+/** The rules for lines see most of what the parser of YAML sees: it is told once. */
+const essence = ({ rule, evidence, severity }: Remark): string =>
+  rule === 'yaml.python-tag' ? rule : `${rule} ${severity} ${rule === 'config.target' ? evidence : ''}`;
 
 /** Text is rarely a template, so only what no honest text holds counts, and less. */
 const checkAsTemplate = (text: string, context: Context): void => {

@@ -11,7 +11,7 @@ export const script: Format = {
   references: ['POSIX.1-2024, execve'],
   recognise: (head, source) => kindOf(head, source) === 'script',
   inspect(source, context): Inspection {
-    for (const { text } of blocksOf(source)) context.budget.spend('steps', text.length);
+    for (const { text } of blocksOf(source)) context.budget.spend('steps', text.length >> 3);
     const first = headText(source.read(0, Math.min(256, source.size)), source.size)?.split('\n')[0] ?? '';
     const message = 'a script that runs when it is called';
     context.report({
