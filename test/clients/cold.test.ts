@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, truncateSync, writeFileSync } from 'node:fs';
+import { createReadStream, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { runChecks } from '../support/checks.ts';
 import { runPython } from '../support/clients.ts';
 import type { PythonEnvironment } from '../support/environments.ts';
 import type { HubRepo } from '../support/hub.ts';
+import { torchFixtures } from '../support/torch-fixtures.ts';
 import { startWorld } from '../support/world.ts';
 
 const KIB = 1024;
@@ -118,4 +119,23 @@ t.test('a cold repo that takes longer than clients wait arrives all the same', a
       if (lfs) t.equal(whole.length, 1, `${repo.name} ${path} was fetched once`);
     }
   }
+});
+
+t.test('a snapshot waits for the plan of a checkpoint that has to be read whole', async (t) => {
+  const { legacy } = await torchFixtures();
+  const files = Object.fromEntries(legacy.files.map((file) => [file, readFileSync(join(legacy.dir, file))]));
+  const running: Promise<void>[] = [];
+  for (const client of CLIENTS) {
+    const world = await startWorld(t, [{ name: 'acme/legacy', files }], { timings: { answerWithin: 500 } });
+    world.hub.fail({ kind: 'drip', chunk: 4 * KIB, ms: 200, where: 'cdn' });
+    const finished = async (): Promise<void> => {
+      const done = await runChecks(client, 'unready', world.endpoint, { repo: 'acme/legacy' });
+      const first = done['first'];
+      t.same(Object.keys(first?.value ?? {}).sort(), ['config.json', 'model.safetensors'], `${client} ${first?.text}`);
+      t.ok((first?.ended ?? 0) - (first?.begun ?? 0) > 3000, 'the plan took longer than an answer');
+      for (const name of ['again', 'local_dir']) t.same(done[name]?.value, first?.value, `${client} ${name}`);
+    };
+    running.push(finished());
+  }
+  await Promise.all(running);
 });

@@ -6,6 +6,8 @@ export type Client = {
   readonly version: string;
   /** Compares what it got with the length it was told; may be served before the verdict. */
   readonly checksLength: boolean;
+  /** Where `snapshot_download` takes its list of files from: it waits for that without a time-out. */
+  readonly listsFilesBy: 'tree' | 'info' | undefined;
   /** Follows no paging of listings. */
   readonly readsOnePage: boolean;
   /** Says nothing of why a weights file was refused with GatedRepo. */
@@ -54,6 +56,7 @@ const read = (userAgent: string): Client => {
     name,
     version: versions.get(token) ?? '',
     checksLength: checks && (python || name === 'llama-cpp' || name === 'hf-hub'),
+    listsFilesBy: python ? (versions.get('hf_hub')?.startsWith('0.') ? 'info' : 'tree') : undefined,
     readsOnePage: name === 'llama-cpp',
     dropsGatedText: name === 'transformers',
     dropsServerErrors: python,

@@ -2,7 +2,7 @@ import { isFault } from '../../errors.ts';
 import type { UpstreamAnswer } from '../../upstream/types.ts';
 import { readJson } from './forward.ts';
 import { changesOf, isJson, rewrite, siblingOf } from './listing.ts';
-import { type Asked, findRepo, refuseWhole } from './mount.ts';
+import { type Asked, findRepo, refuseWhole, SNAPSHOT_PATIENCE } from './mount.ts';
 import { passError } from './refusals.ts';
 import { unlessAway } from './repo-at.ts';
 import { apiUrl, type HubCall } from './urls.ts';
@@ -15,7 +15,8 @@ export const serveInfo = async (asked: Asked, call: Extract<HubCall, { what: 'in
   const { mount, caller, reply } = asked;
   const repo = await findRepo(asked, call.repo, call.revision);
   if (repo === undefined) return;
-  const view = await mount.gateway.view(repo.at, caller.who);
+  const snapshot = caller.client.listsFilesBy === 'info';
+  const view = await mount.gateway.view(repo.at, caller.who, snapshot ? SNAPSHOT_PATIENCE : undefined);
   if (refuseWhole(asked, view, call.repo)) return;
   const query = new URLSearchParams(call.query);
   const blobs = isYes(query.get('blobs'));

@@ -18,6 +18,12 @@ export type Mount = EcosystemDeps & {
   readonly prefix: string;
 };
 
+/**
+ * How long the listing of a snapshot waits for the plans of the repo's checkpoints, in ms. One without a plan is listed
+ * as the pickle that it is: the snapshot fails there, and `huggingface_hub` keeps the listing of a commit for ever.
+ */
+export const SNAPSHOT_PATIENCE = 300_000;
+
 /** One request under way. */
 export type Asked = {
   readonly mount: Mount;

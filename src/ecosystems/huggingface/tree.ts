@@ -4,7 +4,7 @@ import type { ViewFile } from '../../gateway/types.ts';
 import { forwardedHeaders, nextPage } from './forward.ts';
 import { changesOf, entriesOf, entryOf, isJson, type Json, rewrite } from './listing.ts';
 import { askForEntries } from './metadata.ts';
-import { type Asked, findRepo, refuseWhole } from './mount.ts';
+import { type Asked, findRepo, refuseWhole, SNAPSHOT_PATIENCE } from './mount.ts';
 import { sendError } from './refusals.ts';
 import { apiUrl, type HubCall } from './urls.ts';
 
@@ -20,7 +20,8 @@ export const serveTree = async (asked: Asked, call: Extract<HubCall, { what: 'tr
   const { mount, caller, reply } = asked;
   const repo = await findRepo(asked, call.repo, call.revision);
   if (repo === undefined) return;
-  const view = await mount.gateway.view(repo.at, caller.who);
+  const snapshot = caller.client.listsFilesBy === 'tree' && isYes(call.query, 'recursive');
+  const view = await mount.gateway.view(repo.at, caller.who, snapshot ? SNAPSHOT_PATIENCE : undefined);
   const onePage = caller.client.readsOnePage;
   if (onePage && refuseWhole(asked, view, call.repo)) return;
   const changes = changesOf(view);
