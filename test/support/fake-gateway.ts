@@ -116,7 +116,9 @@ async function* once(bytes: Uint8Array | undefined): AsyncGenerator<Uint8Array> 
 
 async function* failing(bytes: AsyncIterable<Uint8Array>, fail: FakeRules['fail'][string] | undefined) {
   let left = fail?.after ?? Number.POSITIVE_INFINITY;
-  for await (const chunk of bytes) {
+  for await (const lent of bytes) {
+    // Upstream takes the memory of a chunk back as soon as the next one is asked for.
+    const chunk = Uint8Array.from(lent);
     if (chunk.length > left) {
       if (left > 0) yield chunk.subarray(0, left);
       throw fail?.error ?? new Error('failed');
