@@ -2,7 +2,9 @@ import { archiveSamples } from './archives.ts';
 import { boostingSamples } from './boosting.ts';
 import { dataSamples } from './data.ts';
 import { documentSamples } from './documents.ts';
+import { estimatorSamples } from './estimators.ts';
 import { graphSamples } from './graphs.ts';
+import { kerasSamples } from './keras.ts';
 import { mediaSamples } from './media.ts';
 import { modelSamples } from './models.ts';
 import { pickleSamples } from './pickles.ts';
@@ -27,7 +29,9 @@ export const samples: readonly Samples[] = [
   ...modelSamples,
   ...graphSamples,
   ...boostingSamples,
+  ...estimatorSamples,
   ...tensorflowSamples,
   ...serialisedSamples,
   ...documentSamples,
+  ...kerasSamples,
 ];
