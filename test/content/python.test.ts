@@ -33,7 +33,7 @@ const AT_IMPORT: Readonly<Record<string, string>> = {
   subprocess: "import subprocess\nsubprocess.Popen(['x'])\n",
   socket: 'import socket\ns = socket.socket()\n',
   ctypes: "import ctypes\nctypes.CDLL('x.so')\n",
-  unpickle: "import pickle\npickle.load(open('x', 'rb'))\n",
+  unpickle: 'import pickle\npickle.loads(data)\n',
   'in a class body': "import os\nclass A:\n    os.system('x')\n",
   'in an if': "import os\nif True:\n    os.system('x')\n",
   'in a try on one line': "import os\ntry: os.system('x')\nexcept Exception: pass\n",
@@ -67,6 +67,70 @@ t.test('what runs when the module is imported is a finding of high severity', as
     t.equal(worst, 'high', `${name}: ${said}`);
     t.equal(looksLikePython(source, false), true, `${name} is recognised as Python`);
   }
+});
+
+const HIDDEN: Readonly<Record<string, string>> = {
+  'module in a list': "import os\nx = [os]\nx[0].system('x')\n",
+  'module as an argument': "import os\n(lambda m: m.system('x'))(os)\n",
+  'module in a loop': "import os\nfor m in (os,):\n    m.system('x')\n",
+  'module in a tuple assignment': "import os\na, b = os, 1\na.system('x')\n",
+  'module in a chain of assignments': "import os\na = b = os\nb.system('x')\n",
+  'module dict with an unknown key': "import os\ndict(os.__dict__)[k]('x')\n",
+  'builtin as a default': "def f(g=exec):\n    g('x')\nf()\n",
+  'builtin as a decorator': '@exec\ndef f(): pass\n',
+  'builtin in a table': "{'a': exec}['a']('x')\n",
+  'builtin in a condition': "(exec if 1 else None)('x')\n",
+  'internals by getattr': "getattr(getattr((), '__class__'), '__sub' + 'classes__')()\n",
+  'credentials read': "x = open('/home/u/.ssh/id_rsa').read()\n",
+  'loader of the machine': "import os\nos.environ['LD_PRELOAD'] = '/x.so'\n",
+  'import hook': 'import sys\nsys.meta_path.insert(0, f)\n',
+  'function for the unpickler': "import os\nclass A:\n    def __reduce__(self):\n        return os.system, ('x',)\n",
+};
+
+t.test('what is only named so that something else calls it is a finding of medium severity', async (t) => {
+  for (const [name, source] of Object.entries(HIDDEN))
+    t.equal(analyse(source).worst, 'medium', `${name}: ${analyse(source).said}`);
+});
+
+const THROUGH_OTHERS: Readonly<Record<string, string>> = {
+  'through a module that imports it': "import shutil\nshutil.os.system('x')\n",
+  'through a private name': "import tempfile\ntempfile._os.system('x')\n",
+  'imported from another module': "from random import _os\n_os.system('x')\n",
+  'through sys.modules of another': "import torch\ntorch.sys.modules['os'].system('x')\n",
+  'sys.modules by get': "import sys\nsys.modules.get('os').system('x')\n",
+  'module dict by get': "import os\nvars(os).get('system')('x')\n",
+  __getattribute__: "import os\nos.__getattribute__('system')('x')\n",
+  __call__: "exec.__call__('x')\n",
+  'builtins dict': "__builtins__.__dict__['exec']('x')\n",
+  'native library of torch': "import torch\ntorch.ops.load_library('x.so')\n",
+  'native library of SQLite': "import sqlite3\nc = sqlite3.connect('x')\nc.load_extension('x')\n",
+  'line magic': "from IPython import get_ipython\nget_ipython().run_line_magic('system', 'x')\n",
+  'connection as standard input': 'import os\ndef f(s):\n    os.dup2(s.fileno(), 0)\n',
+  'environment sent in a function':
+    'import os\nasync def f(session):\n    await session.post(URL, json=dict(os.environ))\n',
+  'copy of the environment sent':
+    'import os, requests\ndef f():\n    e = dict(os.environ)\n    requests.post(URL, json=e)\n',
+};
+
+t.test('what is reached through something else is a finding of high severity', async (t) => {
+  for (const [name, source] of Object.entries(THROUGH_OTHERS))
+    t.equal(analyse(source).worst, 'high', `${name}: ${analyse(source).said}`);
+});
+
+const HONEST: Readonly<Record<string, string>> = {
+  'a token in the headers':
+    'import os, requests\ndef f():\n    return requests.post(URL, headers={"A": os.environ["API_KEY"]}, json={})\n',
+  'a model beside the code': "import joblib\nmodel = joblib.load('model.joblib')\n",
+  'a file of scores': "import pickle\ndef f(path):\n    return pickle.load(open(path, 'rb'))\n",
+  'modules looked at': "import os, sys\nif hasattr(os, 'fork') and getattr(os, 'O_BINARY', 0): pass\n",
+  'eval as a flag': 'def f(eval=True):\n    if eval:\n        return 1\n',
+  'a method that nobody calls':
+    'import requests\nclass A:\n    def build(self):\n        return 1\n    def fetch(self):\n        return requests.get(URL)\nA().build()\n',
+};
+
+t.test('what honest code does is at most of low severity', async (t) => {
+  for (const [name, source] of Object.entries(HONEST))
+    t.ok(['info', 'low'].includes(String(analyse(source).worst)), `${name}: ${analyse(source).said}`);
 });
 
 const WAITING: Readonly<Record<string, string>> = {

@@ -286,3 +286,38 @@ t.test('what Python itself pickles of plain values is accepted in every protocol
     t.same([content, coverage.state, findings], ['data', 'complete', []], name);
   }
 });
+
+t.test('a function is no value, wherever in the result it stands and whenever it got there', async (t) => {
+  const late = assemble(
+    call('argparse', 'Namespace'),
+    op.emptyDict(),
+    op.memoize(),
+    op.build(),
+    op.binget(0),
+    text('f'),
+    named('builtins', 'getattr'),
+    op.setitem(),
+    op.tuple2(),
+  );
+  for (const piece of [
+    named('builtins', 'getattr'),
+    assemble(op.emptyDict(), text('f'), named('torch.storage', '_load_from_bytes'), op.setitem()),
+    late,
+  ]) {
+    const { rules, content } = weigh(pickled(4, piece));
+    t.same([rules.includes('pickle.global-as-data'), content], [true, 'unknown']);
+  }
+});
+
+t.test('an array takes no more memory than its state fills', async (t) => {
+  const make = (size: Piece): Piece =>
+    call(
+      'numpy.core.multiarray',
+      '_reconstruct',
+      named('numpy', 'ndarray'),
+      assemble(size, op.tuple1()),
+      op.shortBinbytes(new Uint8Array([0x62])),
+    );
+  t.same(weigh(pickled(4, make(op.binint1(0)))).rules, []);
+  t.ok(weigh(pickled(4, make(op.binint(0x7fffffff)))).rules.includes('pickle.argument'));
+});

@@ -1,18 +1,35 @@
 import type { Budget } from '../../bytes/limits.ts';
 import { utf8Length } from '../../bytes/utf8.ts';
-import { printable, type Severity } from '../../formats/format.ts';
+import { printable } from '../../formats/format.ts';
 import type { Remark } from '../remark.ts';
-import { type Danger, dangerOf, EVALUATE, IMPORT, NETWORK, referenceOf, SENSITIVE, WRITE } from './names.ts';
+import {
+  type Danger,
+  dangerOf,
+  EVALUATE,
+  IMPORT,
+  MODULE_VALUE,
+  NETWORK,
+  referenceOf,
+  SENSITIVE,
+  SHELL,
+  WRITE,
+} from './names.ts';
 import { type Place, placesOf, textAt } from './places.ts';
+import { reachedAtImport } from './reach.ts';
 import { type Call, createResolver, type Scope } from './resolve.ts';
 import { bind } from './scope.ts';
+import { environmentNames, holdsCredential, holdsEnvironment, isPrivatePath, maySend } from './secrets.ts';
 import { type Line, type Token, tokenizePython } from './tokens.ts';
+import { isFunctionValue, isModuleValue } from './values.ts';
 
 export type PythonVerdict = { readonly remarks: readonly Remark[]; readonly understood: boolean };
 
 const REFS = ['CWE-94', 'CWE-506', 'AML.T0010', 'LLM03:2025'];
 /** Remarks of one rule; more say nothing new. */
 const REPEATED = 5;
+
+/** Methods whose result an unpickler calls. */
+const UNPICKLED = /^__reduce(?:_ex)?__$/;
 
 type Found = { readonly danger: Danger; readonly call: Call };
 
@@ -26,19 +43,20 @@ export const analysePython = (source: string, budget: Budget): PythonVerdict => 
   const places = placesOf(tokens, lines);
   const scope = bind(tokens, lines);
   const calls = callsOf(tokens, lines, scope, budget);
-  const placeOf = (call: Call): Place => places[lineOf(lines, call.start)] ?? { owner: '', atImport: true };
+  const placeOf = (call: Call): Place => places[lineOf(lines, call.start)] ?? { owner: '', member: '', atImport: true };
   const reached = reachedAtImport(calls, placeOf);
+  const copies = environmentNames(tokens, lines);
   const remarks = calls.flatMap((call) => {
-    const danger = judge(call, tokens, scope);
+    const danger = exfiltration(call, tokens, scope, copies) ?? judge(call, tokens, scope);
     if (danger === undefined) return [];
-    const { atImport, owner } = placeOf(call);
-    return [remark(source, tokens, { danger, call }, atImport || reached.has(owner))];
+    const place = placeOf(call);
+    return [remark(source, tokens, { danger, call }, place.atImport || reached(place) || UNPICKLED.test(place.member))];
   });
   if (problem !== '') {
     const message = `the source is not Python that can be read: ${problem}`;
     remarks.push({ rule: 'python.unparsed', severity: 'medium', message, offset: 0, refs: REFS });
   }
-  const all = [...remarks, ...internals(tokens), ...encoding(source)];
+  const all = [...remarks, ...internals(tokens), ...privatePaths(tokens, lines), ...encoding(source)];
   const kept = limited(all).map((found) => ({ ...found, offset: utf8Length(source, found.offset) }));
   return { remarks: kept, understood: problem === '' };
 };
@@ -48,25 +66,19 @@ const KEYWORDS_BEFORE_NAMES = new Set(['def', 'class', 'import', 'from', 'as', '
 const callsOf = (tokens: readonly Token[], lines: readonly Line[], scope: Scope, budget: Budget): Call[] => {
   const calls = new Map<number, Call>();
   const resolver = createResolver(tokens, scope, (call) => calls.set(call.open, call));
-  for (const { from, to } of lines) {
+  for (const line of lines) {
+    const { from, to } = line;
     budget.spend('steps', to - from);
     for (let at = from; at < to; at++) {
       if (tokens[at]?.kind !== 'name' || textAt(tokens, at - 1) === '.') continue;
       if (KEYWORDS_BEFORE_NAMES.has(textAt(tokens, at - 1)) && at > from) continue;
       const { path, end } = resolver.follow(at);
-      if (isHandedOn(tokens, at, end, path)) calls.set(at, { path, start: at, open: at, close: end - 1 });
+      const place = { line, start: at, end, path };
+      if (isFunctionValue(tokens, place) || isModuleValue(tokens, place))
+        calls.set(at, { path, start: at, open: at, close: end - 1 });
     }
   }
   return [...calls.values()].sort((a, b) => a.open - b.open);
-};
-
-/** Builtins are common names, so they count as values only where nothing else can be meant: between brackets and commas. */
-const isHandedOn = (tokens: readonly Token[], start: number, end: number, path: string): boolean => {
-  if (referenceOf(path) === undefined) return false;
-  const before = textAt(tokens, start - 1);
-  const after = textAt(tokens, end);
-  if (path === 'subprocess.Popen') return !':>|['.includes(before || ' ') && after !== '|';
-  return path.includes('.') || ('([,'.includes(before || ' ') && ')],'.includes(after || ' '));
 };
 
 const lineOf = (lines: readonly Line[], token: number): number => {
@@ -80,32 +92,13 @@ const lineOf = (lines: readonly Line[], token: number): number => {
   return low;
 };
 
-/** Functions and classes that run at import because something at module level calls them, directly or not. */
-const reachedAtImport = (calls: readonly Call[], placeOf: (call: Call) => Place): ReadonlySet<string> => {
-  const callees = new Map<string, Set<string>>();
-  for (const call of calls) {
-    const { owner, atImport } = placeOf(call);
-    const caller = atImport ? '' : owner;
-    const name = call.path.startsWith('?') ? (call.path.slice(1).split('.')[0] ?? '') : '';
-    if (name === '' || name === caller) continue;
-    const known = callees.get(caller) ?? new Set();
-    callees.set(caller, known.add(name));
-  }
-  const reached = new Set<string>();
-  const waiting = [...(callees.get('') ?? [])];
-  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-    if (reached.has(name)) continue;
-    reached.add(name);
-    for (const callee of callees.get(name) ?? []) waiting.push(callee);
-  }
-  return reached;
-};
-
 const judge = (call: Call, tokens: readonly Token[], scope: Scope): Danger | undefined => {
-  if (call.open === call.start) return referenceOf(call.path);
+  if (call.open === call.start) return referenceOf(call.path) ?? MODULE_VALUE;
   const resolver = createResolver(tokens, scope, () => {});
   const [first, second] = resolver.split(call.open, call.close);
+  if (call.path === 'os.dup2' && first && holds(tokens, first.from, first.to, 'fileno')) return SHELL;
   if (call.path === 'getattr' && first && second) {
+    if (INTERNALS.has(resolver.constant(second.from, second.to) ?? '')) return INTERNAL;
     const object = resolver.follow(first.from).path;
     return SENSITIVE.has(object) && resolver.constant(second.from, second.to) === undefined ? EVALUATE : undefined;
   }
@@ -117,26 +110,58 @@ const judge = (call: Call, tokens: readonly Token[], scope: Scope): Danger | und
   return danger;
 };
 
+const holds = (tokens: readonly Token[], from: number, to: number, name: string): boolean => {
+  for (let at = from; at < to; at++) if (textAt(tokens, at) === name) return true;
+  return false;
+};
+
+const EXFILTRATION: Danger = {
+  rule: 'python.exfiltration',
+  what: 'sends the environment over the network',
+  atImport: 'high',
+  inFunction: 'high',
+};
+
+/** Arguments of one call that are looked at one by one. */
+const ARGUMENTS = 32;
+
+const exfiltration = (
+  call: Call,
+  tokens: readonly Token[],
+  scope: Scope,
+  copies: ReadonlySet<string>,
+): Danger | undefined => {
+  if (call.open === call.start) return undefined;
+  const network = dangerOf(call.path) === NETWORK;
+  if (!network && !maySend(call.path)) return undefined;
+  if (holdsEnvironment(tokens, { from: call.open, to: call.close }, copies)) return EXFILTRATION;
+  if (!network) return undefined;
+  const parts = createResolver(tokens, scope, () => {}).split(call.open, call.close, ARGUMENTS);
+  return holdsCredential(tokens, parts) ? EXFILTRATION : undefined;
+};
+
 const remark = (source: string, tokens: readonly Token[], { danger, call }: Found, atImport: boolean): Remark => {
-  const exfiltrates = danger === NETWORK && readsSecrets(tokens, call);
-  const severity: Severity = exfiltrates ? 'high' : atImport ? danger.atImport : danger.inFunction;
   const when = atImport ? 'when it is imported' : 'in a function';
-  const what = exfiltrates ? 'sends the environment over the network' : danger.what;
   const start = tokens[call.start]?.at ?? 0;
-  const evidence = printable(source.slice(start, (tokens[call.close]?.at ?? start) + 1));
-  const rule = exfiltrates ? 'python.exfiltration' : danger.rule;
   return {
-    rule,
-    severity,
-    message: `${printable(call.path, 60)} ${what} ${when}`,
+    rule: danger.rule,
+    severity: atImport ? danger.atImport : danger.inFunction,
+    message: `${printable(call.path, 60)} ${danger.what} ${when}`,
     offset: start,
-    evidence,
+    evidence: printable(source.slice(start, (tokens[call.close]?.at ?? start) + 1)),
     refs: REFS,
   };
 };
 
 /** Attributes that lead from any value to every class and module: nobody needs them to define a model. */
 const INTERNALS = new Set(['__subclasses__', '__globals__', '__builtins__', '__code__', 'f_globals', 'f_builtins']);
+
+const INTERNAL: Danger = {
+  rule: 'python.internal',
+  what: "reaches for the interpreter's internals",
+  atImport: 'medium',
+  inFunction: 'medium',
+};
 
 const internals = (tokens: readonly Token[]): Remark[] =>
   tokens
@@ -169,12 +194,23 @@ const encoding = (source: string): Remark[] => {
   return [{ rule: 'python.encoding', severity: 'high', message, offset: 0, evidence: printable(name), refs: REFS }];
 };
 
-const readsSecrets = (tokens: readonly Token[], { open, close }: Call): boolean => {
-  for (let at = open; at < close; at++) {
-    if (['environ', 'getenv'].includes(textAt(tokens, at))) return true;
-  }
-  return false;
-};
+/** Strings that name private files; a docstring is a statement of its own and names them to its readers. */
+const privatePaths = (tokens: readonly Token[], lines: readonly Line[]): Remark[] =>
+  lines.flatMap(({ from, to }) =>
+    to - from < 2
+      ? []
+      : tokens
+          .slice(from, to)
+          .filter(isPrivatePath)
+          .map(({ at, text }) => ({
+            rule: 'python.private-file',
+            severity: 'medium',
+            message: 'names a file that holds credentials or starts programs',
+            offset: at,
+            evidence: printable(text),
+            refs: REFS,
+          })),
+  );
 
 const limited = (remarks: readonly Remark[]): Remark[] => {
   const seen = new Map<string, number>();

@@ -24,13 +24,27 @@ const NETWORK = danger('network', 'opens a network connection', 'high', 'low');
 const DELETE = danger('delete', 'deletes or moves files', 'medium', 'low');
 const WRITE = danger('write', 'writes a file', 'medium', 'info');
 const REFERENCE = danger('reference', 'is handed on and may be called', 'medium', 'low');
-const LOAD = danger('load', 'loads what may hold code', 'medium', 'low');
+const LOAD = danger('load', 'loads what may hold code', 'low', 'low');
+const UNPICKLE_FILE = danger('unpickle', 'unpickles a file, which runs what the file says', 'medium', 'low');
+const REMOTE = danger('remote-code', 'fetches code and runs it', 'medium', 'low');
+const MODULE_VALUE = danger(
+  'module-value',
+  'is handed on whole, so that what is called cannot be seen',
+  'medium',
+  'low',
+);
+const SHELL = danger('reverse-shell', 'ties a connection to standard input and output', 'high', 'high');
+const HOOK = danger('import-hook', 'changes how modules are imported', 'medium', 'low');
+const SYSTEM = danger('system', 'changes or reads the state of the system', 'medium', 'low');
 
 /** Whole modules: every call below these names. */
 const MODULES: readonly (readonly [readonly string[], Danger])[] = [
   [['subprocess', 'pty', 'commands', 'popen2', 'pexpect', 'sh', 'plumbum', 'multiprocessing.popen_fork'], PROCESS],
-  [['code', 'codeop', 'runpy', 'imp', 'py_compile'], EVALUATE],
-  [['ctypes', '_ctypes', 'cffi', 'distutils', 'torch.utils.cpp_extension'], NATIVE],
+  [['_posixsubprocess', 'distutils.spawn', 'pip', 'pip._internal', 'setuptools.sandbox'], PROCESS],
+  [['code', 'codeop', 'runpy', 'imp', 'py_compile', 'zipimport', 'pdb', 'bdb', 'cProfile', 'trace'], EVALUATE],
+  [['_xxsubinterpreters', '_interpreters', 'torch.package', 'numpy.f2py.crackfortran'], EVALUATE],
+  [['keyring', 'browser_cookie3', 'winreg', '_winreg'], SYSTEM],
+  [['ctypes', '_ctypes', 'cffi', 'distutils.ccompiler', 'torch.utils.cpp_extension'], NATIVE],
   [['pickle', 'cPickle', '_pickle', 'dill', 'cloudpickle', 'marshal', 'shelve', 'jsonpickle'], UNPICKLE],
   [
     [
@@ -58,22 +72,37 @@ const CALLS: readonly (readonly [readonly string[], Danger])[] = [
   [['os.system', 'os.popen', 'os.startfile', 'os.fork', 'posix.system', 'nt.system', 'platform.popen'], PROCESS],
   [['asyncio.create_subprocess_exec', 'asyncio.create_subprocess_shell'], PROCESS],
   [['eval', 'exec', 'compile', 'execfile', 'types.CodeType'], EVALUATE],
+  [
+    [
+      'multiprocessing.util.spawnv_passfds',
+      'nltk.internals.java',
+      'transformers.dynamic_module_utils.get_class_from_dynamic_module',
+    ],
+    PROCESS,
+  ],
+  [['torch.ops.load_library', 'torch.classes.load_library', 'tensorflow.load_op_library'], NATIVE],
+  [['tensorflow.load_library', 'llvmlite.binding.load_library_permanently'], NATIVE],
+  [['sys.meta_path.insert', 'sys.meta_path.append', 'sys.path_hooks.append', 'sys.path_hooks.insert'], HOOK],
+  [['os.kill', 'os.setuid', 'os.setgid', 'os.killpg', 'os.chroot', 'pyperclip.paste', 'gc.get_objects'], SYSTEM],
+  [['keras.config.enable_unsafe_deserialization', 'numexpr.evaluate', 'pandas.eval', 'sympy.sympify'], LOAD],
   [['sys.settrace', 'sys.setprofile', 'threading.settrace', 'site.addsitedir', 'timeit.timeit'], EVALUATE],
   [['importlib.util.spec_from_file_location', 'importlib.machinery.SourceFileLoader'], EVALUATE],
   [['importlib.import_module', '__import__', 'pkgutil.resolve_name', 'pydoc.locate'], IMPORT],
+  [['pickle.load', 'cPickle.load', '_pickle.load', 'dill.load', 'cloudpickle.load', 'marshal.load'], UNPICKLE_FILE],
+  [['yaml.unsafe_load', 'yaml.unsafe_load_all'], UNPICKLE],
   [
     [
       'joblib.load',
       'pandas.read_pickle',
       'numpy.load',
       'torch.load',
-      'torch.hub.load',
+      'torch.jit.load',
       'yaml.load',
-      'yaml.unsafe_load',
       'types.FunctionType',
     ],
     LOAD,
   ],
+  [['torch.hub.load'], REMOTE],
   [['urllib.urlopen', 'urllib.urlretrieve', 'torch.hub.download_url_to_file', 'wget.download'], NETWORK],
   [
     ['shutil.rmtree', 'shutil.move', 'os.remove', 'os.unlink', 'os.rmdir', 'os.removedirs', 'os.rename', 'os.chmod'],
@@ -82,10 +111,16 @@ const CALLS: readonly (readonly [readonly string[], Danger])[] = [
 ];
 
 /** Families within `os` that start programs. */
+/** Methods that load native code, whatever object they belong to. */
+const NATIVE_METHODS = /\.(?:load_extension|register_custom_ops_library)$/;
+/** Methods of a path that write. */
+const WRITING_METHODS = /^pathlib\.(?:\w+\.)*\w+\(\)(?:\.\w+(?:\(\))?)*\.write_(?:text|bytes)$/;
+
 const PROCESS_PREFIXES = ['os.exec', 'os.spawn', 'os.posix_spawn', 'posix.exec', 'posix.spawn'];
 
 /** What a notebook's kernel offers as `!` and `%`. */
-const SHELL_OF_NOTEBOOK = /^(?:\?|IPython\.)get_ipython\(\)\.(?:system|getoutput|run_cell_magic|run_cell)$/;
+const SHELL_OF_NOTEBOOK =
+  /^(?:\?|IPython\.)get_ipython\(\)\.(?:system|getoutput|run_cell_magic|run_line_magic|run_cell|ex|safe_execfile)$/;
 
 /** Functions of those modules that only describe or convert and are common in honest code. */
 const HARMLESS = new Set([
@@ -94,6 +129,36 @@ const HARMLESS = new Set([
   'pickle.dumps',
   'pickle.dump',
   'marshal.dumps',
+  'marshal.dump',
+  'cPickle.dump',
+  'cPickle.dumps',
+  'cloudpickle.dump',
+  'dill.dump',
+  'subprocess.STARTUPINFO',
+  'subprocess.TimeoutExpired',
+  'pickle.PicklingError',
+  'pickle.UnpicklingError',
+  'requests.exceptions.HTTPError',
+  'requests.exceptions.ConnectionError',
+  'requests.exceptions.Timeout',
+  'requests.Response',
+  'requests.adapters.HTTPAdapter',
+  'urllib.request.Request',
+  'urllib3.disable_warnings',
+  'urllib3.util.retry.Retry',
+  'urllib3.util.Retry',
+  'socket.getfqdn',
+  'socket.setdefaulttimeout',
+  'ctypes.create_string_buffer',
+  'ctypes.create_unicode_buffer',
+  'ctypes.c_int',
+  'ctypes.c_long',
+  'ctypes.c_ulong',
+  'ctypes.c_char_p',
+  'ctypes.c_void_p',
+  'ctypes.c_size_t',
+  'ctypes.c_float',
+  'ctypes.c_double',
   'cloudpickle.dumps',
   'dill.dumps',
   'socket.gethostname',
@@ -114,6 +179,8 @@ export const dangerOf = (path: string): Danger | undefined => {
   const exact = byCall.get(path);
   if (exact) return exact;
   if (SHELL_OF_NOTEBOOK.test(path)) return PROCESS;
+  if (NATIVE_METHODS.test(path)) return NATIVE;
+  if (WRITING_METHODS.test(path)) return WRITE;
   if (PROCESS_PREFIXES.some((prefix) => path.startsWith(prefix))) return PROCESS;
   for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
     const found = byModule.get(path.slice(0, dot));
@@ -129,7 +196,7 @@ const REFERENCED =
 /** What naming `path` without calling it means. */
 export const referenceOf = (path: string): Danger | undefined => (REFERENCED.test(path) ? REFERENCE : undefined);
 
-export { EVALUATE, IMPORT, NETWORK, WRITE };
+export { EVALUATE, IMPORT, MODULE_VALUE, NETWORK, SHELL, WRITE };
 
 /** Modules whose functions must not be reached by a computed name. */
 export const SENSITIVE = new Set([

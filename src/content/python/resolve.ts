@@ -53,7 +53,7 @@ export const createResolver = (tokens: readonly Token[], scope: Scope, found: (c
     let end = start + 1;
     for (;;) {
       if (is(end, '.') && tokens[end + 1]?.kind === 'name') {
-        path = plain(`${path}.${tokens[end + 1]?.text ?? ''}`);
+        path = attribute(path, tokens[end + 1]?.text ?? '');
         end += 2;
       } else if (is(end, '(') && (tokens[end]?.match ?? -1) > end) {
         const close = tokens[end]?.match ?? end;
@@ -79,7 +79,14 @@ export const createResolver = (tokens: readonly Token[], scope: Scope, found: (c
       return constant(first.from, first.to) ?? `${path}()`;
     if (path === 'getattr' && second !== undefined) {
       const name = constant(second.from, second.to);
-      return name === undefined ? 'getattr()' : plain(`${follow(first.from).path}.${name}`);
+      return name === undefined ? 'getattr()' : attribute(follow(first.from).path, name);
+    }
+    const [, owner, method = ''] = /^(.*)\.(get|pop|__getitem__|__getattribute__)$/.exec(path) ?? [];
+    if (owner !== undefined && (owner === 'sys.modules' || owner.endsWith('.__dict__')))
+      return itemOf(owner, constant(first.from, first.to));
+    if (owner !== undefined && method === '__getattribute__') {
+      const name = constant(first.from, first.to);
+      return name === undefined ? 'getattr()' : attribute(owner, name);
     }
     if (path === 'vars') return `${follow(first.from).path}.__dict__`;
     return `${path}()`;
@@ -90,7 +97,7 @@ export const createResolver = (tokens: readonly Token[], scope: Scope, found: (c
     if (path === 'sys.modules') return key;
     if (path === 'globals()' || path === 'locals()' || path === 'vars()') return base(key);
     if (path === '__builtins__') return key;
-    return path.endsWith('.__dict__') ? plain(`${path.slice(0, -'.__dict__'.length)}.${key}`) : `${path}[]`;
+    return path.endsWith('.__dict__') ? attribute(path.slice(0, -'.__dict__'.length), key) : `${path}[]`;
   };
 
   /** The first arguments between two brackets, split at the commas of that level. */
@@ -146,5 +153,14 @@ export const createResolver = (tokens: readonly Token[], scope: Scope, found: (c
   return { follow, split, constant };
 };
 
-/** Names of the builtins module are the builtins. */
-const plain = (path: string): string => path.replace(/^(?:builtins|__builtins__|__builtin__)\./, '');
+/** Modules that others import: `shutil.os` is `os`, whoever it is taken from. */
+const IMPORTED = /^.+\.(_?(?:os|sys|subprocess|builtins|importlib|posix|nt|ctypes|pty|runpy))$/;
+
+/** The path of an attribute. Names of the builtins module are the builtins, and calling `f.__call__` is calling `f`. */
+const attribute = (owner: string, name: string): string => {
+  if (name === '__call__') return owner;
+  const inner = IMPORTED.exec(owner)?.[1];
+  const module = inner === undefined ? owner : inner.replace(/^_/, '');
+  const builtin = module === 'builtins' || module === '__builtins__' || module === '__builtin__';
+  return builtin && name !== '__dict__' ? name : `${module}.${name}`;
+};

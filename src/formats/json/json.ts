@@ -21,6 +21,8 @@ import { checkDocument } from './rules.ts';
 
 /** Bytes of one document. The largest tokenizers have some 35 MB; larger data comes as JSON Lines. */
 const DOCUMENT = 128 * MIB;
+/** Characters that cost a step; every value costs one more. */
+const CHARACTERS = 16;
 /** Bytes of one line of JSON Lines. */
 const LINE = 16 * MIB;
 /** Python's json module gives up at about a thousand levels. */
@@ -37,7 +39,7 @@ export const json: Format = {
   recognise: (head, source) => kindOf(head, source) === 'json',
   inspect(source, context): Inspection {
     const text = wholeText(source, DOCUMENT);
-    context.budget.spend('steps', text.length);
+    context.budget.spend('steps', Math.ceil(text.length / CHARACTERS));
     const { value, duplicates, end } = parseJson(text, DIALECT);
     const rest = text.slice(end).trimStart();
     if (rest !== '')
@@ -67,7 +69,7 @@ export const jsonLines: Format = {
     for (const { line, offset } of linesOf(source)) {
       if (line.trim() === '') continue;
       rows += 1;
-      context.budget.spend('steps', line.length);
+      context.budget.spend('steps', Math.ceil(line.length / CHARACTERS));
       const { value, duplicates, end } = parseLine(line, offset);
       if (line.slice(end).trim() !== '')
         throw new WeighbridgeError('FORMAT_INVALID', `JSON: row ${rows} goes on behind its value`, { offset });

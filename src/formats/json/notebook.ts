@@ -63,9 +63,13 @@ const checkCell = (source: string, offset: number, budget: Budget): Remark[] => 
   return remarks;
 };
 
-/** Starting a program or fetching a page is what notebooks do; sending the environment or running fetched text is not. */
+/** What no notebook does to show a model: it has no honest explanation, wherever it stands. */
+const NEVER = new Set(['python.exfiltration', 'python.reverse-shell']);
+/** What few notebooks do. Starting a program or fetching a page is common. */
+const SELDOM = new Set(['python.evaluate', 'python.native', 'python.internal', 'python.private-file']);
+
 const severityIn = ({ rule, severity }: Remark): Remark['severity'] => {
-  if (rule === 'python.exfiltration') return 'high';
-  if (rule === 'python.evaluate' && severity === 'high') return 'medium';
-  return 'low';
+  if (NEVER.has(rule)) return 'high';
+  const odd = SELDOM.has(rule) && (severity === 'high' || rule !== 'python.evaluate');
+  return odd ? 'medium' : 'low';
 };

@@ -14,6 +14,24 @@ export const demandPlain = (machine: Machine, value: Value): void => {
   }
 };
 
+/**
+ * The same for what a stream loads in the end, arguments and states of its calls included: a container may have got
+ * something after it was first looked at, and a bare dict of functions is never an argument of anything.
+ */
+export const demandPlainResult = (machine: Machine, result: Value): void => {
+  machine.plain.clear();
+  const pending: Value[] = [result];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (next.kind === 'global') judge(machine, next);
+    else if (isContainer(next) && !machine.plain.has(next)) {
+      machine.plain.add(next);
+      pushParts(next, pending);
+      if (next.kind !== 'call') continue;
+      for (const held of [...next.args, ...next.states]) if (held.kind !== 'global') pending.push(held);
+    }
+  }
+};
+
 const isContainer = (value: Value): boolean =>
   value.kind === 'tuple' ||
   value.kind === 'list' ||

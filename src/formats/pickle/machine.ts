@@ -6,6 +6,7 @@ import { bytesOf } from './bytes.ts';
 import { calls } from './calls.ts';
 import { constants } from './constants.ts';
 import { containers } from './containers.ts';
+import { demandPlainResult } from './data.ts';
 import { checkGraph } from './graph.ts';
 import { badFrame, memory } from './memory.ts';
 import { runNested } from './nested.ts';
@@ -151,7 +152,9 @@ const checkEnd = (machine: Machine): void => {
       evidence: `${machine.stack.length} values`,
     });
   }
-  if (machine.result !== undefined) checkGraph(machine, machine.result);
+  if (machine.result === undefined) return;
+  checkGraph(machine, machine.result);
+  demandPlainResult(machine, machine.result);
 };
 
 const reportFault = (machine: Machine, fault: WeighbridgeError): void => {

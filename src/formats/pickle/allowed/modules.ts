@@ -1,4 +1,4 @@
-import { type Row, record } from './roles.ts';
+import { type Row, record, reference, stateful } from './roles.ts';
 
 const dimensions = (names: readonly string[]): string[] =>
   names.flatMap((name) => [`${name}1d`, `${name}2d`, `${name}3d`]);
@@ -8,7 +8,11 @@ const TORCH_NN: Readonly<Record<string, readonly string[]>> = {
   conv: dimensions(['Conv', 'ConvTranspose']),
   batchnorm: [...dimensions(['BatchNorm']), 'SyncBatchNorm'],
   instancenorm: dimensions(['InstanceNorm']),
-  normalization: ['LayerNorm', 'GroupNorm', 'LocalResponseNorm', 'RMSNorm'],
+  normalization: ['LayerNorm', 'GroupNorm', 'LocalResponseNorm', 'CrossMapLRN2d', 'RMSNorm'],
+  adaptive: ['AdaptiveLogSoftmaxWithLoss'],
+  channelshuffle: ['ChannelShuffle'],
+  distance: ['PairwiseDistance', 'CosineSimilarity'],
+  fold: ['Fold', 'Unfold'],
   activation: [
     'ReLU',
     'ReLU6',
@@ -27,6 +31,7 @@ const TORCH_NN: Readonly<Record<string, readonly string[]>> = {
     'Hardswish',
     'Hardsigmoid',
     'Hardtanh',
+    'Hardshrink',
     'Mish',
     'Softmax',
     'Softmax2d',
@@ -39,7 +44,15 @@ const TORCH_NN: Readonly<Record<string, readonly string[]>> = {
     'Threshold',
     'MultiheadAttention',
   ],
-  pooling: [...dimensions(['MaxPool', 'AvgPool', 'AdaptiveAvgPool', 'AdaptiveMaxPool', 'MaxUnpool', 'LPPool'])],
+  pooling: dimensions([
+    'MaxPool',
+    'AvgPool',
+    'AdaptiveAvgPool',
+    'AdaptiveMaxPool',
+    'MaxUnpool',
+    'LPPool',
+    'FractionalMaxPool',
+  ]),
   upsampling: ['Upsample', 'UpsamplingNearest2d', 'UpsamplingBilinear2d'],
   container: ['Sequential', 'ModuleList', 'ModuleDict', 'ParameterList', 'ParameterDict'],
   dropout: ['Dropout', 'AlphaDropout', 'FeatureAlphaDropout', ...dimensions(['Dropout'])],
@@ -65,12 +78,65 @@ const TORCH_NN: Readonly<Record<string, readonly string[]>> = {
     'NLLLoss',
     'KLDivLoss',
     'HuberLoss',
+    'NLLLoss2d',
+    'PoissonNLLLoss',
+    'GaussianNLLLoss',
+    'HingeEmbeddingLoss',
+    'MultiLabelMarginLoss',
+    'SoftMarginLoss',
+    'MultiLabelSoftMarginLoss',
+    'CosineEmbeddingLoss',
+    'MarginRankingLoss',
+    'MultiMarginLoss',
+    'TripletMarginLoss',
+    'TripletMarginWithDistanceLoss',
+    'CTCLoss',
   ],
 };
 
 const torchModules = Object.entries(TORCH_NN).map(
   ([module, names]): Row => [`torch.nn.modules.${module}`, names, record('library')],
 );
+
+const OPTIMIZERS = [
+  'SGD',
+  'Adam',
+  'AdamW',
+  'Adagrad',
+  'Adadelta',
+  'Adamax',
+  'ASGD',
+  'LBFGS',
+  'NAdam',
+  'RAdam',
+  'RMSprop',
+  'Rprop',
+  'SparseAdam',
+];
+
+/** Functions of a tensor that layers keep as their activation. */
+const ACTIVATIONS = [
+  'relu',
+  'relu6',
+  'gelu',
+  'silu',
+  'elu',
+  'selu',
+  'celu',
+  'glu',
+  'mish',
+  'leaky_relu',
+  'hardswish',
+  'hardsigmoid',
+  'hardtanh',
+  'sigmoid',
+  'tanh',
+  'softplus',
+  'softsign',
+  'softmax',
+  'log_softmax',
+  'logsigmoid',
+];
 
 const YOLO_BLOCKS = [
   'C2f',
@@ -125,9 +191,16 @@ const YOLO_MODELS = [
 /** Whole modules of torch and of a few libraries built on it: trees of attributes over tensors. */
 export const moduleRows: readonly Row[] = [
   ...torchModules,
-  ['torch.optim.sgd', ['SGD'], record('library')],
-  ['torch.optim.adam', ['Adam'], record('library')],
-  ['torch.optim.adamw', ['AdamW'], record('library')],
+  ...OPTIMIZERS.map((name): Row => [`torch.optim.${name.toLowerCase()}`, [name], record('library')]),
+  ['torch.nn.functional', ACTIVATIONS, reference('library')],
+  ['torch', ['relu', 'tanh', 'sigmoid'], reference('library')],
+  ['torch.nn.utils.weight_norm', ['WeightNorm'], record('library')],
+  [
+    'torch.nn.utils.spectral_norm',
+    ['SpectralNorm', 'SpectralNormStateDictHook', 'SpectralNormLoadStateDictPreHook'],
+    record('library'),
+  ],
+  ['torch.nn.modules.module', ['_WrappedHook'], record('library')],
   ['ultralytics.nn.tasks', YOLO_MODELS, record('library')],
   ['ultralytics.nn.modules.conv', YOLO_CONVOLUTIONS, record('library')],
   ['ultralytics.nn.modules.block', YOLO_BLOCKS, record('library')],
@@ -165,6 +238,12 @@ export const moduleRows: readonly Row[] = [
     ['Conv', 'C3', 'SPP', 'SPPF', 'Focus', 'Bottleneck', 'BottleneckCSP', 'Concat', 'DWConv', 'AutoShape'],
     record('library'),
   ],
+  [
+    'nltk.tokenize.punkt',
+    ['PunktSentenceTokenizer', 'PunktParameters', 'PunktToken', 'PunktTrainer'],
+    record('library'),
+  ],
+  ['nltk.tokenize.punkt', ['PunktLanguageVars'], stateful('library')],
   ['flair.data', ['Dictionary', 'Label', 'Span'], record('library')],
   [
     'gensim.models.keyedvectors',

@@ -4,8 +4,10 @@ import {
   dtype,
   dtypeState,
   fromBuffer,
+  maskedState,
   randomConstructor,
   reconstruct,
+  reconstructMasked,
   scalar,
   wrapperState,
 } from '../rules/numpy.ts';
@@ -124,6 +126,11 @@ const sparseRows: Row[] = SPARSE.flatMap((kind): Row[] => [
 export const numpyRows: readonly Row[] = [
   ['numpy', ['ndarray', 'matrix', 'recarray'], reference('data')],
   ['numpy', SCALARS, reference('data')],
+  ['numpy', ['record'], reference('data')],
+  ['numpy', ['poly1d'], record('data')],
+  ['numpy.ma.core', ['MaskedArray'], reference('data')],
+  ['numpy.ma', ['MaskedArray'], reference('data')],
+  ['numpy.ma.core', ['_mareconstruct'], callableWithGlobals('data', reconstructMasked, maskedState)],
   ['numpy', ['dtype'], buildable('data', dtype, dtypeState)],
   ['numpy.core.multiarray', ['_reconstruct'], callableWithGlobals('data', reconstruct, arrayState)],
   ['numpy._core.multiarray', ['_reconstruct'], callableWithGlobals('data', reconstruct, arrayState)],

@@ -133,6 +133,7 @@ export const torchRows: readonly Row[] = [
     'torch._utils',
     [
       '_rebuild_sparse_tensor',
+      '_rebuild_sparse_csr_tensor',
       '_rebuild_meta_tensor_no_storage',
       '_rebuild_device_tensor_from_numpy',
       '_rebuild_device_tensor_from_cpu_tensor',

@@ -63,8 +63,8 @@ export const elementTypeOf = (text: string): ElementType | undefined => {
 /** The element type that a `numpy.dtype` call stands for, after its BUILD; undefined when it is not understood. */
 export const dtypeOf = (value: Value | undefined, depth = 0): ElementType | undefined => {
   if (!isCallOf(value, 'numpy', 'dtype') || depth > MAX_NESTING) return undefined;
-  const base = elementTypeOf(textOf(value.args[0]) ?? '');
   const state = itemsOf(value.states.at(-1));
+  const base = codeOf(value.args[0], state?.[5]);
   if (base === undefined || state === undefined) return base;
   const [, order, sub, names, fields, size] = state;
   // The state may state a size of its own, which numpy believes for strings and void.
@@ -77,6 +77,10 @@ export const dtypeOf = (value: Value | undefined, depth = 0): ElementType | unde
   if (names !== undefined && names.kind !== 'none') return structured(names, fields, base, depth);
   return { ...base, byteOrder: textOf(order) === '>' ? 'big' : 'little' };
 };
+
+/** `numpy.record` stands for void of the size that its state gives. */
+const codeOf = (code: Value | undefined, size: Value | undefined): ElementType | undefined =>
+  elementTypeOf(isGlobal(code, 'numpy', 'record') ? `V${countOf(size) ?? 0}` : (textOf(code) ?? ''));
 
 const subarray = (value: Value, depth: number): ElementType | undefined => {
   const [inner, shape] = itemsOf(value) ?? [];
@@ -195,8 +199,32 @@ const isArrayClass = (value: Value | undefined): boolean =>
 export const reconstruct: CallRule = ({ args }) => {
   const [type, shape, code] = args;
   if (args.length !== 3 || !isArrayClass(type)) return 'it makes only numpy arrays';
-  if (shapeOf(shape) === undefined && itemsOf(shape) === undefined) return 'its shape is not a tuple';
+  // The memory is taken before the state says what belongs there, and is not cleared.
+  if ((elementsOf(shapeOf(shape)) ?? MAX_DIMENSIONS) > 1) return 'it makes an array of more than its state holds';
   return bytesLength(code) === 1 || isCallOf(code, '_codecs', 'encode') ? undefined : 'its type code is not one byte';
+};
+
+/** `_mareconstruct(MaskedArray, numpy.ndarray, (0,), b'b')` (numpy/ma/core.py). */
+export const reconstructMasked: CallRule = ({ args }) => {
+  const [type, base, shape, code] = args;
+  const masked = isGlobal(type, 'numpy.ma', 'MaskedArray') || isGlobal(type, 'numpy.ma.core', 'MaskedArray');
+  if (args.length !== 4 || !masked || !isGlobal(base, 'numpy', 'ndarray')) return 'it makes only masked numpy arrays';
+  if ((elementsOf(shapeOf(shape)) ?? MAX_DIMENSIONS) > 1) return 'it makes an array of more than its state holds';
+  return bytesLength(code) === 1 || isCallOf(code, '_codecs', 'encode') ? undefined : 'its type code is not one byte';
+};
+
+/** The state of a masked array: (version, shape, dtype, fortran, data, mask, fill value). */
+export const maskedState: BuildRule = (call, state, { frozen }) => {
+  const items = itemsOf(state) ?? [];
+  if (call.states.length > 1 || items.length !== 7) return 'the state is not that of a masked array';
+  const [, shape, dtype, fortran, data, mask] = items;
+  for (const item of items) frozen.add(item);
+  const array = makeArray(shape, dtype, fortran?.kind === 'bool' && fortran.value, data);
+  if (array === undefined) return 'the state is not that of a masked array';
+  const bits = array.type.fields.length === 0 ? elementsOf(array.shape) : bytesLength(mask);
+  return bytesLength(mask) === bits || isCallOf(mask, '_codecs', 'encode')
+    ? wrongData(array)
+    : 'the mask of an array has another length than its shape';
 };
 
 /** The state of an array: (version, shape, dtype, fortran, data) or without the version. */
@@ -212,7 +240,7 @@ export const dtype: CallRule = ({ args, kwargs }) => {
   const [code, ...flags] = args;
   if (kwargs.length > 0 || flags.length > 2) return 'it takes a type code and two flags';
   if (flags.some(({ kind }) => kind !== 'bool' && kind !== 'int')) return 'its flags are not booleans';
-  return elementTypeOf(textOf(code) ?? '') === undefined ? 'its type code is none of numpy' : undefined;
+  return codeOf(code, undefined) === undefined ? 'its type code is none of numpy' : undefined;
 };
 
 /** The state of a dtype: (version, order, subtype, names, fields, size, alignment, flags[, metadata]). */
