@@ -6,6 +6,7 @@ import { tableOf, writeReadme, writeResult } from './support/report.ts';
 const benches: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>> = {
   'download-warm': () => import('./download-warm.ts'),
   'download-cold': () => import('./download-cold.ts'),
+  'cold-repo': () => import('./cold-repo.ts'),
   'small-files': () => import('./small-files.ts'),
   'first-byte': () => import('./first-byte.ts'),
   'judge-remote': () => import('./judge-remote.ts'),
