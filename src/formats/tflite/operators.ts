@@ -39,7 +39,8 @@ export const judgeCode = (buffer: FlatBuffer, code: Table): Verdict | undefined 
   // Readers take the larger of the two; old ones know only the narrow field, which holds 127 for operators beyond it.
   const builtin = Math.max(narrow, wide);
   const name = stringOf(buffer, code, 1);
-  if (narrow !== Math.min(builtin, WIDE) && wide !== 0 && narrow !== 0) {
+  if (narrow === CUSTOM || wide === CUSTOM) return judgeCustom(name);
+  if (narrow !== 0 && wide !== 0 && narrow !== Math.min(wide, WIDE)) {
     const evidence = `${narrow} ${wide}`;
     return {
       rule: 'tflite.code-twice',
@@ -48,7 +49,6 @@ export const judgeCode = (buffer: FlatBuffer, code: Table): Verdict | undefined 
       evidence,
     };
   }
-  if (narrow === CUSTOM || wide === CUSTOM) return judgeCustom(name);
   if (builtin <= LAST && wide >= 0) return undefined;
   const message = 'an operator code that no runtime knows';
   return { rule: 'tflite.unknown-operator', severity: 'medium', message, evidence: String(builtin) };
