@@ -56,6 +56,7 @@ import { rds } from './r/rds.ts';
 import { safetensors } from './safetensors.ts';
 import { sentencepiece } from './sentencepiece.ts';
 import { skops } from './skops/skops.ts';
+import { sqlite } from './sqlite/sqlite.ts';
 import { tar } from './tar/tar.ts';
 import { fingerprint, graphDef, kerasMetadata, metaGraph, savedModel } from './tensorflow/formats.ts';
 import { markup } from './text/markup.ts';
@@ -119,6 +120,7 @@ export const formats: readonly Format[] = [
   pythonBytecode,
   parquet,
   arrow,
+  sqlite,
   sentencepiece,
   hdf5,
   onnx,
