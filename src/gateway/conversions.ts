@@ -41,6 +41,9 @@ const MAX_LAID_OUT = 200;
 
 const recordKey = (conversion: Conversion): string => `${conversion.sourceSha256}/${CONVERTER_VERSION}`;
 
+/** Callers of different repos have different rights, also where the same bytes lie in both. */
+const keyOf = ({ ecosystem, repo }: RepoAt, { etag }: Conversion): string => `${ecosystem}/${repo}@${etag}`;
+
 /** Conversions of pickled checkpoints to safetensors. */
 export const createConversions = (
   blobs: Blobs,
@@ -56,7 +59,7 @@ export const createConversions = (
   const of = async (repo: RepoAt, file: ListedFile, weighed: Weighed): Promise<Conversion | undefined> => {
     const { plan } = weighed.report;
     if (plan === undefined) return undefined;
-    const sourceSha256 = weighed.sha256 ?? (await (await intakes.begin(repo, file)).done).sha256;
+    const sourceSha256 = weighed.sha256 ?? (await intakes.fetched(repo, file)).sha256;
     const key = `${repo.repo}/${file.path}/${sourceSha256}`;
     const known = laidOut.get(key);
     if (known !== undefined) return known;
@@ -74,23 +77,28 @@ export const createConversions = (
 
   const begin = (repo: RepoAt, conversion: Conversion): Promise<Converting> =>
     starting(
-      conversion.etag,
-      async () => running.get(conversion.etag) ?? (await finished(conversion)) ?? start(repo, conversion),
+      keyOf(repo, conversion),
+      async () => running.get(keyOf(repo, conversion)) ?? (await finished(repo, conversion)) ?? start(repo, conversion),
     );
 
-  const finished = async (conversion: Conversion): Promise<Converting | undefined> => {
+  const finished = async (repo: RepoAt, conversion: Conversion): Promise<Converting | undefined> => {
     const digest = await sha256(conversion);
     if (digest === undefined || !(await blobs.has(digest))) return undefined;
+    if (!(await mayRead(repo, conversion))) return undefined;
     const report = await scales.stored(conversion.sourceSha256).catch(() => conversion.report);
     return { done: Promise.resolve({ sha256: digest, size: conversion.layout.size, report }) };
   };
 
+  /** Whether those who may read this repo may have what the conversion was made from; it may have been evicted since. */
+  const mayRead = async (repo: RepoAt, { source, sourceSha256 }: Conversion): Promise<boolean> =>
+    (await intakes.agreed(repo, source, sourceSha256)) || (await intakes.known(repo, source)) !== undefined;
+
   const start = async (repo: RepoAt, conversion: Conversion): Promise<Converting> => {
     const writer = await blobs.create(conversion.layout.size);
-    const done = write(repo, conversion, writer).finally(() => running.delete(conversion.etag));
+    const done = write(repo, conversion, writer).finally(() => running.delete(keyOf(repo, conversion)));
     done.catch(() => undefined);
     const converting = { writer, done };
-    running.set(conversion.etag, converting);
+    running.set(keyOf(repo, conversion), converting);
     return converting;
   };
 

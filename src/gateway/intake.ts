@@ -1,6 +1,6 @@
 import { isFault, WeighbridgeError } from '../errors.ts';
 import type { Blobs, BlobWriter, Records } from '../store/types.ts';
-import { createMemo } from './memo.ts';
+import { createMemo, createSingleFlight } from './memo.ts';
 import type { ListedFile, RepoAt } from './types.ts';
 
 /** A file on its way from upstream into the store. Readers follow `writer`; nobody's leaving stops it. */
@@ -15,10 +15,17 @@ export type Stored = { readonly sha256: string; readonly size: number };
 export type Intakes = {
   /** The sha256 of the artefact: upstream's for an LFS file, else the one it had when it was fetched. */
   digest(repo: RepoAt, file: ListedFile): Promise<string | undefined>;
-  /** What is stored of the artefact, if anything is. */
+  /**
+   * What is stored of the artefact, if anything is and upstream gives it to those who may read this repo. Bytes that came
+   * from elsewhere are asked about: that a repo lists a digest does not say that it has the file.
+   */
   known(repo: RepoAt, file: ListedFile): Promise<Stored | undefined>;
   /** The one transfer of the artefact: begun now, or the one under way. */
   begin(repo: RepoAt, file: ListedFile): Promise<Intake>;
+  /** The stored artefact, transferred now if need be. A refusal that was meant for another caller is not passed on. */
+  fetched(repo: RepoAt, file: ListedFile): Promise<Stored>;
+  /** True when the artefact was fetched or asked about here, and has this digest. */
+  agreed(repo: RepoAt, file: ListedFile, sha256: string): Promise<boolean>;
   /** True for an hour after upstream sent bytes that are not what it had announced. */
   lied(repo: RepoAt, file: ListedFile): boolean;
   /** Resolves when no transfer is under way. */
@@ -33,37 +40,96 @@ const MAX_LIARS = 10_000;
 /** Digests of fetched artefacts kept in memory; they never change, since an artefact lies behind a commit. */
 const MAX_DIGESTS = 20_000;
 
+/** Bytes of its end that upstream is asked for where a stored file came from another repo. */
+const ASKED_BYTES = 4096;
+
+/** Upstream does not give this file to whoever asked first; another may have other rights. */
+export const isRefusal = (error: unknown): boolean => isFault(error, 'UPSTREAM_REFUSED');
+
 /** The key of an artefact in the records. */
 export const artefactKey = (repo: RepoAt, path: string): string =>
   `${repo.ecosystem}/${repo.repo}/${repo.commit}/${path}`;
+
+/** Callers with the rights to one repo share its transfers; those of another repo do not. */
+const transferKey = (repo: RepoAt, file: ListedFile): string =>
+  file.sha256 === undefined ? artefactKey(repo, file.path) : `${repo.ecosystem}/${repo.repo}@${file.sha256}`;
 
 /** Transfers from upstream, one for each artefact however many ask for it. */
 export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
   const running = new Map<string, Promise<Intake>>();
   const liars = new Map<string, number>();
   const digests = createMemo<string>(MAX_DIGESTS);
+  const asking = createSingleFlight<boolean>(isRefusal);
 
-  const digest = async (repo: RepoAt, file: ListedFile): Promise<string | undefined> => {
-    if (file.sha256 !== undefined) return file.sha256;
-    const key = artefactKey(repo, file.path);
-    const sha256 = digests.get(key) ?? (await records.get('artefact', key))?.sha256;
-    if (sha256 !== undefined) digests.set(key, sha256);
-    return sha256;
+  /** The digest of the artefact as it was proven here, if it was and is listed as it was then. */
+  const proven = async (repo: RepoAt, file: ListedFile): Promise<string | undefined> => {
+    const { oid, path, sha256, size } = file;
+    const key = `${artefactKey(repo, path)}\n${sha256 ?? oid}\n${size}`;
+    const before = digests.get(key);
+    if (before !== undefined) return before;
+    const record = await records.get('artefact', artefactKey(repo, path));
+    if (record?.sha256 === undefined || record.etag !== (sha256 ?? oid) || record.size !== size) return undefined;
+    digests.set(key, record.sha256);
+    return record.sha256;
   };
+
+  const remember = (repo: RepoAt, { oid, path, sha256, size }: ListedFile, digest: string): Promise<void> =>
+    records.put('artefact', artefactKey(repo, path), {
+      size,
+      etag: sha256 ?? oid,
+      sha256: digest,
+      fetchedAt: Date.now(),
+    });
+
+  const digest: Intakes['digest'] = async (repo, file) => file.sha256 ?? (await proven(repo, file));
+
+  const agreed: Intakes['agreed'] = async (repo, file, sha256) => (await proven(repo, file)) === sha256;
 
   const known = async (repo: RepoAt, file: ListedFile): Promise<Stored | undefined> => {
     const sha256 = await digest(repo, file);
     if (sha256 === undefined || !(await blobs.has(sha256))) return undefined;
-    return { sha256, size: file.size };
+    const mine =
+      (await agreed(repo, file, sha256)) ||
+      (await asking(artefactKey(repo, file.path), () => askAbout(repo, file, sha256)));
+    return mine ? { sha256, size: file.size } : undefined;
+  };
+
+  /** Whether upstream gives this caller the end of the file, and it is the end of the stored one. */
+  const askAbout = async (repo: RepoAt, file: ListedFile, sha256: string): Promise<boolean> => {
+    const blob = await blobs.open(sha256);
+    if (blob === undefined) return false;
+    try {
+      if (blob.size !== file.size) return false;
+      const start = Math.max(file.size - ASKED_BYTES, 0);
+      let at = start;
+      for await (const chunk of repo.fetch(file, start, file.size)) {
+        if (!Buffer.from(await blob.read(at, chunk.length)).equals(chunk)) return false;
+        at += chunk.length;
+      }
+      await remember(repo, file, sha256);
+      return true;
+    } finally {
+      await blob.close();
+    }
   };
 
   const begin = (repo: RepoAt, file: ListedFile): Promise<Intake> => {
-    const key = file.sha256 ?? artefactKey(repo, file.path);
+    const key = transferKey(repo, file);
     const current = running.get(key);
     if (current !== undefined) return current;
     const started = start(repo, file, key);
     running.set(key, started);
     return started;
+  };
+
+  const fetched: Intakes['fetched'] = async (repo, file) => {
+    const joined = running.has(transferKey(repo, file));
+    try {
+      return await (await begin(repo, file)).done;
+    } catch (error) {
+      if (joined && isRefusal(error)) return fetched(repo, file);
+      throw error;
+    }
   };
 
   const start = async (repo: RepoAt, file: ListedFile, key: string): Promise<Intake> => {
@@ -84,9 +150,7 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
       for await (const chunk of repo.fetch(file, 0, file.size)) await writer.write(chunk);
       await checkDigest(file, writer);
       const stored = await writer.commit();
-      const { size, oid, sha256 } = file;
-      const record = { size, etag: sha256 ?? oid, sha256: stored.sha256, fetchedAt: Date.now() };
-      await records.put('artefact', artefactKey(repo, file.path), record);
+      await remember(repo, file, stored.sha256);
       return stored;
     } catch (error) {
       const fault = error instanceof Error ? error : new Error(String(error));
@@ -107,6 +171,8 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
     digest,
     known,
     begin,
+    fetched,
+    agreed,
     lied: (repo, file) => (liars.get(artefactKey(repo, file.path)) ?? 0) > Date.now(),
     idle: async () => {
       while (running.size > 0) {

@@ -29,14 +29,26 @@ export const createMemo = <V>(limit: number): Memo<V> => {
   };
 };
 
-/** Runs `work` once for all who ask for `key` while it runs. */
-export const createSingleFlight = <V>(): ((key: string, work: () => Promise<V>) => Promise<V>) => {
+/**
+ * Runs `work` once for all who ask for `key` while it runs. Whoever only joined does not inherit a failure that `personal`
+ * says was the first caller's own: their own `work` runs then, again once for all of them.
+ */
+export const createSingleFlight = <V>(
+  personal: (error: unknown) => boolean = () => false,
+): ((key: string, work: () => Promise<V>) => Promise<V>) => {
   const running = new Map<string, Promise<V>>();
-  return (key, work) => {
+  return async function once(key, work) {
     const current = running.get(key);
-    if (current !== undefined) return current;
-    const promise = work().finally(() => running.delete(key));
-    running.set(key, promise);
-    return promise;
+    if (current === undefined) {
+      const promise = work().finally(() => running.delete(key));
+      running.set(key, promise);
+      return promise;
+    }
+    try {
+      return await current;
+    } catch (error) {
+      if (personal(error)) return once(key, work);
+      throw error;
+    }
   };
 };

@@ -50,8 +50,8 @@ const held = async (
   range: ByteRange,
   who: Requester,
 ): Promise<Answer> => {
-  const { done } = await parts.intakes.begin(repo, file);
-  return fromBlob(parts, repo, file, range, who, await unlessGone(done, who.signal), 'held');
+  const stored = await unlessGone(parts.intakes.fetched(repo, file), who.signal);
+  return fromBlob(parts, repo, file, range, who, stored, 'held');
 };
 
 const fromBlob = async (

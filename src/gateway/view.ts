@@ -119,7 +119,7 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
   };
 
   const shardsOf = async (repo: RepoAt, original: ListedFile): Promise<readonly string[]> => {
-    const stored = (await intakes.known(repo, original)) ?? (await (await intakes.begin(repo, original)).done);
+    const stored = (await intakes.known(repo, original)) ?? (await intakes.fetched(repo, original));
     const blob = await blobs.open(stored.sha256);
     if (blob === undefined) return [];
     try {

@@ -3,7 +3,7 @@ import { isFault, WeighbridgeError } from '../errors.ts';
 import type { Report } from '../formats/format.ts';
 import type { Sandbox } from '../sandbox/types.ts';
 import type { Blobs, Records } from '../store/types.ts';
-import { artefactKey, type Intakes } from './intake.ts';
+import { artefactKey, type Intakes, isRefusal } from './intake.ts';
 import { createMemo, createSingleFlight } from './memo.ts';
 import { type RangeRead, readByRange } from './remote.ts';
 import type { ListedFile, RepoAt } from './types.ts';
@@ -40,7 +40,7 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
   const reports = createMemo<Report>(MAX_REPORTS);
   const provisional = createMemo<Weighed>(MAX_PROVISIONAL);
   const inspecting = createSingleFlight<Report>();
-  const weighing = createSingleFlight<Weighed>();
+  const weighing = createSingleFlight<Weighed>(isRefusal);
   const reportKey = (sha256: string): string => `${sandbox.ruleset}/${sha256}`;
 
   /** The report of these bytes under this ruleset, which never changes. */
@@ -92,7 +92,7 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
   };
 
   const whole = async (repo: RepoAt, file: ListedFile): Promise<Weighed> => {
-    const { sha256 } = await (await intakes.begin(repo, file)).done;
+    const { sha256 } = await intakes.fetched(repo, file);
     return { report: await stored(sha256), sha256 };
   };
 
@@ -119,7 +119,7 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
 };
 
 /** Formats whose verdict stands in a header or directory: zip, GGUF, Parquet, safetensors (`{` behind 8 length bytes). */
-const canBeReadByRange = (start: Uint8Array): boolean => {
+export const canBeReadByRange = (start: Uint8Array): boolean => {
   const text = String.fromCharCode(...start);
   return text.startsWith('PK\x03\x04') || text.startsWith('GGUF') || text.startsWith('PAR1') || text[8] === '{';
 };
