@@ -12,6 +12,9 @@ export const cacheFolder = join(repository, '.cache');
 /** What tests need of the system, as Debian calls it, and what for. */
 export const systemPackages: Readonly<Record<string, string>> = {
   bubblewrap: 'the namespaces of the sandbox',
+  curl: 'a client of the gateway',
+  git: 'a client of the gateway',
+  openssl: 'certificates for https on loopback',
   'python3-torch': 'real checkpoints, made and loaded by real torch',
   'python3-venv': 'the environments of the Python clients',
 };
