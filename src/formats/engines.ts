@@ -19,8 +19,6 @@ const ENGINES: readonly Engine[] = [
   ['fastText model', 0, '\xba\x16O/', CLOSED],
   ['TVM parameters', 0, '\xb7\x9c\x04\x05O\x8d\xe5\xf7', CLOSED],
   ['DuckDB database', 8, 'DUCK', CLOSED],
-  ['FAISS index', 0, 'Ix', CLOSED],
-  ['FAISS index', 0, 'IB', CLOSED],
   ['Kaldi model', 0, '\0B<Nnet', CLOSED],
   ['Torch7 object (text)', 0, '4\n1\n3\nV 1\n', CLOSED],
   ['Lance table', 0, 'LANC', CLOSED],
@@ -33,15 +31,13 @@ const engineOf = (head: Uint8Array): Engine | undefined =>
   ENGINES.find(([title, at, mark]) => {
     for (let index = 0; index < mark.length; index++) if (head[at + index] !== mark.charCodeAt(index)) return false;
     if (title.startsWith('Torch7')) return true;
-    // FAISS marks have four letters, of which the first two are always the same.
-    const faiss = mark.length > 2 || /^I[xB][A-Za-z0-9]{2}/.test(String.fromCharCode(...head.subarray(0, 4)));
-    return faiss && isBinary(head);
+    return isBinary(head);
   });
 
 /** Compiled engines and closed formats: named, and left to the policy. */
 export const engines: Format = {
   name: 'engine',
-  title: 'compiled engine or closed format (TensorRT, RKNN, ExecuTorch, CatBoost, CNTK, FAISS and others)',
+  title: 'compiled engine or closed format (TensorRT, RKNN, ExecuTorch, CatBoost, CNTK and others)',
   recognisedBy: 'their magic numbers',
   checks: 'nothing: what they do cannot be read from them, so the report is opaque and says what they are',
   references: ['CWE-829', 'LLM03:2025'],

@@ -14,7 +14,9 @@ import { sealed } from './compressed/sealed.ts';
 import { xz } from './compressed/xz.ts';
 import { zstd } from './compressed/zstd.ts';
 import { coreml } from './coreml/coreml.ts';
+import { coremlWeights } from './coreml/weights.ts';
 import { engines } from './engines.ts';
+import { faiss } from './faiss.ts';
 import { explain } from './findings/explain.ts';
 import {
   CONTENTS,
@@ -58,6 +60,7 @@ import { sentencepiece } from './sentencepiece.ts';
 import { skops } from './skops/skops.ts';
 import { sqlite } from './sqlite/sqlite.ts';
 import { tar } from './tar/tar.ts';
+import { checkpointIndex } from './tensorflow/checkpoint.ts';
 import { fingerprint, graphDef, kerasMetadata, metaGraph, savedModel } from './tensorflow/formats.ts';
 import { markup } from './text/markup.ts';
 import { plainText } from './text/plain.ts';
@@ -121,17 +124,20 @@ export const formats: readonly Format[] = [
   parquet,
   arrow,
   sqlite,
+  faiss,
   sentencepiece,
   hdf5,
   onnx,
   tflite,
   coreml,
+  coremlWeights,
   paddle,
   savedModel,
   metaGraph,
   graphDef,
   kerasMetadata,
   fingerprint,
+  checkpointIndex,
   engines,
   png,
   jpeg,

@@ -1,3 +1,4 @@
+import { flat, graph, mapped } from '../../support/faiss-writer.ts';
 import { array, doubles, fields, matFile, part } from '../../support/mat-writer.ts';
 import { bytes } from '../../support/reports.ts';
 import { sqliteFile } from '../../support/sqlite-file.ts';
@@ -54,6 +55,16 @@ export const estimatorSamples: readonly Samples[] = [
       'a view that loads code': () => sqliteFile("create table t (v); create view w as select load_extension('x');"),
       'a table that is not read': () => sqliteFile('create table w (a primary key, b) without rowid;'),
       'half a page': () => sqliteFile('create table t (v);').subarray(0, 700),
+    },
+  },
+  {
+    format: 'faiss',
+    accept: { flat: () => flat(3, 2), 'with ids': () => mapped(flat(2, 2), 2, 7, 9), graph: () => graph() },
+    reject: {
+      'fewer values than vectors': () => flat(3, 2, 5),
+      'a neighbour that does not exist': () => graph([70_000, 0]),
+      'offsets beyond the neighbours': () => graph([1, 0], [0, 1, 900]),
+      'a kind that is not read': () => bytes('IwPQ', new Uint8Array(60)),
     },
   },
 ];
