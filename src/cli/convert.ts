@@ -85,8 +85,9 @@ const convertFile = async (sandbox: Sandbox, input: string, output: string, stat
     const { plan } = report;
     const layout = layOut(plan);
     const tensors: TensorDigest[] = [];
-    const written = execute(plan, layout, source, { onTensor: (digest) => void tensors.push(digest) });
-    const sha256 = await writeWhole(output, written);
+    // The digests of single tensors are computed only for those who asked for them: they cost as much as all the rest.
+    const options = statement === undefined ? {} : { onTensor: (digest: TensorDigest) => void tensors.push(digest) };
+    const sha256 = await writeWhole(output, readAhead(execute(plan, layout, source, options)));
     if (statement !== undefined) {
       const text = {
         source: { sha256: await digestOf(input) },
@@ -98,7 +99,7 @@ const convertFile = async (sandbox: Sandbox, input: string, output: string, stat
       await writeWhole(statement, [Buffer.from(`${JSON.stringify(text, null, 2)}\n`)]);
     }
     const dropped = plan.dropped.length === 0 ? '' : `, ${plan.dropped.length} other values left out`;
-    return `${tensors.length} tensors, ${layout.size} bytes, sha256 ${sha256}${dropped}`;
+    return `${layout.placed.length} tensors, ${layout.size} bytes, sha256 ${sha256}${dropped}`;
   } finally {
     await file.close();
   }
@@ -111,8 +112,9 @@ const writeWhole = async (path: string, chunks: AsyncIterable<Uint8Array> | Iter
   const file = await open(temporary, 'w');
   try {
     for await (const chunk of chunks) {
+      const writing = writeAll(file, chunk);
       hash.update(chunk);
-      await file.write(chunk);
+      await writing;
     }
     await file.datasync();
     await file.close();
@@ -124,6 +126,27 @@ const writeWhole = async (path: string, chunks: AsyncIterable<Uint8Array> | Iter
   }
   return hash.digest('hex');
 };
+
+const writeAll = async (file: FileHandle, bytes: Uint8Array): Promise<void> => {
+  for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten;
+};
+
+/** Asks for the next chunk before the last one has been dealt with: reading, hashing and writing go on at once. */
+async function* readAhead(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let next = chunks.next();
+  try {
+    for (;;) {
+      const { value, done } = await next;
+      if (done === true) return;
+      next = chunks.next();
+      // Its failure is told when its turn comes.
+      next.catch(() => undefined);
+      yield value;
+    }
+  } finally {
+    await chunks.return(undefined);
+  }
+}
 
 const readExactly = async (file: FileHandle, offset: number, length: number): Promise<Uint8Array> => {
   const bytes = new Uint8Array(length);

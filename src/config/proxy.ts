@@ -7,7 +7,7 @@ const first = (environment: Environment, ...names: readonly string[]): string | 
  * The forward proxy that the usual variables (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, except `NO_PROXY`) name for
  * `url`; undefined for none. `HTTP_PROXY` in upper case is left out under CGI only, which this program never is.
  */
-export const proxyFor = (url: string, environment: Environment): string | undefined => {
+export const proxyFor = (url: string, environment: Environment = process.env): string | undefined => {
   const { protocol, hostname, port } = new URL(url);
   const exempt = (first(environment, 'no_proxy', 'NO_PROXY') ?? '')
     .split(',')

@@ -34,7 +34,7 @@ export async function* inOrder<Item, Result>(
       const [first] = running;
       if (first !== undefined) {
         const result = await first;
-        running.shift();
+        void running.shift();
         taken.resolve();
         taken = Promise.withResolvers();
         yield result;

@@ -1,25 +1,27 @@
-import { opendir, stat } from 'node:fs/promises';
+import { glob, lstat, opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 
 /** Folders inside folders; a deeper tree is a loop or an attack on the scanner. */
 const DEPTH = 64;
 
-/** The files that the arguments name: `-` stands for the lines of `stdin`, a folder for every file below it. */
-export async function* filesOf(args: readonly string[], stdin: NodeJS.ReadableStream): AsyncGenerator<string> {
-  for (const argument of args) {
-    if (argument !== '-') yield* filesAt(argument);
-    else for await (const line of createInterface({ input: stdin })) if (line !== '') yield* filesAt(line);
+/**
+ * The files that a path names: itself, every file below a folder, or whatever a pattern (`*`, `**`, `?`, `[...]`,
+ * `{a,b}`) fits when no file has that name. What cannot be read is told by whoever opens it, and so is a pattern that fits nothing.
+ */
+export async function* filesAt(path: string): AsyncGenerator<string> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found !== undefined || !/[*?[{]/.test(path)) {
+    yield* filesOf(path);
+    return;
   }
+  const fitting = [];
+  for await (const match of glob(path)) fitting.push(match);
+  if (fitting.length === 0) yield path;
+  for (const match of fitting.sort()) yield* filesOf(match);
 }
 
-/** The path itself unless it is a folder: what cannot be read is told by whoever opens it. */
-async function* filesAt(path: string): AsyncGenerator<string> {
-  const folder = await stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (folder) yield* filesBelow(path, 1);
+async function* filesOf(path: string): AsyncGenerator<string> {
+  if (await isFolder(path)) yield* filesBelow(path, 1);
   else yield path;
 }
 

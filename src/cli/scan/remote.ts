@@ -1,0 +1,105 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GIB, MIB, within } from '../../bytes/limits.ts';
+import { isFault, WeighbridgeError } from '../../errors.ts';
+import type { Report } from '../../formats/format.ts';
+import { joinFacts } from '../../gateway/facts.ts';
+import { readByRange } from '../../gateway/remote.ts';
+import type { ListedFile, RepoAt, Requester } from '../../gateway/types.ts';
+import { canBeReadByRange } from '../../gateway/weigh.ts';
+import { version } from '../../package.ts';
+import type { Sandbox } from '../../sandbox/types.ts';
+import { inspectFile } from './file.ts';
+import type { Target } from './types.ts';
+
+/** Below this size fetching a file costs less than asking for its parts (bytes). */
+const FETCH_BELOW = 1 * MIB;
+/** Largest file that is fetched to be scanned (bytes): it lies in the temporary folder meanwhile. */
+const MAX_SPOOLED = 100 * GIB;
+
+/** Where files that cannot be judged by Range lie while they are scanned. */
+export type Spool = {
+  /** Has `work` write and use a file that is gone afterwards. */
+  hold<T>(work: (path: string) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+};
+
+/** A folder of its own below the system's temporary one, made when it is first needed. */
+export const createSpool = (): Spool => {
+  let folder: Promise<string> | undefined;
+  return {
+    async hold(work) {
+      folder ??= mkdtemp(join(tmpdir(), 'weighbridge-scan-'));
+      const path = join(await folder, randomUUID());
+      try {
+        return await work(path);
+      } finally {
+        await rm(path, { force: true });
+      }
+    },
+    close: async () => {
+      if (folder !== undefined) await rm(await folder, { recursive: true, force: true });
+    },
+  };
+};
+
+/** How a remote file is named, and whether its server gives parts of it. */
+export type Remote = { readonly path: string; readonly ranges: boolean };
+
+/** A file of a repo, or behind a URL: judged by Range where its format allows that, else fetched and judged as a whole. */
+export const remoteFile = (repo: RepoAt, file: ListedFile, { path, ranges }: Remote, spool: Spool): Target => ({
+  path,
+  async weigh(sandbox, begin) {
+    begin();
+    const early = ranges && file.size >= FETCH_BELOW ? await byRange(sandbox, repo, file) : undefined;
+    const known = early ?? (await spool.hold((spooled) => whole(sandbox, repo, file, spooled)));
+    return { report: known.report, facts: joinFacts(repo, file, US, 'local', known) };
+  },
+});
+
+type Known = { readonly report: Report; readonly sha256: string };
+
+const US: Requester = {
+  request: { id: '', method: 'GET', route: 'scan' },
+  identity: 'local',
+  team: '',
+  client: { name: 'weighbridge', version },
+  checksLength: true,
+  signal: new AbortController().signal,
+};
+
+/** The report that stands in a directory or header; undefined when more of the file is needed. */
+const byRange = async (sandbox: Sandbox, repo: RepoAt, file: ListedFile): Promise<Known | undefined> => {
+  const source = readByRange(repo, file);
+  try {
+    if (!canBeReadByRange(await source.read(0, 16))) return undefined;
+    const report = await sandbox.inspect(source, { provisional: true });
+    return report.coverage.state === 'complete' ? { report, sha256: file.sha256 ?? '' } : undefined;
+  } catch (error) {
+    if (isFault(error, 'LIMIT_EXCEEDED') || isFault(error, 'UPSTREAM_MISMATCH')) return undefined;
+    throw error;
+  }
+};
+
+const whole = async (sandbox: Sandbox, repo: RepoAt, file: ListedFile, path: string): Promise<Known> => {
+  within('scan.spooled', file.size, MAX_SPOOLED);
+  const gitSha1 = createHash('sha1').update(`blob ${file.size}\0`);
+  const out = await open(path, 'wx', 0o600);
+  try {
+    for await (const chunk of repo.fetch(file, 0, file.size)) {
+      gitSha1.update(chunk);
+      await out.writeFile(chunk);
+    }
+  } finally {
+    await out.close();
+  }
+  const { report, sha256 } = await inspectFile(sandbox, path, () => undefined);
+  const listed = file.sha256 ?? file.oid;
+  const found = file.sha256 === undefined ? gitSha1.digest('hex') : sha256;
+  if (listed !== '' && listed !== found) {
+    throw new WeighbridgeError('UPSTREAM_MISMATCH', `upstream sent other bytes than it lists (${listed})`);
+  }
+  return { report, sha256 };
+};
