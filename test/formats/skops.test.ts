@@ -33,6 +33,50 @@ t.test('estimators of known classes pass', async (t) => {
   t.ok(passes(reportOf(file(array()))), 'an array alone');
 });
 
+const treeNodes = (left: number, feature: number): Buffer => {
+  const descr = "[('left_child', '<i8'), ('right_child', '<i8'), ('feature', '<i8')]";
+  const header = `{'descr': ${descr}, 'fortran_order': False, 'shape': (3,), }`.padEnd(181);
+  const rows = [left, 2, feature, -1, -1, -2, -1, -1, -2].map((value) => {
+    const out = Buffer.alloc(8);
+    out.writeBigInt64LE(BigInt(value));
+    return out;
+  });
+  return Buffer.concat([Buffer.from(`\x93NUMPY\x01\0\xb6\0${header}\n`, 'latin1'), ...rows]);
+};
+const VALUES = `\x93NUMPY\x01\0\x46\0${"{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }".padEnd(69)}\n${'\0'.repeat(24)}`;
+const count = (value: number): Node => node('JsonNode', 'builtins', 'str', { content: String(value), is_json: true });
+const tree = (left = 1, feature = 0): Uint8Array =>
+  writeZip([
+    { name: '1.npy', data: treeNodes(left, feature) },
+    { name: '2.npy', data: Buffer.from(VALUES, 'latin1') },
+    {
+      name: 'schema.json',
+      data: JSON.stringify(
+        node('TreeNode', 'sklearn.tree._tree', 'Tree', {
+          __reduce__: {
+            args: node('TupleNode', 'builtins', 'tuple', { content: [count(2), array('2.npy'), count(1)] }),
+          },
+          content: node('DictNode', 'builtins', 'dict', {
+            content: { node_count: count(3), nodes: array('1.npy'), values: array('2.npy') },
+          }),
+        }),
+      ),
+    },
+  ]);
+
+t.test('trees pass when every index leads on, and only then', async (t) => {
+  const report = reportOf(tree());
+  t.match(report, { format: 'skops', content: 'library', coverage: { state: 'complete' } });
+  t.same(report.findings, []);
+  for (const [left, feature] of [
+    [70_000, 0],
+    [0, 0],
+    [1, 9],
+    [-5, 0],
+  ])
+    t.same(rules(reportOf(tree(left, feature))), ['skops.tree'], `${left} ${feature}`);
+});
+
 t.test('types, functions and node types on no list do not pass', async (t) => {
   const wrong: Readonly<Record<string, readonly [string, unknown]>> = {
     'a process': ['skops.dangerous-type', model(node('ObjectNode', 'subprocess', 'Popen'))],
@@ -40,7 +84,7 @@ t.test('types, functions and node types on no list do not pass', async (t) => {
     'a plain name elsewhere': ['skops.untrusted-type', model(node('ObjectNode', 'mine', 'dict'))],
     'a method': ['skops.calling-node', model(node('MethodNode', 'builtins', 'str', { content: { func: 'format' } }))],
     'an operator': ['skops.calling-node', model(node('OperatorFuncNode', 'operator', 'attrgetter'))],
-    'a tree': ['skops.calling-node', model(node('TreeNode', 'sklearn.tree._tree', 'Tree'))],
+    'a tree without nodes': ['skops.tree', model(node('TreeNode', 'sklearn.tree._tree', 'Tree'))],
     'a node type that is none': ['skops.loader-unknown', model(node('EvilNode', 'builtins', 'dict'))],
     'a function of the system': [
       'skops.dangerous-type',

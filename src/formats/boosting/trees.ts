@@ -74,9 +74,13 @@ const wrongTree = (tree: JsonObject, features: number, budget: Budget): string |
     const each = name === 'base_weights' ? outputs : 1;
     if (isList(values) && values.length !== nodes * each) return `${name} has not a value for each node`;
   }
+  // A leaf with several values has, in place of its right child, the place of the first of them.
+  const leaves = tree.entries.get('leaf_weights');
+  const weights = isList(leaves) ? leaves.length : 0;
   for (let node = 0; node < nodes; node++) {
     const [a, b, parent] = [left[node], right[node], parents[node]];
     if (!isNode(a, nodes) || !isNode(b, nodes)) return 'a child does not exist';
+    if (a === -1 && outputs > 1 && (b === -1 || (typeof b === 'number' && b * outputs < weights))) continue;
     if ((a === -1) !== (b === -1)) return 'a node has one child';
     // Each child names this node as its parent, so no path can go round.
     if (a !== -1 && (a === 0 || b === 0 || a === b || parents[Number(a)] !== node || parents[Number(b)] !== node))

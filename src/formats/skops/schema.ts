@@ -1,7 +1,9 @@
+import type { RandomAccess } from '../../bytes/random-access.ts';
 import { dangerOf } from '../../content/python/names.ts';
 import { type Content, type Context, printable, type Severity, worseContent } from '../format.ts';
 import { isList, isObject, type JsonObject, type JsonValue } from '../json/parse.ts';
 import { allowedName } from '../pickle/allowed.ts';
+import { wrongTree } from './tree.ts';
 
 const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
 
@@ -16,15 +18,17 @@ const CALLING: ReadonlyMap<string, string> = new Map([
   ['MethodNode', 'takes a method from an object'],
   ['OperatorFuncNode', 'builds a function that takes attributes or calls methods'],
   ['ReduceNode', 'calls a constructor of its own'],
-  ['TreeNode', 'restores a tree whose indices nobody checks'],
   ['QuantileForestNode', 'restores a forest whose indices nobody checks'],
 ]);
+/** The members of the archive by name, opened when asked for. */
+export type Members = { has(name: string): boolean; open(name: string): RandomAccess | undefined };
+
 /** Plain types of Python. */
 const PLAIN = words('dict list tuple set frozenset str int float bool complex bytes bytearray slice NoneType range');
 const REFS = ['CWE-502', 'CVE-2025-54412', 'AML.T0010'];
 
 /** Holds every node against the allow-list; returns the worst tier that it met. */
-export const checkSchema = (root: JsonValue, members: ReadonlySet<string>, context: Context): Content => {
+export const checkSchema = (root: JsonValue, members: Members, context: Context): Content => {
   let content: Content = 'inert';
   const waiting: JsonValue[] = [root];
   for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
@@ -50,7 +54,7 @@ const textOf = (node: JsonObject, key: string): string => {
   return typeof value === 'string' ? value : '';
 };
 
-const checkNode = (node: JsonObject, members: ReadonlySet<string>, context: Context): Content => {
+const checkNode = (node: JsonObject, members: Members, context: Context): Content => {
   const say = (rule: string, severity: Severity, message: string, evidence: string): Content => {
     context.report({
       rule: `skops.${rule}`,
@@ -70,6 +74,10 @@ const checkNode = (node: JsonObject, members: ReadonlySet<string>, context: Cont
   const danger = harm(target);
   if (danger !== undefined) return say('dangerous-type', 'high', `a node of a type that ${danger}`, target);
   if (calling !== undefined) return say('calling-node', 'medium', `a node that ${calling}`, `${loader} ${target}`);
+  if (loader === 'TreeNode') {
+    const wrong = target === 'sklearn.tree._tree.Tree' ? wrongTree(node, members) : 'it is no tree of scikit-learn';
+    return wrong === undefined ? 'library' : say('tree', 'medium', `a tree cannot be walked: ${wrong}`, target);
+  }
   if (!LOADERS.has(loader)) return say('loader-unknown', 'medium', 'a node type that skops does not have', loader);
   const file = textOf(node, 'file');
   if (file !== '' && !members.has(file)) return say('file-missing', 'medium', 'a node names no member', file);

@@ -29,7 +29,7 @@ export const skops: Format = {
   title: 'skops model',
   recognisedBy: 'a zip with a member `schema.json`',
   checks:
-    'every node: its loader is one of skops, its class on the allow-list for pickles, its file a member; methods, operators and unchecked trees are refused; members are inspected as in any zip',
+    'every node: its loader is one of skops, its class on the allow-list for pickles, its file a member; the indices of trees lead on; methods and operators are refused; members are inspected as in any zip',
   references: [
     'https://skops.readthedocs.io/en/stable/persistence.html',
     'CVE-2025-54412',
@@ -46,7 +46,15 @@ export const skops: Format = {
       throw new WeighbridgeError('FORMAT_INVALID', 'skops: the schema is not one document with distinct keys', {
         offset: end,
       });
-    const members = new Set(directory.members.map(({ name }) => name));
+    const byName = new Map(directory.members.map((member) => [member.name, member]));
+    const members = {
+      has: (name: string) => byName.has(name),
+      open: (name: string) => {
+        const member = byName.get(name);
+        const opened = member && openMember(directory, member, context, 'skops');
+        return opened === undefined || 'unreadable' in opened ? undefined : opened.bytes;
+      },
+    };
     const inside = context.inside?.(NAME) ?? context;
     return { format: 'skops', content: checkSchema(value, members, inside), coverage: complete(source.size) };
   },

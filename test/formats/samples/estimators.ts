@@ -44,6 +44,7 @@ export const estimatorSamples: readonly Samples[] = [
       'a process': () => skops(nodeOf('ObjectNode', 'subprocess', 'Popen')),
       'a class of nobody knows whom': () => skops(nodeOf('ObjectNode', 'mine', 'Model')),
       'a method': () => skops(nodeOf('MethodNode', 'builtins', 'str', { func: 'format' })),
+      'a tree without nodes': () => skops(nodeOf('TreeNode', 'sklearn.tree._tree', 'Tree')),
       'a node type that is none': () => skops(nodeOf('EvilNode', 'builtins', 'dict')),
     },
   },

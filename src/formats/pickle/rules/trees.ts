@@ -1,5 +1,5 @@
 import type { BuildRule, CallRule } from '../allowed/types.ts';
-import { type Bytes, countOf, entriesOf, lookup } from '../values.ts';
+import { countOf, entriesOf, lookup } from '../values.ts';
 import { type ArrayValue, arrayBytes, arrayOf, type ElementType } from './numpy.ts';
 
 /** Marks of a leaf in the child arrays of scikit-learn's trees (sklearn/tree/_tree.pyx). */
@@ -10,7 +10,7 @@ const MAX_NODES = 5_000_000;
 
 type Field = { readonly offset: number; readonly type: ElementType };
 
-const fieldOf = (array: ArrayValue, name: string): Field | undefined =>
+const fieldOf = (array: Pick<ArrayValue, 'type'>, name: string): Field | undefined =>
   array.type.fields.find((field) => field.name === name);
 
 const integerAt = (view: DataView, at: number, { type }: Field): number => {
@@ -41,25 +41,25 @@ export const treeState: BuildRule = (call, state, { bytes }) => {
   if (nodes === undefined || values === undefined || count === undefined) return 'a tree has no nodes or values';
   if (nodes.shape.length !== 1 || nodes.shape[0] !== count || values.shape[0] !== count)
     return 'a tree has another number of nodes than it says';
-  return wrongNodes(nodes, count, features, bytes);
+  return wrongNodes(nodes.type, arrayBytes(nodes, bytes), count, features);
 };
 
-const wrongNodes = (
-  nodes: ArrayValue,
+/** What is wrong with the nodes of a tree, `count` records of `type` in `data`; nothing when every index leads on. */
+export const wrongNodes = (
+  type: ElementType,
+  data: Uint8Array | undefined,
   count: number,
   features: number,
-  bytes: (value: Bytes) => Uint8Array,
 ): string | undefined => {
-  const left = fieldOf(nodes, 'left_child');
-  const right = fieldOf(nodes, 'right_child');
-  const feature = fieldOf(nodes, 'feature');
-  const data = arrayBytes(nodes, bytes);
+  const left = fieldOf({ type }, 'left_child');
+  const right = fieldOf({ type }, 'right_child');
+  const feature = fieldOf({ type }, 'feature');
   if (left === undefined || right === undefined || feature === undefined || data === undefined)
     return 'the nodes of a tree are not those of scikit-learn';
   if (count > MAX_NODES) return `a tree has over ${MAX_NODES} nodes`;
   const view = new DataView(data.buffer, data.byteOffset, data.length);
   for (let node = 0; node < count; node++) {
-    const at = node * nodes.type.size;
+    const at = node * type.size;
     const a = integerAt(view, at + left.offset, left);
     const b = integerAt(view, at + right.offset, right);
     if (a === LEAF && b === LEAF) continue;
