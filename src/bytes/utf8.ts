@@ -15,6 +15,14 @@ const sequence = (lead: number): readonly [length: number, smallest: number, bit
   return [0, 0, 0];
 };
 
+/** How many bytes from `at` on, up to UNITS, are ASCII: most text is, and becomes a string at once. */
+const asciiFrom = (bytes: Uint8Array, at: number): number => {
+  const end = Math.min(bytes.length, at + UNITS);
+  let next = at;
+  while (next < end && (bytes[next] ?? 0) < 0x80) next += 1;
+  return next - at;
+};
+
 /**
  * `bytes` as strict UTF-8 (RFC 3629: no overlong forms, no surrogates). Written out because a bare isolate has no
  * TextDecoder. Throws FORMAT_INVALID with the offset (plus `base`) of the first wrong byte.
@@ -28,6 +36,14 @@ export const decodeUtf8 = (bytes: Uint8Array, base = 0): string => {
     if (used > UNITS - 2) {
       parts.push(Reflect.apply(String.fromCharCode, null, units.subarray(0, used)));
       used = 0;
+    }
+    if (used === 0) {
+      const narrow = asciiFrom(bytes, at);
+      if (narrow > 0) {
+        parts.push(Reflect.apply(String.fromCharCode, null, bytes.subarray(at, at + narrow)));
+        at += narrow;
+        continue;
+      }
     }
     const lead = bytes[at] ?? 0;
     if (lead < 0x80) {

@@ -1,6 +1,7 @@
 import { MIB } from '../../bytes/limits.ts';
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { createOffsets, utf8Length } from '../../bytes/utf8.ts';
+import { createDataset } from '../../content/injection/dataset.ts';
 import { type Remark, reportAll } from '../../content/remark.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import {
@@ -17,12 +18,12 @@ import { blocksOf, wholeText } from '../text/decode.ts';
 import { kindOf } from '../text/kind.ts';
 import { checkNotebook, isNotebook } from './notebook.ts';
 import { type Duplicate, isObject, type JsonValue, parseJson } from './parse.ts';
-import { checkDocument } from './rules.ts';
+import { type Checked, checkDocument, checkRow } from './rules.ts';
 
 /** Bytes of one document. The largest tokenizers have some 35 MB; larger data comes as JSON Lines. */
 const DOCUMENT = 128 * MIB;
 /** Characters that cost a step; every value costs one more. */
-const CHARACTERS = 16;
+const CHARACTERS = 64;
 /** Bytes of one line of JSON Lines. */
 const LINE = 16 * MIB;
 /** Python's json module gives up at about a thousand levels. */
@@ -64,12 +65,13 @@ export const jsonLines: Format = {
   references: ['https://jsonlines.org/', 'RFC 8259'],
   recognise: (head, source) => kindOf(head, source) === 'jsonl',
   inspect(source, context): Inspection {
+    const dataset = createDataset();
     let rows = 0;
     let opaque = '';
     for (const { line, offset } of linesOf(source)) {
       if (line.trim() === '') continue;
       rows += 1;
-      context.budget.spend('steps', Math.ceil(line.length / CHARACTERS));
+      context.budget.spend('steps', 1 + line.length / CHARACTERS);
       const { value, duplicates, end } = parseLine(line, offset);
       if (line.slice(end).trim() !== '')
         throw new WeighbridgeError('FORMAT_INVALID', `JSON: row ${rows} goes on behind its value`, { offset });
@@ -79,10 +81,13 @@ export const jsonLines: Format = {
           line,
           context,
         );
-      const checked = checkDocument(value, context.budget);
+      const checked: Checked = { remarks: [], opaque: '' };
+      checkRow(value, dataset, checked, context.budget, offset);
       reportAll(context, checked.remarks, offset);
       opaque ||= checked.opaque;
     }
+    const { remarks } = dataset.finish();
+    reportAll(context, remarks, 0);
     return { format: 'jsonl', content: 'inert', coverage: coverageOf(source, opaque), details: { rows } };
   },
 };
@@ -98,17 +103,20 @@ const parseLine = (line: string, offset: number): ReturnType<typeof parseJson> =
 
 const linesOf = function* (source: RandomAccess): Generator<{ line: string; offset: number }> {
   let carried = '';
+  let carriedAscii = true;
   let started = 0;
-  for (const { text, offset } of blocksOf(source)) {
+  for (const { text, offset, narrow } of blocksOf(source)) {
     if (carried === '') started = offset;
     const lines = (carried + text).split('\n');
     carried = lines.pop() ?? '';
     if (carried.length > LINE)
       throw new WeighbridgeError('LIMIT_EXCEEDED', `limit of ${LINE} characters a line reached`, { offset: started });
+    const ascii = narrow && carriedAscii;
     for (const line of lines) {
       yield { line, offset: started };
-      started += utf8Length(line) + 1;
+      started += 1 + (ascii ? line.length : utf8Length(line));
     }
+    carriedAscii = narrow;
   }
   yield { line: carried, offset: started };
 };

@@ -1,9 +1,9 @@
 import type { Budget } from '../../bytes/limits.ts';
-import { obviousInjection } from '../../content/injection.ts';
-import { checkTemplate } from '../../content/jinja/check.ts';
+import { createDataset, type Dataset } from '../../content/injection/dataset.ts';
+import { checkTemplate, looksLikeTemplate } from '../../content/jinja/check.ts';
 import type { Remark } from '../../content/remark.ts';
 import { secretIn } from '../../content/secrets.ts';
-import { escapes, judgeTarget } from '../../content/targets.ts';
+import { dangerousTarget, escapes, judgeTarget } from '../../content/targets.ts';
 import { printable, type Severity } from '../format.ts';
 import { judgeDocument } from '../keras/config.ts';
 import { checkApplication, checkObject } from './applications.ts';
@@ -13,52 +13,72 @@ import { isList, isObject, type JsonObject, type JsonValue } from './parse.ts';
 export type Checked = { readonly remarks: Remark[]; opaque: string };
 
 const CODE_REFS = ['CWE-94', 'LLM03:2025', 'AML.T0010'];
-/** Text shorter than this gives no orders. */
-const SENTENCE = 20;
+/** Text shorter than this holds no credential. */
+const CREDENTIAL = 20;
+/** Steps for one value: most are numbers, which cost nothing. */
+const VALUE = 1 / 16;
 
 /**
  * Holds every object of a document, at any depth, against what model loaders act upon: code to import, templates to
- * render, files to open. Offsets are positions of the enclosing object.
+ * render, files to open; and its texts against the rules for injected ones, as one row, or as the rows of a list.
+ * Offsets are positions of the enclosing object.
  */
 export const checkDocument = (root: JsonValue, budget: Budget): Checked => {
   const checked: Checked = { remarks: [], opaque: '' };
-  const waiting: JsonValue[] = [root];
-  if (isList(root)) checkModules(root, checked);
-  checked.remarks.push(...checkApplication(root, budget), ...judgeDocument(root, budget));
-  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
-    budget.spend('steps', 1);
-    if (isList(value)) {
-      for (const item of value) enter(item, waiting, checked, 0);
-    } else if (isObject(value)) {
-      checked.remarks.push(...checkObject(value));
-      for (const [key, item] of value.entries) {
-        checkEntry(key, item, value, checked, budget);
-        enter(item, waiting, checked, value.at);
-      }
-    }
-  }
+  const dataset = createDataset();
+  if (isList(root)) {
+    checkModules(root, checked);
+    checked.remarks.push(...checkApplication(root, budget), ...judgeDocument(root, budget));
+    for (const row of root) checkValues(row, dataset, checked, budget, 0);
+  } else checkRow(root, dataset, checked, budget, 0);
+  checked.remarks.push(...dataset.finish().remarks);
   return checked;
 };
 
-const enter = (item: JsonValue, waiting: JsonValue[], { remarks }: Checked, offset: number): void => {
-  if (typeof item === 'object' && item !== null) waiting.push(item);
-  if (typeof item !== 'string' || item.length < SENTENCE) return;
-  const secret = secretIn(item);
-  if (secret !== undefined) {
-    const said = `holds a credential: ${secret}`;
-    remarks.push({ rule: 'text.secret', severity: 'low', message: said, offset, refs: ['CWE-798'] });
+/** One record, as a document of its own whose text is a row of `dataset`, where it stands at `base` in the file. */
+export const checkRow = (root: JsonValue, dataset: Dataset, checked: Checked, budget: Budget, base: number): void => {
+  checked.remarks.push(...checkApplication(root, budget), ...judgeDocument(root, budget));
+  if (isList(root)) checkModules(root, checked);
+  checkValues(root, dataset, checked, budget, base);
+};
+
+/** A value that waits to be looked into, and the column that it belongs to. */
+type Waiting = { readonly value: JsonValue; readonly column: string };
+
+const checkValues = (root: JsonValue, dataset: Dataset, checked: Checked, budget: Budget, base: number): void => {
+  const waiting: Waiting[] = [];
+  const enter = (item: JsonValue, column: string, offset: number): void => {
+    if (typeof item === 'object' && item !== null) waiting.push({ value: item, column });
+    else if (typeof item === 'string') {
+      dataset.cell(column, item, base + offset);
+      checkSecret(item, offset, checked);
+    }
+  };
+  enter(root, '', 0);
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { value, column } = next;
+    if (isList(value)) {
+      budget.spend('steps', value.length * VALUE);
+      const name = column.endsWith('[]') ? column : `${column}[]`;
+      for (const item of value) enter(item, name, 0);
+    } else if (isObject(value)) {
+      budget.spend('steps', 1);
+      checked.remarks.push(...checkObject(value));
+      for (const [key, item] of value.entries) {
+        checkEntry(key, item, value, checked, budget);
+        enter(item, column === '' ? key : `${column}.${key}`, value.at);
+      }
+    }
   }
-  const evidence = obviousInjection(item);
-  if (evidence === undefined) return;
-  const message = 'text orders a language model to drop its instructions';
-  remarks.push({
-    rule: 'text.injection',
-    severity: 'medium',
-    message,
-    offset,
-    evidence,
-    refs: ['LLM01:2025', 'AML.T0051'],
-  });
+  dataset.endRow();
+};
+
+const checkSecret = (text: string, offset: number, { remarks }: Checked): void => {
+  if (text.length < CREDENTIAL) return;
+  const secret = secretIn(text);
+  if (secret === undefined) return;
+  const message = `holds a credential: ${secret}`;
+  remarks.push({ rule: 'text.secret', severity: 'low', message, offset, refs: ['CWE-798'] });
 };
 
 const evidenceOf = (value: JsonValue | undefined): string => {
@@ -78,6 +98,13 @@ const isFilled = (value: JsonValue): boolean =>
   !(isObject(value) && value.entries.size === 0) &&
   !(isList(value) && value.length === 0);
 
+/** Other templates: prompts of chains and agents, which some program formats. Only what no honest text holds counts. */
+const checkOtherTemplate = (key: string, value: JsonValue, offset: number, checked: Checked, budget: Budget): void => {
+  if (typeof value !== 'string' || !/template|prompt/i.test(key) || !looksLikeTemplate(value)) return;
+  for (const remark of checkTemplate(value, budget).remarks)
+    if (remark.severity === 'high') checked.remarks.push({ ...remark, severity: 'medium', offset });
+};
+
 const checkEntry = (key: string, value: JsonValue, owner: JsonObject, checked: Checked, budget: Budget): void => {
   const say = (rule: string, severity: Severity, message: string, refs: readonly string[] = CODE_REFS): void => {
     checked.remarks.push({ rule, severity, message, offset: owner.at, evidence: evidenceOf(value), refs });
@@ -88,6 +115,8 @@ const checkEntry = (key: string, value: JsonValue, owner: JsonObject, checked: C
     case 'custom_pipeline':
       if (isFilled(value))
         say(`config.${key.replace('_', '-')}`, 'medium', `${key} makes the loader import code of the repository`);
+      if (isObject(value) && [...value.entries.values()].some(leadsOut))
+        say('config.auto-map-path', 'high', `${key} names code outside of the repository`, ['CWE-22', ...CODE_REFS]);
       return;
     case 'trust_remote_code':
       if (value === true) say('config.trust-remote-code', 'medium', 'asks the loader to run code of the repository');
@@ -98,9 +127,24 @@ const checkEntry = (key: string, value: JsonValue, owner: JsonObject, checked: C
       if (verdict) say('config.target', verdict.severity, `_target_ ${verdict.why}`, ['CVE-2025-23304', 'CWE-470']);
       return;
     }
+    // Of other frameworks and of many projects: only what is dangerous in itself counts.
+    case 'class_path':
+    case 'target':
+    case '__class__': {
+      const danger = typeof value === 'string' && value.includes('.') ? dangerousTarget(value) : undefined;
+      if (danger !== undefined) say('config.target', 'high', `${key} ${danger}`, ['CWE-470']);
+      return;
+    }
     case 'py/object':
     case 'py/reduce':
     case 'py/function':
+    case 'py/type':
+    case 'py/mod':
+    case 'py/repr':
+    case 'py/newargs':
+    case 'py/newargsex':
+    case 'py/newobj':
+    case 'py/initargs':
       say('config.jsonpickle', 'high', 'jsonpickle constructs Python objects from it', ['CWE-502']);
       return;
     case 'chat_template':
@@ -121,6 +165,8 @@ const checkEntry = (key: string, value: JsonValue, owner: JsonObject, checked: C
       checkShards(value, checked);
       return;
     default:
+      checkOtherTemplate(key, value, owner.at, checked, budget);
+      if (isList(value)) checkComponent(value, say);
       if (
         typeof value === 'string' &&
         /(?:_file|_path|_dir|filename)$/.test(key) &&
@@ -131,6 +177,19 @@ const checkEntry = (key: string, value: JsonValue, owner: JsonObject, checked: C
   }
 };
 
+type Say = (rule: string, severity: Severity, message: string, refs?: readonly string[]) => void;
+
+/** `["library", "Class"]` of a diffusers pipeline: the library is imported by name. */
+const checkComponent = (value: readonly JsonValue[], say: Say): void => {
+  const [library, name] = value;
+  if (value.length !== 2 || typeof library !== 'string' || typeof name !== 'string') return;
+  const danger = /^[A-Za-z_][\w.]*$/.test(library) && name !== '' ? dangerousTarget(`${library}.${name}`) : undefined;
+  if (danger !== undefined) say('config.component', 'high', `a component of the pipeline ${danger}`, ['CWE-470']);
+};
+
+/** A path that climbs or is absolute; `owner/repo--module.Class` names another repository and is judged there. */
+const leadsOut = (value: JsonValue): boolean => typeof value === 'string' && escapes(value);
+
 /** A template, a list of `{name, template}` (several of one tokenizer), or an object from name to template. */
 const checkTemplates = (value: JsonValue, offset: number, checked: Checked, budget: Budget): void => {
   if (typeof value === 'string') {
@@ -138,11 +197,11 @@ const checkTemplates = (value: JsonValue, offset: number, checked: Checked, budg
     for (const remark of remarks) checked.remarks.push({ ...remark, offset });
     if (!understood) checked.opaque = 'a chat template cannot be parsed';
   } else if (isList(value)) {
-    for (const item of value)
-      if (isObject(item)) checkTemplates(item.entries.get('template') ?? null, item.at, checked, budget);
+    for (const item of value) checkTemplates(item, isObject(item) ? item.at : offset, checked, budget);
   } else if (isObject(value)) {
-    for (const item of value.entries.values())
-      if (typeof item === 'string') checkTemplates(item, value.at, checked, budget);
+    for (const [key, item] of value.entries) {
+      if (key !== 'name') checkTemplates(item, value.at, checked, budget);
+    }
   }
 };
 
@@ -170,7 +229,8 @@ const checkModules = (root: readonly JsonValue[], { remarks }: Checked): void =>
     if (!isObject(item)) continue;
     const type = item.entries.get('type');
     const path = item.entries.get('path');
-    if (typeof type !== 'string' || typeof path !== 'string' || !item.entries.has('idx')) continue;
+    const isModule = typeof path === 'string' || item.entries.has('idx');
+    if (typeof type !== 'string' || !isModule || !(type.includes('.') || dangerousTarget(type))) continue;
     const verdict = judgeTarget(type);
     if (verdict) {
       const message = `the module's type ${verdict.why}`;
@@ -183,7 +243,7 @@ const checkModules = (root: readonly JsonValue[], { remarks }: Checked): void =>
         refs: CODE_REFS,
       });
     }
-    if (escapes(path)) {
+    if (typeof path === 'string' && escapes(path)) {
       const message = "the module's path leads out of the model's folder";
       remarks.push({
         rule: 'config.module-path',

@@ -21,6 +21,9 @@ export const encodingOf = (head: Uint8Array): Encoding => {
 /** Control characters but those that text may hold: white space, backspace, form feed, the escape of terminal colours. */
 const isControl = (unit: number): boolean => unit < 0x20 && !(unit >= 0x08 && unit <= 0x0d) && unit !== 0x1b;
 
+/** The same, for whole blocks. */
+const CONTROLS = /[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]/;
+
 const decode = (bytes: Uint8Array, encoding: Encoding, base: number): string => {
   if (encoding.name === 'utf-8') return decodeUtf8(bytes, base);
   const units = new Uint16Array(bytes.length >> 1);
@@ -46,7 +49,13 @@ export const headText = (head: Uint8Array, size: number): string | undefined => 
   }
 };
 
-export type Block = { readonly text: string /** Offset in bytes of its first character. */; readonly offset: number };
+export type Block = {
+  readonly text: string;
+  /** Offset in bytes of its first character. */
+  readonly offset: number;
+  /** Every character is one byte. */
+  readonly narrow: boolean;
+};
 
 /**
  * The text of a file in blocks that end with a line (or with a piece of a very long one). A byte order mark is left
@@ -63,14 +72,12 @@ export const blocksOf = function* (source: RandomAccess): Generator<Block> {
     const last = offset + bytes.length === source.size;
     const used = last ? bytes.length : wholeLines(bytes, encoding);
     const text = decode(bytes.subarray(0, used), encoding, offset);
-    for (let at = 0; at < text.length; at++) {
-      if (isControl(text.charCodeAt(at))) {
-        throw new WeighbridgeError('FORMAT_INVALID', `a control character that no text holds follows ${offset}`, {
-          offset,
-        });
-      }
+    if (CONTROLS.test(text)) {
+      throw new WeighbridgeError('FORMAT_INVALID', `a control character that no text holds follows ${offset}`, {
+        offset,
+      });
     }
-    yield { text, offset };
+    yield { text, offset, narrow: text.length === used };
     offset += used;
   }
 };

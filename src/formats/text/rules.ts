@@ -4,15 +4,25 @@ import { obviousInjection } from '../../content/injection.ts';
 import type { Remark } from '../../content/remark.ts';
 import { secretIn } from '../../content/secrets.ts';
 import { downloadsAndRuns } from '../../content/shell.ts';
-import { judgeTarget } from '../../content/targets.ts';
+import { dangerousTarget, judgeTarget } from '../../content/targets.ts';
 import { printable, type Severity } from '../format.ts';
 
 /** Markup that a browser runs when a page shows the text. */
 const MARKUP = ['<script', '<iframe', '<object', '<embed', 'javascript:', ' onerror=', ' onload='];
 /** Options and forms of requirements that fetch packages from somewhere else than the configured index. */
-const SOURCES = ['--index-url', '--extra-index-url', '--find-links', '--trusted-host', '-i http', '-f http'];
+const SOURCES = [
+  '--index-url',
+  '--extra-index-url',
+  '--find-links',
+  '--trusted-host',
+  '-i http',
+  '-f http',
+  '-e http',
+  '-r http',
+  '--editable',
+];
 /** Characters that cost a step: the rules read text at some 20 MB a second, and data sets have hundreds. */
-const CHARACTERS = 32;
+const CHARACTERS = 64;
 /** Characters of a line that rules look at. */
 const LINE = 4096;
 
@@ -51,7 +61,12 @@ export const checkText = (text: string, budget: Budget): Remark[] => {
     // YAML lets a value stand on the line after its key.
     const line = folded + written;
     folded = /_target_["']?\s{0,8}:\s{0,80}(?:#[^\n]{0,200})?$/.test(written.slice(-300)) ? '_target_: ' : '';
-    if (SOURCES.some((option) => line.startsWith(option)) || /(?:^|@\s{0,4})(?:git|hg|svn)\+[a-z]{2,6}:/.test(line)) {
+    const entry = line.replace(/^\s{0,40}-\s{1,8}(?=-)/, '');
+    if (
+      SOURCES.some((option) => entry.startsWith(option)) ||
+      /^[\w.[\],-]{1,80}\s{0,4}@\s{0,4}https?:/.test(line) ||
+      /(?:^|@\s{0,4})(?:git|hg|svn)\+[a-z]{2,6}:/.test(line)
+    ) {
       say('text.package-source', 'low', 'installs packages from outside the index', at, line, [
         'CWE-427',
         'LLM03:2025',
@@ -86,6 +101,10 @@ type Say = (
 
 /** `_target_: a.b` of Hydra, in block and flow style. */
 const checkYamlTarget = (line: string, at: number, say: Say): void => {
+  const other = /^[\s-]{0,80}["']?(?:target|class_path)["']?\s{0,8}:\s{1,80}["']?([\w.]{1,200})/.exec(line)?.[1];
+  const danger = other?.includes('.') ? dangerousTarget(other) : undefined;
+  if (other !== undefined && danger !== undefined)
+    say('config.target', 'high', `a target ${danger}`, at, other, ['CWE-470']);
   const found = line.indexOf('_target_');
   if (found < 0) return;
   const value =

@@ -1,0 +1,152 @@
+import { printable } from '../../formats/format.ts';
+import type { Remark } from '../remark.ts';
+import { examine } from './examine.ts';
+import { CERTAIN, ORDER, type Verdict } from './verdict.ts';
+
+/** Columns that are told apart; the others count as one. */
+const COLUMNS = 500;
+/** Rows of a column that are shown. */
+const SHOWN = 3;
+/** Share of rows from which control tokens are the column's form, and rows from which that can be said. */
+const TEMPLATE_SHARE = 0.3;
+const TEMPLATE_ROWS = 4;
+/** Share of rows from which orders that might be chance are more than that; a set of fewer rows has no chance finds. */
+const RATE = 0.001;
+const FEW_ROWS = 1000;
+/** Cells of a row that are kept until it ends, and characters of a label. */
+const LABEL = 40;
+const LABEL_NAME =
+  /(?:^|[._])(?:label|labels|category|type|class|tag|tags|kind|verdict|attack_type|classification)(?:$|\[)/i;
+const LABEL_VALUE = /injection|jailbreak|attack|malicious|adversarial|unsafe|harmful|exfiltrat|override/i;
+
+type Shown = { readonly row: number; readonly offset: number; readonly verdict: Verdict };
+type Column = {
+  cells: number;
+  /** Rows with an order, with one beyond doubt, with one that only tokens make, with tokens at all. */
+  orders: number;
+  certain: number;
+  byTokens: number;
+  tokens: number;
+  discussed: number;
+  readonly shown: Shown[];
+  readonly shownTokens: Shown[];
+};
+
+const emptyColumn = (): Column => ({
+  cells: 0,
+  orders: 0,
+  certain: 0,
+  byTokens: 0,
+  tokens: 0,
+  discussed: 0,
+  shown: [],
+  shownTokens: [],
+});
+
+/** A set of rows that is read cell by cell. */
+export type Dataset = {
+  /** Reads one cell of the current row. `offset` is where it stands in the file. */
+  cell(column: string, text: string, offset: number): void;
+  /** Ends the current row. */
+  endRow(): void;
+  /** What there is to say about all of it. */
+  finish(): { readonly remarks: Remark[]; readonly rows: number; readonly orders: number };
+};
+
+const REFS = ['LLM01:2025', 'LLM04:2025', 'AML.T0051', 'NISTAML.015'];
+
+/**
+ * Holds every cell against the rules for injected text and sums up by column: a chance find in a million rows weighs
+ * less than one in a thousand, and control tokens that a third of a column has are its form. Memory is bounded by the
+ * number of columns.
+ */
+export const createDataset = (): Dataset => {
+  const columns = new Map<string, Column>();
+  let rows = 0;
+  let found: { column: Column; verdict: Verdict; offset: number }[] = [];
+  let labelled = false;
+
+  const columnOf = (name: string): Column => {
+    const key = columns.has(name) || columns.size < COLUMNS ? name : '(other columns)';
+    const known = columns.get(key) ?? emptyColumn();
+    columns.set(key, known);
+    return known;
+  };
+
+  return {
+    cell(name, text, offset) {
+      const column = columnOf(name);
+      column.cells += 1;
+      if (text.length <= LABEL && LABEL_VALUE.test(text) && LABEL_NAME.test(name)) labelled = true;
+      const verdict = examine(text);
+      if (verdict !== undefined) found.push({ column, verdict, offset });
+    },
+    endRow() {
+      rows += 1;
+      for (const { column, verdict, offset } of found) count(column, { row: rows, offset, verdict }, labelled);
+      found = [];
+      labelled = false;
+    },
+    finish() {
+      const remarks = [...columns].flatMap(([name, column]) => sumUp(name, column, rows));
+      const orders = [...columns.values()].reduce((sum, column) => sum + column.orders + column.byTokens, 0);
+      return { remarks, rows, orders };
+    },
+  };
+};
+
+const count = (column: Column, shown: Shown, labelled: boolean): void => {
+  const { score, tokens, discussed } = shown.verdict;
+  if (tokens > 0) column.tokens += 1;
+  if (score + tokens < ORDER) return;
+  if (discussed || labelled) {
+    column.discussed += 1;
+    return;
+  }
+  if (score < ORDER) {
+    column.byTokens += 1;
+    if (column.shownTokens.length < SHOWN) column.shownTokens.push(shown);
+    return;
+  }
+  column.orders += 1;
+  if (score >= CERTAIN) column.certain += 1;
+  if (column.shown.length < SHOWN) column.shown.push(shown);
+};
+
+const sumUp = (name: string, column: Column, rows: number): Remark[] => {
+  const remarks: Remark[] = [];
+  const shownName = printable(name, 60);
+  const isTemplate = column.cells >= TEMPLATE_ROWS && column.tokens / column.cells > TEMPLATE_SHARE;
+  const orders = column.orders + (isTemplate ? 0 : column.byTokens);
+  const often = rows < FEW_ROWS || orders / Math.max(1, column.cells) > RATE;
+  const severity = column.certain > 0 || often ? 'medium' : 'low';
+  for (const { row, offset, verdict } of [...column.shown, ...(isTemplate ? [] : column.shownTokens)].slice(0, SHOWN)) {
+    const families = verdict.signs.map(({ family }) => family).join(', ');
+    remarks.push({
+      rule: 'text.injection',
+      severity,
+      message: `${shownName}: ${orders} of ${column.cells} cells order a language model around; row ${row}: ${families}`,
+      offset,
+      evidence: printable(verdict.passage),
+      refs: REFS,
+    });
+  }
+  const first = column.shown[0] ?? column.shownTokens[0];
+  if (isTemplate) {
+    remarks.push({
+      rule: 'text.chat-format',
+      severity: 'info',
+      message: `${shownName}: ${column.tokens} of ${column.cells} cells hold control tokens: the form of the column`,
+      offset: first?.offset ?? 0,
+    });
+  }
+  if (column.discussed > 0) {
+    remarks.push({
+      rule: 'text.injection-discussed',
+      severity: 'info',
+      message: `${shownName}: ${column.discussed} of ${column.cells} cells quote or label orders to language models`,
+      offset: 0,
+    });
+  }
+  return remarks;
+};

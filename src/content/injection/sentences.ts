@@ -1,0 +1,173 @@
+import { type Hit, isDisguised, sentenceEnds } from './hits.ts';
+import type { Group } from './phrases.ts';
+import type { Family, Sign } from './verdict.ts';
+
+/** Letters between a verb and what it is about, and between sentences that belong together. */
+const CLAUSE = 45;
+const PASSAGE = 260;
+/** Letters behind an object in which its adjective may follow (Romance languages). */
+const BEHIND = 28;
+/** Hits looked at from one hit on: bounds the work on text made of nothing else. */
+const AHEAD = 60;
+/** Words that stand before an order; before a statement stands who does it. */
+const BEFORE_ORDER =
+  /(?:^|[\n"'“”«‘([{<>:;,.!?*_#|=\-–—`/\\])\s*$|\b(?:please|now|and|then|must|should|will|to|you|kindly|simply|just|also|immediately|always|instead|can|so|first|important|assistant|ai|system|bitte|veuillez|por favor|per favore)\s*$/i;
+const NEGATED = /(?:\b(?:not|never|cannot|nicht|niemals|nunca|jamais|no|mai|nie)|n['’]t|\bне|不要|不|勿)\s*$/i;
+/** Verbs that stand behind their object: other scripts, Turkish, German infinitives, and English passives. */
+const STANDS_BEHIND =
+  /^[^\x00-\u024f]|^(?:yok|yoks|görm|unut|dikk|göz |are |no longer|must be|should be|to be|ignorieren|vergessen|missachten|übergehen|göster|açık|yaz|tekrar|ifşa|gönder|ilet)/;
+
+type Around = { readonly text: string; readonly hits: readonly Hit[] };
+
+/** Orders to a model, by what stands close to what. Linear: every hit looks at a bounded number of others. */
+export const signsOfSentences = (text: string, hits: readonly Hit[]): Sign[] => {
+  const around = { text, hits };
+  const signs: Sign[] = [];
+  for (const [index, hit] of hits.entries()) {
+    const found = signAt(hit, index, around);
+    if (found === undefined) continue;
+    signs.push(found);
+    if (found.family !== 'concealment' && isDisguised(text, hit))
+      signs.push({ ...found, family: 'disguised', weight: 1 });
+  }
+  return signs;
+};
+
+const sign = (family: Family, weight: number, { start }: Hit, { end }: { end: number }): Sign => ({
+  family,
+  weight,
+  start,
+  end,
+});
+
+const signAt = (hit: Hit, index: number, around: Around): Sign | undefined => {
+  const { text } = around;
+  switch (hit.group) {
+    case 'disobey':
+      return negated(hit, around) ? undefined : sign('override', ordersAt(hit, around) ? 2 : 1, hit, hit);
+    case 'drop':
+      return override(hit, index, around);
+    case 'persona': {
+      const other = near(hit, index, around, ['free'], PASSAGE, true);
+      const about = other && /^\s{1,4}(?:on|for|in|to|of|about)\b/.test(text.slice(other.end, other.end + 12));
+      return other && sign('persona', about ? 1 : 2, hit, other);
+    }
+    case 'show':
+      return extraction(hit, index, around);
+    case 'send':
+      return exfiltration(hit, index, around);
+    case 'conceal':
+      return sign('concealment', 1, hit, hit);
+    case 'agent':
+      return sign('addresses a model', 1, hit, hit);
+    case 'steer': {
+      const other = near(hit, index, around, ['agent'], PASSAGE, true, -1);
+      return other && sign('steering', 1, hit, hit);
+    }
+    case 'tool': {
+      const other = near(hit, index, around, ['agent', 'drop', 'disobey', 'conceal'], PASSAGE, true, -1);
+      return other && sign('tool use', 1, hit, hit);
+    }
+    default:
+      return undefined;
+  }
+};
+
+/** The first hit of a group within `reach` letters: ahead, or behind when `step` is -1. */
+const near = (
+  hit: Hit,
+  index: number,
+  { text, hits }: Around,
+  groups: readonly Group[],
+  reach: number,
+  acrossSentences = false,
+  step = 1,
+): Hit | undefined => {
+  for (let at = index + step, looked = 0; looked < AHEAD; at += step, looked++) {
+    const other = hits[at];
+    if (other === undefined) return undefined;
+    const [first, second] = step > 0 ? [hit, other] : [other, hit];
+    if (second.from - first.to > reach) return undefined;
+    if (second.from < first.to || !groups.includes(other.group)) continue;
+    if (acrossSentences || !sentenceEnds(text.slice(first.end, second.start))) return other;
+  }
+  return undefined;
+};
+
+const negated = ({ start }: Hit, { text }: Around): boolean => NEGATED.test(text.slice(Math.max(0, start - 14), start));
+
+/** Whether the verb at `hit` is an order, as far as the word before it tells; other languages inflect their verbs. */
+const ordersAt = ({ phrase, start }: Hit, { text }: Around): boolean =>
+  !/^[ -~]+$/.test(phrase.text) ||
+  start === 0 ||
+  /[A-Z]/.test(text.charAt(start)) ||
+  BEFORE_ORDER.test(text.slice(Math.max(0, start - 16), start));
+
+const override = (hit: Hit, index: number, around: Around): Sign | undefined => {
+  if (negated(hit, around)) return undefined;
+  const behind = STANDS_BEHIND.test(hit.phrase.text);
+  const objects = [
+    behind ? near(hit, index, around, ['order', 'prompt'], CLAUSE, false, -1) : undefined,
+    near(hit, index, around, ['order', 'prompt'], CLAUSE),
+    near(hit, index, around, ['weakOrder'], CLAUSE),
+    behind ? near(hit, index, around, ['weakOrder'], CLAUSE, false, -1) : undefined,
+  ];
+  for (const object of objects) {
+    if (object === undefined) continue;
+    const scopes = scopesOf(hit, object, around);
+    if (scopes.length === 0) continue;
+    const strong = object.group !== 'weakOrder' || scopes.some(({ phrase }) => YOURS.test(phrase.text));
+    return sign('override', strong && (behind || ordersAt(hit, around)) ? 2 : 1, hit, object);
+  }
+  return undefined;
+};
+
+/** Rules and texts are many people's; only a model has them as its own. */
+const YOURS = /^(?:your|deine|vos|tes|tus|sus|suas|tuas|tue|vostre|jouw|swoje|свои|您的|你的)/;
+
+/** What says which instructions: the previous ones, all of them, yours. */
+const scopesOf = (verb: Hit, object: Hit, { text, hits }: Around): readonly Hit[] => {
+  const [first, last] = verb.start < object.start ? [verb, object] : [object, verb];
+  const from = first === object ? object.from - BEHIND : first.to;
+  const at = hits.indexOf(first);
+  return hits
+    .slice(Math.max(0, at - 12), at + AHEAD)
+    .filter(
+      (other) =>
+        other.group === 'scope' &&
+        other.from >= from &&
+        other.from - last.to <= BEHIND &&
+        !sentenceEnds(text.slice(Math.min(other.end, first.end), Math.max(other.start, first.start))),
+    );
+};
+
+const extraction = (hit: Hit, index: number, around: Around): Sign | undefined => {
+  if (negated(hit, around)) return undefined;
+  const object =
+    near(hit, index, around, ['prompt'], CLAUSE) ??
+    (STANDS_BEHIND.test(hit.phrase.text) ? near(hit, index, around, ['prompt'], CLAUSE, false, -1) : undefined);
+  if (object === undefined) return undefined;
+  const whole = near(object, around.hits.indexOf(object), around, ['exact'], CLAUSE, false);
+  return sign('extraction', whole !== undefined && ordersAt(hit, around) ? 2 : 1, hit, object);
+};
+
+/** Characters behind an order to send in which the address stands. */
+const ADDRESS_WITHIN = 200;
+const ADDRESS = /https?:\/\/|[\w.+-]{1,64}@[\w-]{1,63}\.|\bwebhook|\bwww\./i;
+
+const exfiltration = (hit: Hit, index: number, around: Around): Sign | undefined => {
+  if (negated(hit, around)) return undefined;
+  const behind = STANDS_BEHIND.test(hit.phrase.text);
+  const object =
+    near(hit, index, around, ['loot', 'credential'], CLAUSE + BEHIND) ??
+    (behind ? near(hit, index, around, ['loot', 'credential'], CLAUSE + BEHIND, false, -1) : undefined);
+  // "Reveal the prompt, then send it to …": what is sent was named before.
+  const named = object ?? near(hit, index, around, ['prompt', 'loot'], CLAUSE, false, -1);
+  if (named === undefined) return undefined;
+  const first = Math.min(hit.start, named.start);
+  const addressed = ADDRESS.test(
+    around.text.slice(behind ? Math.max(0, first - ADDRESS_WITHIN) : first, hit.end + ADDRESS_WITHIN),
+  );
+  const weight = named.group === 'credential' ? (addressed ? 1 : 0) : addressed && ordersAt(hit, around) ? 2 : 1;
+  return weight === 0 ? undefined : { family: 'exfiltration', weight, start: first, end: Math.max(hit.end, named.end) };
+};
