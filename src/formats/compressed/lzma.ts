@@ -10,6 +10,8 @@ import { compressedFormat } from './stream.ts';
 export const LITERAL_BITS = 4;
 const UNKNOWN_SIZE = 2 ** 64;
 const HEADER = 13;
+/** Where zeros from the header on end in files that are no streams. */
+const ZEROS = 64;
 
 const decode = (input: ByteReader, sink: Sink): void => {
   const properties = propertiesOf(input.next());
@@ -39,7 +41,12 @@ const isDictionarySize = (size: number): boolean => {
 };
 
 const plausible = (head: Uint8Array): boolean => {
-  if (head.length < HEADER + 5 || (head[0] ?? 255) >= 225 || head[HEADER] !== 0) return false;
+  const properties = head[0] ?? 255;
+  if (head.length < HEADER + 5 || properties >= 225 || head[HEADER] !== 0) return false;
+  // What liblzma refuses no reader of Python's opens; other formats begin like that (weights of Core ML).
+  if ((properties % 9) + (Math.floor(properties / 9) % 5) > LITERAL_BITS) return false;
+  // Nothing compressed, then zeros only: what weights of Core ML begin with. No stream can follow in them.
+  if (head.length >= ZEROS && head.subarray(5, ZEROS).every((byte) => byte === 0)) return false;
   const view = new DataView(head.buffer, head.byteOffset, head.length);
   const high = view.getUint32(9, true);
   return (

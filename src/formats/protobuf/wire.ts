@@ -124,20 +124,25 @@ export const fieldsIn = function* (
     const number = Math.floor(key / 8);
     const type = key % 8;
     if (number < 1 || number > NUMBER_LIMIT) invalid(`no field has the number ${number}`, at);
-    const spec = specs?.get(number);
-    const base = { number, at, name: '', spec: undefined, value: 0 as number | bigint, sized: type === BYTES };
-    const known = spec !== undefined && fits(spec, type) ? { name: spec.name, spec } : {};
-    if (type === VARINT) {
-      const { value, next } = varint(bytes, tag.next, end);
-      yield { ...base, ...known, start: tag.next, end: next, value };
-      at = next;
-      continue;
-    }
-    const length = lengthOf(bytes, type, tag.next, end, at);
-    if (length.value > end - length.next) truncated(at);
-    yield { ...base, ...known, start: length.next, end: length.next + length.value };
-    at = length.next + length.value;
+    const { value, start, end: next } = valueAt(bytes, type, tag.next, end, at);
+    const found = specs?.get(number);
+    const spec = found !== undefined && fits(found, type) ? found : undefined;
+    const name = spec === undefined ? '' : spec.name;
+    yield { name, spec, number, at, start, end: next, value, sized: type === BYTES };
+    at = next;
   }
+};
+
+type Value = { readonly value: number | bigint; readonly start: number; readonly end: number };
+
+const valueAt = (bytes: ByteAt, type: number, from: number, end: number, at: number): Value => {
+  if (type === VARINT) {
+    const { value, next } = varint(bytes, from, end);
+    return { value, start: from, end: next };
+  }
+  const length = lengthOf(bytes, type, from, end, at);
+  if (length.value > end - length.next) truncated(at);
+  return { value: 0, start: length.next, end: length.next + length.value };
 };
 
 const lengthOf = (bytes: ByteAt, type: number, from: number, end: number, at: number) => {

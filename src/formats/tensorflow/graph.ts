@@ -9,17 +9,21 @@ const STRINGS = 16;
 /** Bytes of a string that may be a path. */
 const PATH = 4096;
 
+/** Where a node stands, and its operator. */
+export type GraphNode = { readonly start: number; readonly end: number; readonly operator: string };
+
 /** The nodes of one graph or function body by name. */
 export type Graph = {
-  readonly nodes: ReadonlyMap<string, { readonly start: number; readonly end: number }>;
+  readonly nodes: ReadonlyMap<string, GraphNode>;
   /** Names of the arguments, when it is a function. */
   readonly arguments: ReadonlySet<string>;
 };
 
 export const graphOf = (wire: Wire, nodes: Fields, field: string, names: readonly string[]): Graph => {
-  const found = new Map<string, { start: number; end: number }>();
+  const found = new Map<string, GraphNode>();
   for (const { start, end } of all(nodes, field)) {
-    found.set(text(wire, look(wire, 'NodeDef', { start, end }), 'name'), { start, end });
+    const node = look(wire, 'NodeDef', { start, end });
+    found.set(text(wire, node, 'name'), { start, end, operator: text(wire, node, 'op') });
   }
   return { nodes: found, arguments: new Set(names) };
 };
@@ -44,7 +48,7 @@ export const originOf = (wire: Wire, graph: Graph, inputs: readonly string[]): O
       continue;
     }
     const node = look(wire, 'NodeDef', range);
-    const operator = text(wire, node, 'op');
+    const { operator } = range;
     if (operator === 'Const') {
       for (const value of constantStrings(wire, node)) origin.constants.push({ node: name, value });
     } else if (operator.startsWith('Placeholder') || operator === '_Arg') origin.caller = true;

@@ -1,6 +1,5 @@
 import { printable } from '../format.ts';
 import { all, type Fields, look, one, text, type Wire } from '../protobuf/walk.ts';
-import { textOf } from '../protobuf/wire.ts';
 import { constantStrings, type Graph, inputsOf, leadsOut, originOf } from './graph.ts';
 import { CHECKPOINT, VOCABULARY } from './judge.ts';
 
@@ -54,7 +53,7 @@ const nodeOf = (tensor: string): string => tensor.split(':')[0] ?? '';
 /** Judges the operators of one graph that open files by where their paths come from. */
 export const checkPaths = (wire: Wire, graph: Graph, paths: Paths): void => {
   for (const range of graph.nodes.values()) {
-    const operator = textOf(wire.source, one(look(wire, 'NodeDef', range), 'op'));
+    const { operator } = range;
     if (CHECKPOINT.has(operator) || VOCABULARY.has(operator)) checkOpening(wire, graph, range, operator, paths);
     else if (operator === 'Const') noteConstant(wire, range, paths);
   }

@@ -38,6 +38,22 @@ const coreml = (layer: number, parameters: Uint8Array): Uint8Array =>
 const paddle = (operator: string): Uint8Array =>
   message([1, message([1, 0], [2, 0], [4, message([3, operator])])], [4, message([1, 0])]);
 
+const u32s = (file: Uint8Array, ...changes: readonly (readonly [at: number, value: number])[]): Uint8Array => {
+  const copy = Uint8Array.from(file);
+  for (const [at, value] of changes) new DataView(copy.buffer).setUint32(at, value, true);
+  return copy;
+};
+/** Weights of a Core ML program: everything on a boundary of 64 bytes. */
+const blobs = (...weights: readonly Uint8Array[]): Uint8Array => {
+  let file = u32s(new Uint8Array(64), [0, weights.length], [4, 2]);
+  for (const weight of weights) {
+    const at = Math.ceil(file.length / 64) * 64;
+    const entry = u32s(new Uint8Array(64), [0, 0xdeadbeef], [4, 2], [8, weight.length], [16, at + 64]);
+    file = bytes(file, new Uint8Array(at - file.length), entry, weight);
+  }
+  return file;
+};
+
 export const graphSamples: readonly Samples[] = [
   {
     format: 'tflite',
@@ -59,6 +75,17 @@ export const graphSamples: readonly Samples[] = [
       'a pickle behind the message': () => bytes(coreml(230, message([1, 1])), hostilePickle),
     },
     cuts: END,
+  },
+  {
+    format: 'coreml-weights',
+    accept: { 'two weights': () => blobs(float32(1, 2), float32(3)) },
+    reject: {
+      'more blobs than there are': () => u32s(blobs(float32(1)), [0, 2]),
+      'a blob that begins elsewhere': () => u32s(blobs(float32(1)), [80, 0]),
+      'a blob that is longer than the file': () => u32s(blobs(float32(1)), [72, 4096]),
+      'a pickle behind the blobs': () => bytes(blobs(float32(1)), new Uint8Array(60), hostilePickle),
+    },
+    cuts: 'the file may end with the bytes of its last blob',
   },
   {
     format: 'paddle',

@@ -1,3 +1,4 @@
+import { leveldbTable } from '../../support/leveldb-writer.ts';
 import { message, type Value } from '../../support/protobuf-writer.ts';
 import { bytes } from '../../support/reports.ts';
 import { hostilePickle } from './hostile.ts';
@@ -37,6 +38,20 @@ const lambda = { class_name: 'Lambda', config: { name: 'x', function: ['4wEAAAA=
 const fingerprint = (...more: readonly Field[]): Uint8Array =>
   message([1, 11], [2, 12], [3, 13], [6, message([1, 1])], [7, '0123'], ...more);
 
+const header = message([1, 1], [3, message([1, 1])]);
+const variable = (...more: readonly Field[]): Uint8Array => {
+  const told = new Set(more.map(([number]) => number));
+  const fields: readonly Field[] = [
+    [1, 1],
+    [2, message([2, message([1, 4])])],
+    [5, 16],
+    [6, { fixed32: 7 }],
+  ];
+  return message(...fields.filter(([number]) => !told.has(number)), ...more);
+};
+const checkpoint = (...variables: readonly Uint8Array[]): Uint8Array =>
+  leveldbTable([['', header], ...variables.map((one, index) => [`layer/${index}`, one] as const)]);
+
 export const tensorflowSamples: readonly Samples[] = [
   graphSamples('tf-savedmodel', savedModel),
   graphSamples('tf-metagraph', metaGraph),
@@ -61,5 +76,17 @@ export const tensorflowSamples: readonly Samples[] = [
       'a version twice': () => fingerprint([6, message([1, 2])]),
     },
     cuts: END,
+  },
+  {
+    format: 'tf-checkpoint-index',
+    accept: { 'two variables': () => checkpoint(variable([3, 0]), variable([4, 16])) },
+    reject: {
+      'a shard that does not exist': () => checkpoint(variable([3, 7])),
+      'a size that does not fit the shape': () => checkpoint(variable([5, 99])),
+      'a field that nobody knows': () => checkpoint(variable([99, 1])),
+      'no header': () => leveldbTable([['a', variable()]]),
+      'a block that is compressed': () => leveldbTable([['', header]], { type: 1 }),
+      'bytes between the blocks': () => leveldbTable([['', header]], { gap: hostilePickle }),
+    },
   },
 ];
