@@ -149,7 +149,7 @@ async function* readAhead(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Ui
 }
 
 const readExactly = async (file: FileHandle, offset: number, length: number): Promise<Uint8Array> => {
-  const bytes = new Uint8Array(length);
+  const bytes = Buffer.allocUnsafeSlow(length);
   let at = 0;
   while (at < length) {
     const { bytesRead } = await file.read(bytes, at, length - at, offset + at);
