@@ -8,7 +8,7 @@ import { run } from './support/processes.ts';
 import { python } from './support/python.ts';
 import { torchFile } from './support/torch-files.ts';
 
-const TIMES = 20;
+const TIMES = 8;
 
 /** The same call of each peer's own library again and again, timed inside its process; prints seconds. */
 const PEERS = [
@@ -36,7 +36,7 @@ const LOOP = (imported: string): string => `
 import sys, time, logging
 logging.disable(logging.CRITICAL)
 ${imported}
-for _ in range(3):
+for _ in range(2):
     scan(sys.argv[1])
 for _ in range(${TIMES}):
     began = time.perf_counter()
@@ -63,7 +63,7 @@ export const bench: Bench = {
       for (const peer of PEERS) {
         if (!peer.reads.some((format) => format === kind)) continue;
         const theirs = peersFor(peer, path);
-        rows.push({ what, ours, peer: theirs, peerName: peer.name, unit: 'ms', ratio: theirs / ours, aim: '1' });
+        rows.push({ what, ours, peer: theirs, peerName: peer.name, unit: 'ms', ratio: theirs / ours, aim: '' });
       }
     }
     return rows;
@@ -83,7 +83,7 @@ const oursFor = async (path: string): Promise<number> => {
     return performance.now() - began;
   };
   const ended = once(child, 'exit');
-  for (let warmUp = 0; warmUp < 3; warmUp += 1) await ask();
+  for (let warmUp = 0; warmUp < 2; warmUp += 1) await ask();
   const times: number[] = [];
   for (let time = 0; time < TIMES; time += 1) times.push(await ask());
   child.stdin.end();
