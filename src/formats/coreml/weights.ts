@@ -39,7 +39,7 @@ export const coremlWeights: Format = {
       if (kind === undefined) continue;
       const message = `the bytes of a weight are ${kind}`;
       context.report({
-        rule: 'coreml.weights-content',
+        rule: 'coreml.tensor-content',
         severity: 'low',
         message,
         offset: blob.start,

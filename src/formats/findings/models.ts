@@ -70,9 +70,9 @@ export const modelFindings = toFindings({
   '*.tensor-type': ['A tensor has an element type that is not known.', UNSEEN, ASK, BROKEN],
   '*.field-twice': ['A field that may stand once stands twice.', READERS_DIFFER, ASK, CONFUSION],
   'tensorflow.asset': [
-    'The graph names a file that comes with it.',
+    "The graph names an asset outside the model's folder.",
     'The file is read when the model is loaded.',
-    KNOW,
+    DELETE,
     PATHS,
   ],
   'tensorflow.decoder': [

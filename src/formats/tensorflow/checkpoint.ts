@@ -70,7 +70,7 @@ const checkEntry = (wire: Wire, fields: Fields, key: string, offset: number, sha
   const number = (name: string): number => Number(one(fields, name)?.value ?? 0);
   const wrong = (message: string): void =>
     wire.context.report({
-      rule: 'tensorflow.checkpoint-entry',
+      rule: 'tensorflow.tensor-size',
       severity: 'high',
       message,
       offset,
