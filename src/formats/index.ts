@@ -72,6 +72,7 @@ import { tflite } from './tflite/tflite.ts';
 import { torchLegacy } from './torch/legacy.ts';
 import { torchZip } from './torch/torch-zip.ts';
 import { torchscript } from './torch/torchscript.ts';
+import { torch7 } from './torch7.ts';
 import { openvino } from './xml/openvino.ts';
 import { pmml } from './xml/pmml.ts';
 import { xml } from './xml/xml.ts';
@@ -88,6 +89,7 @@ export const formats: readonly Format[] = [
   npz,
   kerasArchive,
   torchscript,
+  torch7,
   torchLegacy,
   skops,
   zip,

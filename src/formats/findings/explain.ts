@@ -1,4 +1,5 @@
 import { containerFindings } from './containers.ts';
+import { databaseFindings } from './databases.ts';
 import { modelFindings } from './models.ts';
 import { pickleFindings } from './pickle.ts';
 import { serialisedFindings } from './serialised.ts';
@@ -11,6 +12,7 @@ export const findings: Findings = {
   ...containerFindings,
   ...modelFindings,
   ...serialisedFindings,
+  ...databaseFindings,
   ...textFindings,
 };
 

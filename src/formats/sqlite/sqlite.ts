@@ -59,7 +59,7 @@ export const sqlite: Format = {
 
 const unread = (offset: number, context: Context): Content => {
   const message = 'a table without row ids is not read';
-  context.report({ rule: 'sqlite.unread', severity: 'medium', message, offset });
+  context.report({ rule: 'sqlite.unread', severity: 'medium', message, offset, refs: ['LLM03:2025'] });
   return 'unknown';
 };
 

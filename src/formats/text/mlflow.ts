@@ -29,7 +29,7 @@ const checkFlavor = ({ at, entries }: JsonObject): readonly Remark[] => {
   for (const [key, value] of entries)
     if (
       typeof value === 'string' &&
-      /^(?:data|code|model_path|pickled_model|python_model|artifacts)$/.test(key) &&
+      /^(?:data|code|model_path|pickled_model|python_model)$/.test(key) &&
       escapes(value)
     )
       say('path', 'high', `${key} leads out of the model's folder`, value, ['CWE-22']);

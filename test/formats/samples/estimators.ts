@@ -2,6 +2,7 @@ import { flat, graph, mapped } from '../../support/faiss-writer.ts';
 import { array, doubles, fields, matFile, part } from '../../support/mat-writer.ts';
 import { bytes } from '../../support/reports.ts';
 import { sqliteFile } from '../../support/sqlite-file.ts';
+import * as torch7 from '../../support/torch7-writer.ts';
 import { writeZip } from '../../support/zip-writer.ts';
 import { hostilePickle } from './hostile.ts';
 import type { Samples } from './types.ts';
@@ -66,6 +67,18 @@ export const estimatorSamples: readonly Samples[] = [
       'a neighbour that does not exist': () => graph([70_000, 0]),
       'offsets beyond the neighbours': () => graph([1, 0], [0, 1, 900]),
       'a kind that is not read': () => bytes('IwPQ', new Uint8Array(60)),
+    },
+  },
+  {
+    format: 'torch7',
+    accept: {
+      tensor: () => torch7.tensor(1, 4),
+      'a layer': () => torch7.object(1, 'nn.Linear', torch7.table(2, [torch7.text('weight'), torch7.tensor(3, 4)])),
+    },
+    reject: {
+      'a function': () => torch7.table(1, [torch7.text('f'), bytes(torch7.u32(6, 9, 4), 'LUAQ')]),
+      'a class of nobody knows whom': () => torch7.object(1, 'evil.Class', torch7.table(2)),
+      'a storage beyond the file': () => torch7.tensor(1, 0x7fffffff, 4),
     },
   },
 ];

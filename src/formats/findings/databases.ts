@@ -1,0 +1,53 @@
+import { toFindings } from './types.ts';
+import {
+  ASK,
+  BOUNDS,
+  CLEAN,
+  CODE,
+  DELETE,
+  FOREIGN_CODE,
+  INJECTION,
+  NOT_WRITTEN,
+  OBEYED,
+  OPAQUE,
+  OPEN,
+  OVERREAD,
+  READ,
+  RUNS,
+  UNKNOWN_RUNS,
+  UNPICKLING,
+  UNSEEN,
+} from './words.ts';
+
+/** Databases, trees beside them and the objects of Torch7. */
+export const databaseFindings = toFindings({
+  'skops.tree': ['A tree has indices that lead out of it.', OVERREAD, DELETE, BOUNDS],
+  'sqlite.injection': [
+    'A text in the database orders a language model to drop its instructions.',
+    OBEYED,
+    CLEAN,
+    INJECTION,
+  ],
+  'sqlite.reaching': [
+    'The schema calls a function that loads code or touches files.',
+    'It runs as soon as somebody queries the view or changes the table, where the application has switched it on.',
+    DELETE,
+    CODE,
+  ],
+  'sqlite.schema': ['The schema has an entry of a kind that does not exist.', NOT_WRITTEN, ASK, OPAQUE],
+  'sqlite.trigger': [
+    'The database has a trigger.',
+    'It runs SQL whenever a row changes.',
+    READ,
+    ['CWE-89', ...FOREIGN_CODE],
+  ],
+  'sqlite.unread': ['A table without row ids was not read.', UNSEEN, OPEN, OPAQUE],
+  'sqlite.virtual-table': [
+    'A table belongs to a module that SQLite does not bring.',
+    'The module decides what is read when the table is queried: files, other databases, the network.',
+    ASK,
+    FOREIGN_CODE,
+  ],
+  'torch7.class-unknown': ['The file holds an object of a class that is on no list.', UNKNOWN_RUNS, ASK, UNPICKLING],
+  'torch7.function': ['The file holds byte code of Lua.', RUNS, DELETE, UNPICKLING],
+});
