@@ -102,3 +102,21 @@ t.test('limits hold: length, depth, white space', async (t) => {
   check(`{{ range(${'1,'.repeat(300_000)}1) }}`);
   t.ok(process.hrtime.bigint() - start < 8_000_000_000n, 'white space takes linear time');
 });
+
+const COMPUTED: Readonly<Record<string, string>> = {
+  'name in a block': '{% set x %}x{% endset %}{{ messages[x] }}',
+  'name from a slice': "{{ messages['x__ssalc__'[::-1]] }}",
+  'name from padding': "{{ messages['class'.center(9, '_')] }}",
+  'name from the clock': "{{ messages[strftime_now('%Y')] }}",
+  'attribute out of a variable': '{{ messages|map(attribute=x)|list }}',
+  'filter out of a variable': '{{ messages|map(messages[0].role)|list }}',
+  'padding by a method': "{{ 'x'.ljust(9999999999) }}",
+  'padding by a filter': "{{ 'x'|center(9999999999) }}",
+  'padding by a format': "{{ '%9999999999d' % 1 }}",
+  'loops in loops': '{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}',
+};
+
+t.test('computed names and counts that exhaust are findings of medium severity at least', async (t) => {
+  for (const [name, template] of Object.entries(COMPUTED))
+    t.ok(worst(template).rank >= SEVERITIES.indexOf('medium'), `${name}: ${worst(template).rules}`);
+});

@@ -321,3 +321,12 @@ t.test('an array takes no more memory than its state fills', async (t) => {
   t.same(weigh(pickled(4, make(op.binint1(0)))).rules, []);
   t.ok(weigh(pickled(4, make(op.binint(0x7fffffff)))).rules.includes('pickle.argument'));
 });
+
+t.test('a name that is certainly no string stops every loader; one that may be a string is an attack', async (t) => {
+  const imported = (name: Piece): readonly string[] =>
+    weigh(pickled(4, assemble(text('os'), name, op.stackGlobal(), op.emptyTuple(), op.reduce()))).rules;
+  t.same(imported(dtype('i4')), ['pickle.malformed']);
+  t.same(imported(op.binint1(1)), ['pickle.malformed']);
+  t.ok(imported(call('builtins', 'str', text('system'))).includes('pickle.name-computed'));
+  t.ok(imported(call('somewhere', 'else', text('system'))).includes('pickle.name-computed'));
+});

@@ -5,7 +5,7 @@ import { isFault } from '../../errors.ts';
 import { printable } from '../../formats/format.ts';
 import type { Remark } from '../remark.ts';
 import { isNode, walk } from './nodes.ts';
-import { gadgets, judge, namesOf, type Objection } from './rules.ts';
+import { gadgets, judge, namesOf, nestedLoops, type Objection } from './rules.ts';
 import { scanTags, tagsOf } from './scan.ts';
 
 /** Characters of one template; the longest of known models have some 30 thousand. */
@@ -40,7 +40,7 @@ export const checkTemplate = (template: string, budget: Budget): TemplateVerdict
     return { remarks: [...limited(scanned), remark], understood: false };
   }
   const names = namesOf(tree);
-  const objections: Objection[] = gadgets(tree, names);
+  const objections: Objection[] = [...gadgets(tree, names), ...nestedLoops(tree)];
   for (const node of walk(tree)) {
     budget.spend('steps', 1);
     const objection = judge(node, names);

@@ -34,7 +34,10 @@ const object = (rule: string, severity: Severity, message: string, evidence: str
   evidence: printable(evidence),
 });
 
-const BUILDING_FILTERS = new Set(['join', 'replace', 'reverse', 'lower', 'upper', 'string', 'format', 'title', 'trim']);
+const BUILDING_FILTERS = new Set(
+  `join replace reverse lower upper string format title trim center ljust rjust zfill capitalize swapcase casefold strip
+   lstrip rstrip removeprefix removesuffix expandtabs translate encode decode strftime`.split(/\s+/),
+);
 
 /** True when a value is put together from text, so that its characters stand nowhere in the template. */
 const builds = (node: Node | undefined, built: ReadonlySet<string>): boolean => {
@@ -53,7 +56,12 @@ const builds = (node: Node | undefined, built: ReadonlySet<string>): boolean => 
   }
   if (node.type === 'CallExpression') {
     const callee = child(node, 'callee');
+    if (callee?.type === 'Identifier') return textOf(callee) === 'strftime_now';
     return callee?.type === 'MemberExpression' && BUILDING_FILTERS.has(textOf(child(callee, 'property')));
+  }
+  if (node.type === 'MemberExpression' && child(node, 'property')?.type === 'SliceExpression') {
+    const object = child(node, 'object');
+    return object?.type === 'StringLiteral' || builds(object, built);
   }
   return node.type === 'Ternary' && children(node).some((part) => builds(part, built));
 };
@@ -71,7 +79,9 @@ export const namesOf = (root: Node): Names => {
   for (const node of walk(root)) {
     if (node.type === 'Set') {
       bind(child(node, 'assignee'));
-      if (builds(child(node, 'value'), built)) built.add(textOf(child(node, 'assignee')));
+      // `{% set x %}…{% endset %}`: what stands between is put together when it is rendered.
+      const isBlock = Array.isArray(node['body']) && node['body'].length > 0;
+      if (isBlock || builds(child(node, 'value'), built)) built.add(textOf(child(node, 'assignee')));
     } else if (node.type === 'For') bind(child(node, 'loopvar'));
     else if (node.type === 'Macro') {
       bind(child(node, 'name'));
@@ -160,7 +170,8 @@ const filter = (node: Node): Objection | undefined => {
     ) {
       return object('filter', 'high', `${name} applies a filter that is not on the list`, text);
     }
-    if (builds(value, new Set()))
+    const isLiteral = value?.type === 'StringLiteral' || value?.type === 'IntegerLiteral';
+    if (builds(value, new Set()) || (!isLiteral && (keyed || NAMING_FILTERS.has(name))))
       return object('computed-attribute', 'medium', `${name} reads a computed attribute`, name);
   }
   return undefined;
@@ -195,6 +206,10 @@ export const judge = (node: Node, names: Names): Objection | undefined => {
       const name = textOf(child(node, 'test'));
       return TESTS.has(name) ? undefined : object('test', 'medium', 'uses a test that is not on the list', name);
     }
+    case 'IntegerLiteral':
+      return repeats(Math.abs(integerOf(node) ?? 0), 'names a count:');
+    case 'StringLiteral':
+      return /%[-+ #0]{0,4}[0-9]{6}/.test(textOf(node)) ? repeats(REPEATS_FATAL, 'pads to over') : undefined;
     case 'Identifier': {
       const name = textOf(node);
       return name.startsWith('__') ? object('internal', 'high', 'names a Python internal', name) : undefined;
@@ -202,6 +217,18 @@ export const judge = (node: Node, names: Names): Objection | undefined => {
     default:
       return undefined;
   }
+};
+
+/** Loops inside loops: their counts multiply. Loops side by side are taken for nested ones, since few templates count. */
+export const nestedLoops = (root: Node): Objection[] => {
+  let product = 1;
+  for (const node of walk(root)) {
+    if (node.type !== 'CallExpression' || textOf(child(node, 'callee')) !== 'range') continue;
+    const most = children(node).reduce((found, argument) => Math.max(found, integerOf(argument) ?? 1), 1);
+    product = Math.min(product * most, Number.MAX_SAFE_INTEGER);
+  }
+  const found = product < REPEATS_FATAL ? undefined : repeats(product, 'loops');
+  return found === undefined ? [] : [found];
 };
 
 /** The gadget objects that a template reaches for: free names only, never attribute names or names it binds itself. */

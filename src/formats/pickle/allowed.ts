@@ -1,5 +1,6 @@
 import { moduleRows } from './allowed/modules.ts';
 import { numpyRows } from './allowed/numpy.ts';
+import { pandasRows } from './allowed/pandas.ts';
 import type { Row } from './allowed/roles.ts';
 import { sklearnRows } from './allowed/sklearn.ts';
 import { stdlibRows } from './allowed/stdlib.ts';
@@ -7,7 +8,15 @@ import { torchRows } from './allowed/torch.ts';
 import { trainerRows } from './allowed/trainer.ts';
 import type { Allowed } from './allowed/types.ts';
 
-const ROWS: readonly Row[] = [...torchRows, ...stdlibRows, ...numpyRows, ...trainerRows, ...moduleRows, ...sklearnRows];
+const ROWS: readonly Row[] = [
+  ...torchRows,
+  ...stdlibRows,
+  ...numpyRows,
+  ...trainerRows,
+  ...moduleRows,
+  ...sklearnRows,
+  ...pandasRows,
+];
 
 /** A module and a name may both hold dots; a line feed between them keeps `a` + `b.c` and `a.b` + `c` apart. */
 const TABLE: ReadonlyMap<string, Allowed> = new Map(

@@ -126,6 +126,17 @@ const global: Handler = (machine) => {
   machine.stack.push(importName(machine, module, lineText(machine)));
 };
 
+/** Calls of the allow-list whose result may be a string; loaders take only `str` itself, no subclass. */
+const MAKE_TEXT = ['str', 'getattr'];
+
+/** True for a value that is certainly no string, with which every loader stops at STACK_GLOBAL. */
+const isNoText = (value: Value): boolean =>
+  value.kind === 'call'
+    ? value.callee.allowed !== undefined && !MAKE_TEXT.includes(value.callee.name)
+    : ['none', 'bool', 'int', 'float', 'bytes', 'tuple', 'list', 'set', 'dict', 'global', 'persistent'].includes(
+        value.kind,
+      );
+
 const stackGlobal: Handler = (machine) => {
   const name = pop(machine);
   const module = pop(machine);
@@ -133,6 +144,7 @@ const stackGlobal: Handler = (machine) => {
     machine.stack.push(importName(machine, module.text, name.text));
     return;
   }
+  if (isNoText(name) || isNoText(module)) broken('STACK_GLOBAL without two strings');
   report(machine, {
     rule: 'pickle.name-computed',
     severity: 'critical',

@@ -2,7 +2,7 @@ import { anyArguments, anyState, noArguments, plainState } from '../rules/genera
 import { fromPairs } from '../rules/stdlib.ts';
 import { predictorState, tree, treeState } from '../rules/trees.ts';
 import { SKLEARN_ESTIMATORS } from './estimators.ts';
-import { buildable, type Row, record, reference, stateful } from './roles.ts';
+import { buildable, callable, type Row, record, reference, stateful } from './roles.ts';
 
 const LOSSES = [
   'HalfSquaredError',
@@ -129,6 +129,20 @@ export const sklearnRows: readonly Row[] = [
   ],
   ['sklearn._loss.loss', LOSSES, record('library')],
   ['sklearn._loss._loss', COMPILED_LOSSES, stateful('library')],
+  ['_loss', COMPILED_LOSSES, stateful('library')],
+  ['sklearn.metrics._scorer', ['_passthrough_scorer'], reference('library')],
+  ['sklearn.impute._iterative', ['_ImputerTriplet'], callable('library', anyArguments)],
+  [
+    'sklearn.covariance._graph_lasso',
+    ['_DictWithDeprecatedKeys'],
+    buildable('library', fromPairs, plainState, { container: 'mapping' }),
+  ],
+  ['sklearn.cluster._birch', ['_CFNode', '_CFSubcluster'], record('library')],
+  ['sklearn.cluster._bisect_k_means', ['_BisectingTree'], record('library')],
+  ['sklearn.cluster._kmeans', ['_kmeans_single_lloyd', '_kmeans_single_elkan'], reference('library')],
+  ['sklearn.utils._metadata_requests', ['MetadataRequest', 'MethodMetadataRequest'], record('library')],
+  ['numpy', ['mean', 'median', 'average'], reference('data')],
+  ['scipy._lib.array_api_compat.numpy._aliases', ['asarray'], reference('data')],
   ['sklearn._loss._loss', COMPILED_LOSSES.map((name) => `__pyx_unpickle_${name}`), stateful('library')],
   ['_loss', COMPILED_LOSSES.map((name) => `__pyx_unpickle_${name}`), stateful('library')],
   [
