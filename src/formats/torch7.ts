@@ -54,7 +54,7 @@ export const torch7: Format = {
   recognisedBy:
     'a 32-bit 4, a 32-bit 1 and the text `V 1`, or a table (3) with the number 1 whose first key is a value',
   checks:
-    'every value in bounds and every reference known; tensors, tables and classes of networks are data; functions are byte code and refused',
+    'every value in bounds, every tensor inside its storage; tensors, tables and classes of networks are data; functions are byte code and refused',
   references: ['https://github.com/torch/torch7/blob/master/File.lua', 'CWE-502'],
   recognise: (head) =>
     startsWith(head, 4, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0x56, 0x20, 0x31) ||
@@ -77,6 +77,9 @@ const isType = ([a, ...rest]: Uint8Array): boolean =>
 const walk = (cursor: Cursor, context: Context): Content => {
   const { budget } = context;
   const seen = new Set<number>();
+  /** Elements of storages by their number, and of the storage that was read or referred to last. */
+  const storages = new Map<number, number>();
+  let elements = 0;
   let content: Content = 'inert';
   const text = (): string => {
     const length = within('Torch7 text bytes', cursor.u32(), TEXT);
@@ -94,15 +97,21 @@ const walk = (cursor: Cursor, context: Context): Content => {
       refs: ['CWE-502'],
     });
   };
-  const object = (depth: number, at: number): void => {
+  const object = (depth: number, at: number, index: number): void => {
     const first = text();
     const name = /^V [0-9]{1,4}$/.test(first) ? text() : first;
     const tensor = /^torch\.(?:Cuda)?([A-Z][a-z]{0,8})?Tensor$/.exec(name);
     const storage = /^torch\.(?:Cuda)?([A-Z][a-z]{0,8})?Storage$/.exec(name);
-    if (tensor) passTensor(cursor, at, () => value(depth + 1));
-    else if (storage)
-      passStorage(cursor, STORAGES.get(storage[1] ?? 'Float') ?? invalid('a storage that is not known', at), at);
-    else {
+    if (tensor) {
+      const last = lastElement(cursor, at);
+      elements = 0;
+      value(depth + 1);
+      if (last > BigInt(elements)) invalid('a tensor lies outside of its storage', at);
+    } else if (storage) {
+      const width = STORAGES.get(storage[1] ?? 'Float') ?? invalid('a storage that is not known', at);
+      elements = passStorage(cursor, width, at);
+      storages.set(index, elements);
+    } else {
       if (!NETWORKS.test(name)) tell('class-unknown', 'medium', 'an object of a class that is on no list', at, name);
       value(depth + 1);
     }
@@ -120,9 +129,10 @@ const walk = (cursor: Cursor, context: Context): Content => {
       invalid('byte code is not read', at);
     } else if (type === TABLE || type === OBJECT) {
       const index = cursor.u32();
+      elements = storages.get(index) ?? 0;
       if (seen.has(index)) return;
       seen.add(index);
-      if (type === OBJECT) object(depth, at);
+      if (type === OBJECT) object(depth, at, index);
       else passTable(cursor, budget, at, () => value(depth + 1));
     } else if (type !== NIL) invalid(`type ${type} is not known`, at);
   };
@@ -140,17 +150,27 @@ const passTable = (cursor: Cursor, budget: Budget, at: number, value: () => void
   }
 };
 
-const passTensor = (cursor: Cursor, at: number, value: () => void): void => {
+/** Reads sizes, strides and offset; the number of the last element that the tensor looks at, 0 when it has none. */
+const lastElement = (cursor: Cursor, at: number): bigint => {
   const dimensions = within('Torch7 dimensions', cursor.u32(), DIMENSIONS);
-  for (let index = 0; index < dimensions; index++) if (cursor.i64() < 0n) invalid('a negative dimension', at);
-  cursor.bytes(8 * dimensions);
-  if (cursor.i64() < 0n) invalid('a negative offset', at);
-  value();
+  const sizes = Array.from({ length: dimensions }, () => cursor.i64());
+  const strides = Array.from({ length: dimensions }, () => cursor.i64());
+  // The offset counts from one.
+  let last = cursor.i64();
+  if (last < 0n || sizes.some((size) => size < 0n)) invalid('a negative size', at);
+  if (dimensions === 0 || sizes.some((size) => size === 0n)) return 0n;
+  for (const [index, size] of sizes.entries()) {
+    const stride = strides[index] ?? 0n;
+    if (stride < 0n) invalid('a negative stride', at);
+    last += (size - 1n) * stride;
+  }
+  return last;
 };
 
-const passStorage = (cursor: Cursor, width: number, at: number): void => {
+const passStorage = (cursor: Cursor, width: number, at: number): number => {
   const elements = cursor.u64();
   if (elements > cursor.remaining() / width)
     throw new WeighbridgeError('FORMAT_TRUNCATED', 'Torch7: a storage ends behind the file', { offset: at });
   cursor.skip(elements * width);
+  return elements;
 };

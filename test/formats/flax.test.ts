@@ -68,6 +68,11 @@ t.test('what Flax does not write is refused or held', async (t) => {
   }
 });
 
+t.test('keys by which Python builds objects are told', async (t) => {
+  t.same(rules(reportOf(pack(map({ params: map({ __reduce__: 1 }) })))), ['flax.odd-key']);
+  t.same(rules(reportOf(pack(map({ __msgpack_chunked_array__: true, shape: [1] })))), []);
+});
+
 t.test('a pickle among the bytes is what it is', async (t) => {
   const report = reportOf(pack(map({ params: pickle })));
   t.equal(report.content, 'active');

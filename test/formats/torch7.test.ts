@@ -32,6 +32,8 @@ t.test('functions are refused, classes of nobody knows whom are held', async (t)
 t.test('counts that lie, and what is cut or turned, end in a report', async (t) => {
   const wrong = [
     tensor(1, 0x7fffffff, 4),
+    tensor(1, 4, 4, 2),
+    tensor(1, 4, 4, 0x7fffffff),
     table(1, [text('a'), u32(99)]),
     bytes(u32(3, 1, 0x7fffffff), text('a')),
     bytes(tensor(1, 4), 'x'),

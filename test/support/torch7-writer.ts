@@ -15,10 +15,10 @@ export const table = (index: number, ...pairs: readonly (readonly [Uint8Array, U
   bytes(u32(3, index, pairs.length), ...pairs.map(([key, value]) => bytes(key, value)));
 export const object = (index: number, name: string, ...parts: Uint8Array[]): Uint8Array =>
   bytes(u32(4, index), raw('V 1'), raw(name), ...parts);
-export const tensor = (index: number, elements: number, stored = elements): Uint8Array =>
+export const tensor = (index: number, elements: number, stored = elements, stride = 1): Uint8Array =>
   object(
     index,
     'torch.FloatTensor',
-    bytes(u32(1), u64(elements, 1, 1)),
+    bytes(u32(1), u64(elements, stride, 1)),
     object(index + 1, 'torch.FloatStorage', u64(elements), new Uint8Array(4 * stored)),
   );

@@ -19,8 +19,15 @@ import {
   UNSEEN,
 } from './words.ts';
 
-/** Databases, trees beside them and the objects of Torch7. */
+/** Databases, checkpoints and the objects of Torch7. */
 export const databaseFindings = toFindings({
+  'config.checkpoint-handler': [
+    'A checkpoint names the class or function that restores it.',
+    'A reader that honours it imports and calls what the file names.',
+    ASK,
+    FOREIGN_CODE,
+  ],
+  'flax.odd-key': ['A key by which Python builds objects stands among the parameters.', UNKNOWN_RUNS, ASK, UNPICKLING],
   'skops.tree': ['A tree has indices that lead out of it.', OVERREAD, DELETE, BOUNDS],
   'sqlite.injection': [
     'A text in the database orders a language model to drop its instructions.',

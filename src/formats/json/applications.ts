@@ -51,6 +51,7 @@ export const checkApplication = (root: JsonValue, budget: Budget): Remark[] => {
 export const checkObject = ({ entries, at }: JsonObject): Remark[] => {
   const { remarks, say } = collect();
   if (entries.has('lc')) checkConstructor(entries, at, say);
+  checkHandlers(entries, at, say);
   const node = textOf(entries.get('class_type')) || (entries.has('widgets_values') ? textOf(entries.get('type')) : '');
   if (RUNS.test(node))
     say('config.workflow-code', 'medium', 'a node of a workflow runs what is typed into it', at, node, ['CWE-94']);
@@ -71,6 +72,27 @@ const checkConstructor = (entries: JsonObject['entries'], at: number, say: Say):
     say('config.langchain-secret', 'medium', 'LangChain puts a variable of the environment here', at, name, [
       'CWE-526',
     ]);
+};
+
+/** Orbax writes into its metadata which class restores what, and never a function. */
+const checkHandlers = (entries: JsonObject['entries'], at: number, say: Say): void => {
+  const handlers = entries.get('item_handlers');
+  const names = isObject(handlers) ? [...handlers.entries.values()] : [handlers];
+  for (const name of names.map(textOf))
+    if (name !== '' && !/^orbax\.[A-Za-z0-9_.]{1,200}$/.test(name))
+      say('config.checkpoint-handler', 'medium', 'a checkpoint is restored by a class that is not of Orbax', at, name, [
+        'CWE-470',
+      ]);
+  for (const key of ['restore_fn', 'restore_function', 'custom_restore', 'restore_callback'])
+    if (textOf(entries.get(key)) !== '')
+      say(
+        'config.checkpoint-handler',
+        'medium',
+        'a checkpoint names a function that restores it',
+        at,
+        textOf(entries.get(key)),
+        ['CWE-470'],
+      );
 };
 
 /** The graph of MXNet: each node takes its inputs from nodes before it. */

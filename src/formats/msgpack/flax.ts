@@ -91,6 +91,18 @@ const judgeKeys = ({ pairs, at }: Extract<Packed, { kind: 'map' }>, { context, .
         refs: ['CWE-436'],
       });
     }
+    if (/^__(?!msgpack_)[a-z_]{1,60}__$/.test(name)) {
+      const message = 'a key by which Python knows how to build an object: a reader that honours it runs code';
+      const refs = ['CWE-502'];
+      context.report({
+        rule: 'flax.odd-key',
+        severity: 'low',
+        message,
+        offset: key.at,
+        evidence: printable(name),
+        refs,
+      });
+    }
     seen.add(name);
   }
   const kind = pairs.find(([key]) => nameOf(key, walk.source) === 'kind')?.[1];
