@@ -2,7 +2,9 @@
  * Classes that Keras itself defines (Keras 2 and 3, tf.keras) and that do nothing with a configuration but compute.
  * Those that run code or read files by design (Lambda, TFSMLayer, TorchModuleWrapper, ...) are not among them.
  */
-const LAYERS = `Activation ActivityRegularization Add AdditiveAttention AlphaDropout AtrousConvolution1D AtrousConvolution2D
+const LAYERS = `Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
+  AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D
+  ContrastLimitedAdaptiveHistogramEqualization Add AdditiveAttention AlphaDropout AtrousConvolution1D AtrousConvolution2D
   Attention AugMix AutoContrast Average AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D
   BatchNormalization BatchNormalizationV1 BatchNormalizationV2 Bidirectional CategoryEncoding CenterCrop Concatenate Conv1D
   Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1D
@@ -25,17 +27,18 @@ const LAYERS = `Activation ActivityRegularization Add AdditiveAttention AlphaDro
   ZeroPadding2D ZeroPadding3D DenseFeatures LinearModel WideDeepModel RandomFourierFeatures PeepholeLSTMCell Layer`;
 
 const MODEL_CLASSES = 'Functional Model Sequential Graph';
-const QUANTIZERS = 'Quantizer AbsMaxQuantizer GPTQConfig Float8QuantizationConfig Tokenizer';
+const QUANTIZERS = `Quantizer AbsMaxQuantizer GPTQConfig Float8QuantizationConfig Tokenizer AWQConfig
+  Int4QuantizationConfig Int8QuantizationConfig QuantizationConfig AWQDTypePolicy GPTQDTypePolicy Int4DTypePolicy`;
 
 const PARTS = `Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform
   Ones Orthogonal OrthogonalInitializer RandomNormal RandomUniform STFT STFTInitializer TruncatedNormal VarianceScaling Zeros
-  glorot_normal glorot_uniform he_normal he_uniform lecun_normal lecun_uniform L1 L1L2 L2 OrthogonalRegularizer MaxNorm
+  glorot_normal glorot_uniform he_normal he_uniform lecun_normal lecun_uniform L1 L1L2 L2 l1 l1_l2 l2 max_norm min_max_norm non_neg unit_norm OrthogonalRegularizer MaxNorm
   MinMaxNorm NonNeg UnitNorm RadialConstraint DTypePolicy DTypePolicyMap Float8DTypePolicy FloatDTypePolicy Policy
   QuantizedDTypePolicy QuantizedFloat8DTypePolicy PolicyV1 LossScaleOptimizer DynamicLossScale FixedLossScale SeedGenerator
   CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay LearningRateSchedule PiecewiseConstantDecay
   PolynomialDecay LinearCosineDecay NoisyLinearCosineDecay KerasTensor TensorShape`;
 
-const TRAINING = `Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion Muon Nadam RMSprop SGD CTC
+const TRAINING = `MultiOptimizer ScheduleFreeAdamW CategoricalGeneralizedCrossEntropy Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion Muon Nadam RMSprop SGD CTC
   BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy CategoricalFocalCrossentropy CategoricalHinge
   Circle CosineSimilarity Dice Generalized_Dice Hinge Huber KLDivergence LogCosh MeanAbsoluteError
   MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson SparseCategoricalCrossentropy
@@ -53,14 +56,31 @@ const VALUES = `__bytes__ __complex__ __ellipsis__ __keras_tensor__ __numpy__ __
 const setOf = (...lists: readonly string[]): ReadonlySet<string> => new Set(lists.flatMap((list) => list.split(/\s+/)));
 
 /** Operations of a functional model that are objects of their own (keras.src.ops): elementwise, reductions, shapes. */
-const OPERATIONS = `Abs Absolute All Amax Amin Any Arange Arccos Arcsin Arctan Arctan2 Argmax Argmin Argsort BroadcastTo Cast
-  Ceil Clip Concatenate Conv Cos Cosh Cumprod Cumsum Diag Diagonal Divide DivideNoNan Einsum Elu Equal Erf Exp ExpandDims
-  Expm1 Flip Floor FloorDivide Full Gelu GetItem Greater GreaterEqual HardSigmoid HardSilu HardTanh Isfinite Isinf Isnan
-  LeakyRelu Less LessEqual Log Log10 Log1p Log2 LogSigmoid LogSoftmax LogicalAnd LogicalNot LogicalOr LogicalXor Logsumexp
-  Matmul Max Maximum Mean Min Minimum Mod Moveaxis Negative Norm NotEqual OneHot OnesLike Pad Power Prod Ravel Reciprocal Relu
-  Relu6 Repeat Roll Round Rsqrt Scatter Select Sigmoid Sign Silu Sin Sinh Slice SliceUpdate Softmax Softplus Softsign Sort
-  Split Sqrt Square Squeeze Stack Std StopGradient Subtract Swapaxes Take TakeAlongAxis Tan Tanh Tile TopK Transpose
-  TrueDivide Unstack Var Where ZerosLike`;
+const OPERATIONS = `Abs Absolute AdaptiveAveragePool AdaptiveMaxPool Add AffineTransform All AllClose Amax Amin Angle Any Append Arange
+  Arccos Arccosh Arcsin Arcsinh Arctan Arctan2 Arctanh Argmax Argmin Argpartition Argsort Array ArraySplit Average
+  AveragePool BatchNorm BinaryCrossentropy Bincount BitwiseAnd BitwiseInvert BitwiseLeftShift BitwiseNot BitwiseOr
+  BitwiseRightShift BitwiseXor BroadcastTo CDist CTCDecode CTCLoss Cast CategoricalCrossentropy Cbrt Ceil Celu
+  Cholesky CholeskyInverse Clip Concatenate Conjugate Conv ConvTranspose ConvertToTensor Copy Corrcoef Correlate Cos
+  Cosh CountNonzero CropImages Cross Cumprod Cumsum Deg2rad DepthToSpace DepthwiseConv Det Diag Diagflat Diagonal
+  Diff Digitize Divide DivideNoNan Dot DotProductAttention Dsplit Dstack Eig Eigh Einsum ElasticTransform Elu
+  EmptyLike Equal Erf Erfc Erfinv Exp Exp2 ExpandDims Expm1 ExtractPatches ExtractSequences FFT FFT2 Fabs Flip
+  Fliplr Flipud Floor FloorDivide Fmax Fmin Fmod Fold Full FullLike GaussianBlur Gcd Gelu Geomspace GetItem Glu
+  Greater GreaterEqual HSVToRGB HardShrink HardSigmoid HardSilu HardTanh Heaviside Histogram Hsplit Hstack Hypot I0
+  IFFT2 IRFFT ISTFT Imag InTopK Inner Inv IsIn Isclose Isfinite Isinf Isnan Isneginf Isposinf Isreal Kron
+  LayerNorm Lcm Ldexp LeakyRelu LeftShift Less LessEqual Linspace Log Log10 Log1p Log2 LogSigmoid LogSoftmax
+  Logaddexp Logaddexp2 Logdet LogicalAnd LogicalNot LogicalOr LogicalXor Logspace Logsumexp Lstsq LuFactor
+  MapCoordinates Matmul MatrixRank Max MaxPool Maximum Mean Median Meshgrid Min Minimum Mod Moments Moveaxis
+  MultiHot Multiply NanToNum Nanargmax Nanargmin Nancumprod Nancumsum Nanmax Nanmean Nanmedian Nanmin Nanpercentile
+  Nanprod Nanquantile Nanstd Nansum Nanvar Ndim Negative Nextafter Nonzero Norm Normalize NotEqual OneHot OnesLike
+  Outer PSNR Pad PadImages Percentile PerspectiveTransform Pinv Polar Power Prod Ptp Qr Quantile RFFT RGBToGrayscale
+  RGBToHSV RMSNorm Rad2deg Ravel Real Rearrange Reciprocal Relu Relu6 Repeat Reshape Resize RightShift Roll Rot90
+  Round Rsqrt SSIM STFT SVD ScaleAndTranslate Scatter ScatterUpdate SearchSorted SegmentReduction Select Selu
+  SeparableConv Shape Sigmoid Sign Signbit Silu Sin Sinc Sinh Size Slice SliceUpdate Slogdet SobelEdges SoftShrink
+  Softmax Softplus Softsign Solve SolveTriangular Sort SpaceToDepth SparseCategoricalCrossentropy SparsePlus
+  SparseSigmoid Sparsemax Split Sqrt Square Squareplus Squeeze Stack Std StopGradient Subtract Sum Swapaxes Take
+  TakeAlongAxis Tan Tanh TanhShrink Tensordot Threshold Tile TopK Trace Transpose Trapezoid Tril Triu TrueDivide
+  Trunc Unfold Unique UnravelIndex Unstack Vander Var Vdot View ViewAsComplex ViewAsReal Vsplit Vstack Where
+  ZerosLike`;
 
 export const MODELS = setOf(MODEL_CLASSES);
 export const CLASSES = setOf(LAYERS, MODEL_CLASSES, QUANTIZERS, PARTS, TRAINING, VALUES, OPERATIONS);
