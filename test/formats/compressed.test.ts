@@ -213,3 +213,17 @@ t.test('archives that are not opened are named', async (t) => {
   t.match(report, { format: 'sealed-archive', content: 'unknown', coverage: { state: 'opaque' } });
   t.same(rules(report), ['sealed-archive.opaque']);
 });
+
+t.test('a zlib stream is recognised wherever the beginning that is looked at cuts it', async (t) => {
+  const { deflateSync } = await import('node:zlib');
+  for (let seed = 1; seed <= 64; seed++) {
+    let state = seed;
+    const data = Uint8Array.from({ length: 40_000 }, (_, at) => {
+      state = (state * 1_103_515_245 + 12_345) >>> 0;
+      return at % 3 === 0 ? at >>> 8 : state >>> 27;
+    });
+    const stream = new Uint8Array(deflateSync(data, { level: 1 + (seed % 9) }));
+    const head = stream.subarray(0, 4096);
+    t.ok(stream.length > head.length && zlib.recognise(head, fromBytes(stream)), `seed ${seed}`);
+  }
+});

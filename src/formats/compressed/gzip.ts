@@ -80,8 +80,9 @@ const reallyInflates = (head: Uint8Array): boolean => {
     inflate(input, createSink(head.length, createBudget()));
     return true;
   } catch (error) {
-    // Cut by the end of `head`, or a bomb: the inspection tells.
-    return isFault(error, 'LIMIT_EXCEEDED') || (isFault(error, 'FORMAT_TRUNCATED') && head.length >= 4096);
+    // Cut by the end of `head` (what the decoder makes of the missing bits is no matter), or a bomb: the inspection tells.
+    const cut = head.length >= 4096 && input.position >= head.length;
+    return isFault(error, 'LIMIT_EXCEEDED') || (isFault(error) && cut);
   }
 };
 
