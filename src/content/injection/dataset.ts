@@ -13,11 +13,16 @@ const TEMPLATE_ROWS = 4;
 /** Share of rows from which orders that might be chance are more than that; a set of fewer rows has no chance finds. */
 const RATE = 0.001;
 const FEW_ROWS = 1000;
-/** Cells of a row that are kept until it ends, and characters of a label. */
+/** Rows that speak about orders from which that is said: it is what the set is about. */
+const WORTH_SAYING = 5;
+/** Characters of a label. */
 const LABEL = 40;
 const LABEL_NAME =
   /(?:^|[._])(?:label|labels|category|type|class|tag|tags|kind|verdict|attack_type|classification)(?:$|\[)/i;
 const LABEL_VALUE = /injection|jailbreak|attack|malicious|adversarial|unsafe|harmful|exfiltrat|override/i;
+
+/** A row that speaks about injected text in one cell may quote it in another. */
+const ABOUT = /prompt.?injection|jailbreak|adversarial|red.?team/i;
 
 type Shown = { readonly row: number; readonly offset: number; readonly verdict: Verdict };
 type Column = {
@@ -45,8 +50,11 @@ const emptyColumn = (): Column => ({
 
 /** A set of rows that is read cell by cell. */
 export type Dataset = {
-  /** Reads one cell of the current row. `offset` is where it stands in the file. */
-  cell(column: string, text: string, offset: number): void;
+  /**
+   * Reads one cell of the current row. `offset` is where it stands in the file. `about` says that the document around
+   * it speaks about injected text, `example` that it stands in a block of code of such a document.
+   */
+  cell(column: string, text: string, offset: number, about?: boolean, example?: boolean): void;
   /** Ends the current row. */
   endRow(): void;
   /** What there is to say about all of it. */
@@ -63,7 +71,8 @@ const REFS = ['LLM01:2025', 'LLM04:2025', 'AML.T0051', 'NISTAML.015'];
 export const createDataset = (): Dataset => {
   const columns = new Map<string, Column>();
   let rows = 0;
-  let found: { column: Column; verdict: Verdict; offset: number }[] = [];
+  let found: { column: Column; verdict: Verdict; offset: number; text: string }[] = [];
+  let cells: string[] = [];
   let labelled = false;
 
   const columnOf = (name: string): Column => {
@@ -74,17 +83,24 @@ export const createDataset = (): Dataset => {
   };
 
   return {
-    cell(name, text, offset) {
+    cell(name, text, offset, about = false, example = false) {
       const column = columnOf(name);
       column.cells += 1;
       if (text.length <= LABEL && LABEL_VALUE.test(text) && LABEL_NAME.test(name)) labelled = true;
-      const verdict = examine(text);
-      if (verdict !== undefined) found.push({ column, verdict, offset });
+      if (text.length >= LABEL / 4) cells.push(text);
+      const verdict = examine(text, about);
+      if (verdict === undefined) return;
+      found.push({ column, verdict: example ? { ...verdict, discussed: true } : verdict, offset, text });
     },
     endRow() {
       rows += 1;
-      for (const { column, verdict, offset } of found) count(column, { row: rows, offset, verdict }, labelled);
+      const about = found.length > 0 && cells.some((cell) => ABOUT.test(cell));
+      for (const { column, verdict, offset, text } of found) {
+        const judged = about && !verdict.discussed ? (examine(text, true) ?? verdict) : verdict;
+        count(column, { row: rows, offset, verdict: judged }, labelled);
+      }
       found = [];
+      cells = [];
       labelled = false;
     },
     finish() {
@@ -140,7 +156,7 @@ const sumUp = (name: string, column: Column, rows: number): Remark[] => {
       offset: first?.offset ?? 0,
     });
   }
-  if (column.discussed > 0) {
+  if (column.discussed >= WORTH_SAYING) {
     remarks.push({
       rule: 'text.injection-discussed',
       severity: 'info',

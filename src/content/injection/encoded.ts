@@ -130,6 +130,8 @@ const rotated = (text: string): string =>
     return String.fromCharCode(((letter.charCodeAt(0) - first + 13) % 26) + first);
   });
 
+/** Three numbers in a row: letters in ASCII begin with a digit in every base. */
+const NUMBERS = /\d[0-9a-fA-F]{1,7}[\s,;]{1,2}(?:0x)?\d[0-9a-fA-F]{1,7}[\s,;]{1,2}(?:0x)?\d[0-9a-fA-F]{1,7}[\s,;]/;
 /** Numbers that stand for characters: decimal, hexadecimal with spaces, or binary. */
 const spelledInNumbers = (text: string): string[] =>
   [...text.matchAll(/(?:\b(?:0x)?[0-9a-fA-F]{2,3}(?:[\s,;]{1,2}|$)){12,2000}|(?:\b[01]{8}(?:[\s,]{1,2}|$)){12,2000}/g)]
@@ -176,7 +178,7 @@ export const decodings = (text: string, hints: { readonly rotated: boolean; read
         .replace(/\\([0-7]{3})/g, (_, digits: string) => point(digits, 8)),
     );
   }
-  if (/(?:[0-9a-fA-F]{2,8}[\s,;]{1,2}){6}/.test(text)) out.push(...spelledInNumbers(text));
+  if (NUMBERS.test(text)) out.push(...spelledInNumbers(text));
   if (hints.rotated) out.push(rotated(text));
   if (hints.mirrored || text.includes('\u202e')) out.push([...text].reverse().join(''));
   return out.filter((decoded) => decoded !== '' && decoded !== text);
@@ -190,4 +192,4 @@ export const mayBeEncoded = (text: string): boolean =>
   text.includes('\\U') ||
   (text.includes('%') && /%[0-9a-fA-F]{2}[^%]{0,3}%[0-9a-fA-F]{2}/.test(text)) ||
   longRuns(text).length > 0 ||
-  /(?:[0-9a-fA-F]{2,8}[\s,;]{1,2}){12}/.test(text);
+  NUMBERS.test(text);

@@ -35,13 +35,13 @@ const MASKS = SETS.map((groups) => groups.reduce((mask, group) => mask | bitOf(g
 const MIRRORED = bitOf('mirrored');
 const ROTATED = bitOf('rotated');
 
-/** What `text` says to a model, or nothing. Most text is told to be harmless by one look a letter. */
-export const examine = (text: string): Verdict | undefined => {
+/** What `text` says to a model, or nothing; `about` when what surrounds it speaks about such texts. Most text is told to be harmless by one look a letter. */
+export const examine = (text: string, about = false): Verdict | undefined => {
   if (text.length < SHORTEST) return undefined;
-  if (text.length <= PIECE) return examinePiece(text);
+  if (text.length <= PIECE) return examinePiece(text, about);
   let worst: Verdict | undefined;
   for (let at = 0; at < text.length; at += PIECE - OVERLAP) {
-    const verdict = examinePiece(text.slice(at, at + PIECE));
+    const verdict = examinePiece(text.slice(at, at + PIECE), about);
     if (verdict !== undefined && (worst === undefined || verdict.score > worst.score)) worst = verdict;
   }
   return worst;
@@ -52,7 +52,7 @@ const COLOURS = /(?:\x1b|\\u001b|\\x1b|\\033|\\e)\[[0-9;]{0,20}[a-zA-Z]/gi;
 const uncoloured = (text: string): string =>
   text.includes('\x1b') || text.includes('\\') ? text.replace(COLOURS, (found) => ' '.repeat(found.length)) : text;
 
-const examinePiece = (written: string): Verdict | undefined => {
+const examinePiece = (written: string, about: boolean): Verdict | undefined => {
   const text = uncoloured(written);
   const groups = groupsIn(text);
   const spoken = MASKS.some((mask) => (groups & mask) === mask);
@@ -81,7 +81,7 @@ const examinePiece = (written: string): Verdict | undefined => {
       : []),
   ];
   if (signs.length === 0) return undefined;
-  return judge(text, signs, isDiscussed(text, hits, signs));
+  return judge(text, signs, isDiscussed(text, hits, signs, about));
 };
 
 /** Whether a decoded text has signs that the text as it stands has not. */
@@ -103,8 +103,9 @@ const INTRODUCED =
   /\b(?:such as|e\.g\.|for example|for instance|example|examples|like|phrases?|called|saying|says?|writes?|typing|types?|inputs?|strings?|prompts?|payloads?|attempts?|text)\b[^.!?\n]{0,24}$/i;
 
 /** Whether the text is about such orders, and every passage is quoted or given as an example. */
-const isDiscussed = (text: string, hits: readonly Hit[], signs: readonly Sign[]): boolean => {
-  if (!hits.some(({ group }) => group === 'talk') && !hitsIn(text).some(({ group }) => group === 'talk')) return false;
+const isDiscussed = (text: string, hits: readonly Hit[], signs: readonly Sign[], about: boolean): boolean => {
+  if (!about && !hits.some(({ group }) => group === 'talk') && !hitsIn(text).some(({ group }) => group === 'talk'))
+    return false;
   return signs
     .filter(({ family }) => family !== 'disguised' && family !== 'hidden')
     .every(({ family, start, end }) => {

@@ -74,10 +74,11 @@ export const hitsIn = (text: string): readonly Hit[] => {
   const hits: Hit[] = [];
   const ends = new Set<number>();
   for (let from = 0; from < letters.length - 1; from++) {
-    const candidates = listed.get(letters.slice(from, from + KEY));
-    if (candidates === undefined) continue;
     const start = places[from] ?? 0;
     const begins = !isWordUnit(text.charCodeAt(start - 1)) || isUnspaced(text.charCodeAt(start - 1)) || ends.has(from);
+    if (!begins && !isUnspaced(letters.charCodeAt(from))) continue;
+    const candidates = listed.get(letters.slice(from, from + KEY));
+    if (candidates === undefined) continue;
     for (const phrase of candidates) {
       if (!(begins || phrase.anywhere) || !letters.startsWith(phrase.letters, from)) continue;
       const to = from + phrase.letters.length;

@@ -22,6 +22,8 @@ export const isObject = (value: JsonValue | undefined): value is JsonObject =>
   typeof value === 'object' && value !== null && 'entries' in value && value.entries instanceof Map;
 export const isList = (value: JsonValue | undefined): value is readonly JsonValue[] => Array.isArray(value);
 
+/** What a string needs a closer look for. */
+const SPECIAL = /[\\\x00-\x1f]/;
 /** Duplicates that are kept for findings. */
 const DUPLICATES = 100;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
@@ -71,6 +73,13 @@ export const parseJson = (text: string, dialect: Dialect, start = 0): Document =
   const string = (): string => {
     const opened = at;
     at += 1;
+    const close = text.indexOf('"', at);
+    const plain = text.slice(at, close);
+    if (close >= 0 && !SPECIAL.test(plain)) {
+      at = close + 1;
+      if (!dialect.python && !plain.isWellFormed()) invalid('lone surrogate', opened);
+      return plain;
+    }
     let from = at;
     let out = '';
     for (;;) {

@@ -1,8 +1,10 @@
 import { MIB } from '../../bytes/limits.ts';
+import { createDataset } from '../../content/injection/dataset.ts';
 import { reportAll } from '../../content/remark.ts';
 import { complete, type Format, type Inspection } from '../format.ts';
-import { wholeText } from './decode.ts';
+import { blocksOf, wholeText } from './decode.ts';
 import { kindOf } from './kind.ts';
+import { createTextRows } from './rows.ts';
 import { checkText } from './rules.ts';
 
 /** Bytes of a page or drawing. */
@@ -19,6 +21,11 @@ export const markup: Format = {
   inspect(source, context): Inspection {
     const text = wholeText(source, SIZE);
     reportAll(context, checkText(text, context.budget), 0);
+    const dataset = createDataset();
+    const rows = createTextRows(dataset);
+    for (const block of blocksOf(source)) rows.add(block);
+    rows.end();
+    reportAll(context, dataset.finish().remarks, 0);
     if (/^\s*<(?:!doctype html|html)/i.test(text.slice(0, 256))) {
       const message = 'an HTML page: what servers send in place of a file that they refuse';
       context.report({ rule: 'markup.page', severity: 'low', message, offset: 0, refs: ['CWE-345'] });

@@ -1,9 +1,11 @@
 import { MIB } from '../../bytes/limits.ts';
+import { createDataset } from '../../content/injection/dataset.ts';
 import { checkTemplate, looksLikeTemplate } from '../../content/jinja/check.ts';
 import { type Remark, reportAll } from '../../content/remark.ts';
 import { type Context, complete, type Format, type Inspection, type Severity } from '../format.ts';
 import { blocksOf } from './decode.ts';
 import { kindOf } from './kind.ts';
+import { createTextRows } from './rows.ts';
 import { checkText } from './rules.ts';
 import { checkYaml, isYamlToCheck, YAML } from './yaml.ts';
 
@@ -22,19 +24,26 @@ export const plainText: Format = {
   inspect(source, context): Inspection {
     const kept: string[] = [];
     const said = new Set<string>();
-    for (const { text, offset } of blocksOf(source)) {
+    const dataset = createDataset();
+    const rows = createTextRows(dataset);
+    for (const block of blocksOf(source)) {
+      const { text, offset } = block;
       if (source.size <= TEMPLATE) kept.push(text);
       const remarks = checkText(text, context.budget);
       for (const remark of remarks) said.add(essence(remark));
       reportAll(context, remarks, offset);
+      rows.add(block);
     }
+    rows.end();
+    const { remarks, rows: count } = dataset.finish();
+    reportAll(context, remarks, 0);
     const whole = kept.join('');
     checkAsTemplate(whole, context);
     if (source.size <= YAML && isYamlToCheck(whole)) {
       const remarks = checkYaml(whole, context.budget).filter((remark) => !said.has(essence(remark)));
       reportAll(context, remarks, 0);
     }
-    return { format: 'text', content: 'inert', coverage: complete(source.size) };
+    return { format: 'text', content: 'inert', coverage: complete(source.size), details: { rows: count } };
   },
 };
 

@@ -1,6 +1,5 @@
 import type { Budget } from '../../bytes/limits.ts';
 import { createOffsets } from '../../bytes/utf8.ts';
-import { obviousInjection } from '../../content/injection.ts';
 import type { Remark } from '../../content/remark.ts';
 import { secretIn } from '../../content/secrets.ts';
 import { downloadsAndRuns } from '../../content/shell.ts';
@@ -23,6 +22,9 @@ const SOURCES = [
 ];
 /** Characters that cost a step: the rules read text at some 20 MB a second, and data sets have hundreds. */
 const CHARACTERS = 64;
+/** What a block has when a rule about one of its lines can apply. */
+const WORTH_LINES =
+  /--(?:index|extra|find|trusted)|-[if] http|@\s{0,4}https?:|(?:git|hg|svn)\+|!!python|_target_|\btarget\b|class_path|[=+@-](?:cmd\||[A-Z]{0,20}DDE|HYPERLINK\(|WEBSERVICE\(|IMPORT[A-Z]{1,10}\()/i;
 /** Characters of a line that rules look at. */
 const LINE = 4096;
 
@@ -56,6 +58,7 @@ export const checkText = (text: string, budget: Budget): Remark[] => {
   if (lower.includes('<!entity')) {
     say('text.entity', 'high', 'declares XML entities', lower.indexOf('<!entity'), '<!ENTITY', ['CWE-611', 'CWE-776']);
   }
+  if (!WORTH_LINES.test(text)) return remarks;
   let folded = '';
   for (const { line: written, at } of linesOf(text)) {
     // YAML lets a value stand on the line after its key.
@@ -78,13 +81,6 @@ export const checkText = (text: string, budget: Budget): Remark[] => {
     checkYamlTarget(line, at, say);
     if (/(?:^|[,;\t"'])[=+@-](?:cmd\||[A-Z]{0,20}DDE|HYPERLINK\(|WEBSERVICE\(|IMPORT[A-Z]{1,10}\()/i.test(line)) {
       say('text.formula', 'low', 'a cell is a formula that a spreadsheet runs', at, line, ['CWE-1236']);
-    }
-    const injection = obviousInjection(line);
-    if (injection !== undefined) {
-      say('text.injection', 'medium', 'orders a language model to drop its instructions', at, injection, [
-        'LLM01:2025',
-        'AML.T0051',
-      ]);
     }
   }
   return remarks;

@@ -1,0 +1,97 @@
+import { MIB } from '../../bytes/limits.ts';
+
+/** Separators of cells, in the order in which they are tried. */
+const SEPARATORS = ['\t', ',', ';', '|'];
+/** Records that must agree before a text is a table, and characters in which they are looked for. */
+const RECORDS = 20;
+const SAMPLE = 64 * 1024;
+/** Cells of one record. */
+const CELLS = 4096;
+/** Characters of one record; a quotation mark that never closes ends here. */
+const RECORD = 1 * MIB;
+/** Characters of a column's name. */
+const NAME = 64;
+
+/** How a text is a table (RFC 4180 and its relatives). */
+export type Table = { readonly separator: string; readonly columns: readonly string[]; readonly header: boolean };
+
+type Taken = { readonly cells: readonly string[]; readonly end: number };
+
+/**
+ * The record at `start`: its cells and where it ends, behind its line feed. Nothing when the text ends within it.
+ * Linear: each cell is looked at once.
+ */
+export const recordAt = (text: string, start: number, separator: string): Taken | undefined => {
+  const cells: string[] = [];
+  let at = start;
+  for (;;) {
+    if (cells.length < CELLS && text.charAt(at) === '"') {
+      const quoted = quotedAt(text, at, start + RECORD);
+      if (quoted === undefined) return text.length - start > RECORD ? lineAt(text, start) : undefined;
+      cells.push(quoted.cell);
+      at = quoted.end;
+      const mark = text.charAt(at);
+      if (mark === separator) {
+        at += 1;
+        continue;
+      }
+      const feed = text.indexOf('\n', at);
+      return feed < 0 ? undefined : { cells, end: feed + 1 };
+    }
+    const feed = text.indexOf('\n', at);
+    if (feed < 0) return undefined;
+    const next = text.indexOf(separator, at);
+    if (next < 0 || next > feed || cells.length >= CELLS) {
+      cells.push(text.slice(at, feed));
+      return { cells, end: feed + 1 };
+    }
+    cells.push(text.slice(at, next));
+    at = next + 1;
+  }
+};
+
+const lineAt = (text: string, start: number): Taken => {
+  const feed = text.indexOf('\n', start);
+  return { cells: [text.slice(start, feed < 0 ? text.length : feed)], end: feed < 0 ? text.length : feed + 1 };
+};
+
+/** A quoted cell: doubled quotation marks stand for one. */
+const quotedAt = (text: string, start: number, limit: number): { cell: string; end: number } | undefined => {
+  let cell = '';
+  let from = start + 1;
+  for (;;) {
+    const close = text.indexOf('"', from);
+    if (close < 0 || close > limit) return undefined;
+    cell += text.slice(from, close);
+    if (text.charAt(close + 1) !== '"') return { cell, end: close + 1 };
+    cell += '"';
+    from = close + 2;
+  }
+};
+
+/** How the text that begins with `sample` is a table, or nothing: the first records have the same number of cells. */
+export const tableOf = (sample: string): Table | undefined => {
+  const text = sample.slice(0, SAMPLE);
+  for (const separator of SEPARATORS) {
+    const records: (readonly string[])[] = [];
+    for (let at = 0; at < text.length && records.length < RECORDS; ) {
+      const record = recordAt(text, at, separator);
+      if (record === undefined) break;
+      if (record.cells.some((cell) => cell.trim() !== '')) records.push(record.cells);
+      at = record.end;
+    }
+    const [first, ...others] = records;
+    if (first === undefined || others.length === 0 || first.length < 2) continue;
+    if (others.every(({ length }) => length === first.length)) return describe(separator, first);
+  }
+  return undefined;
+};
+
+/** The first record names the columns when every cell of it is a name. */
+const describe = (separator: string, first: readonly string[]): Table => {
+  const names = first.map((cell) => cell.trim());
+  const header =
+    new Set(names).size === names.length &&
+    names.every((name) => name.length <= NAME && !/^-?[\d.]+$/.test(name) && !/[.!?]\s/.test(name));
+  return { separator, header, columns: header ? names : names.map((_, index) => `column ${index + 1}`) };
+};
