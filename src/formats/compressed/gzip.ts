@@ -81,8 +81,8 @@ const reallyInflates = (head: Uint8Array): boolean => {
     return true;
   } catch (error) {
     // Cut by the end of `head` (what the decoder makes of the missing bits is no matter), or a bomb: the inspection tells.
-    const cut = head.length >= 4096 && input.position >= head.length;
-    return isFault(error, 'LIMIT_EXCEEDED') || (isFault(error) && cut);
+    const cut = isFault(error, 'FORMAT_TRUNCATED') || (isFault(error) && input.position >= head.length);
+    return isFault(error, 'LIMIT_EXCEEDED') || (cut && head.length >= 4096);
   }
 };
 
