@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { systemCall, type TorchTensor, torchZip } from '../support/checkpoints.ts';
 import type { HubRepo } from '../support/hub.ts';
-import { readWithPause, startWorld } from '../support/world.ts';
+import { jsonOf, readWithPause, startWorld } from '../support/world.ts';
 
 const MIB = 1024 * 1024;
 
@@ -27,7 +27,7 @@ const readSafetensors = (file: Buffer): { header: Header; data: Buffer } => {
 t.test('a repo that has only a pickle arrives as safetensors, and listing, HEAD and body agree', async (t) => {
   const weights = { 'a.weight': tensor(500, 1), 'b.weight': tensor(300, 3) };
   const world = await startWorld(t, [repo({ 'config.json': CONFIG, 'pytorch_model.bin': torchZip(weights) })]);
-  const info = await (await world.fetch('api/models/acme/old?blobs=true')).json();
+  const info = await jsonOf(await world.fetch('api/models/acme/old?blobs=true'));
   t.same(info.siblings.map(({ rfilename }: { rfilename: string }) => rfilename).sort(), [
     'config.json',
     'model.safetensors',
@@ -35,7 +35,7 @@ t.test('a repo that has only a pickle arrives as safetensors, and listing, HEAD 
   const listed = info.siblings.find(({ rfilename }: { rfilename: string }) => rfilename === 'model.safetensors');
   t.match(listed.blobId, /^[0-9a-f]{40}$/);
   t.notOk(listed.lfs, 'no digest is claimed before it is known');
-  const [entry] = (await (await world.fetch('api/models/acme/old/tree/main')).json()).filter(
+  const [entry] = (await jsonOf(await world.fetch('api/models/acme/old/tree/main'))).filter(
     (file: { path: string }) => file.path === 'model.safetensors',
   );
   const head = await world.fetch(path('model.safetensors'), { method: 'HEAD' });
@@ -52,7 +52,7 @@ t.test('a repo that has only a pickle arrives as safetensors, and listing, HEAD 
     t.ok(data.subarray(...header[name]!.data_offsets).equals(Buffer.from(expected)), name);
   }
   const sha256 = createHash('sha256').update(body).digest('hex');
-  const after = await (await world.fetch('api/models/acme/old/tree/main')).json();
+  const after = await jsonOf(await world.fetch('api/models/acme/old/tree/main'));
   const known = after.find((file: { path: string }) => file.path === 'model.safetensors');
   t.same([known.oid, known.lfs.oid], [listed.blobId, sha256], 'the name stays, the true digest is added');
   const part = await bytesOf(await world.fetch(path('model.safetensors'), { headers: { range: 'bytes=100-199' } }));
@@ -118,7 +118,7 @@ t.test('shards are converted one by one, and the index names them', async (t) =>
       'pytorch_model.bin.index.json': JSON.stringify(index),
     }),
   ]);
-  const tree = await (await world.fetch('api/models/acme/old/tree/main?recursive=true')).json();
+  const tree = await jsonOf(await world.fetch('api/models/acme/old/tree/main?recursive=true'));
   t.same(tree.map((file: { path: string }) => file.path).sort(), [
     'model-00001-of-00002.safetensors',
     'model-00002-of-00002.safetensors',
@@ -160,7 +160,7 @@ t.test('where upstream has safetensors already, nothing is minted and the pickle
   const world = await startWorld(t, [
     repo({ 'pytorch_model.bin': torchZip({ a: tensor(1, 1) }), 'model.safetensors': twin }),
   ]);
-  const tree = await (await world.fetch('api/models/acme/old/tree/main')).json();
+  const tree = await jsonOf(await world.fetch('api/models/acme/old/tree/main'));
   t.same(
     tree.map((file: { path: string }) => file.path),
     ['model.safetensors'],

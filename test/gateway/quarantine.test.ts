@@ -3,7 +3,7 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { startWorld } from '../support/world.ts';
+import { jsonOf, startWorld } from '../support/world.ts';
 
 const shipped = join(import.meta.dirname, '..', '..', 'policies', 'default.yaml');
 /** Bytes that no loader of ours knows. */
@@ -25,7 +25,7 @@ t.test('what is held is released by a waiver for its digest, at once and for tha
   t.match(held.headers.get('x-weighbridge-decision'), /^quarantine; rule=/);
   t.match(held.headers.get('x-error-message'), /Weighbridge holds .*waiver.*Request /);
   const entries = (await world.entries()).filter(({ kind }) => kind === 'artefact.decision');
-  const facts = await (await fetch(`${world.url}/api/v1/facts/${entries[0]?.['evidence'].facts}`)).json();
+  const facts = await jsonOf(await fetch(`${world.url}/api/v1/facts/${entries[0]?.['evidence'].facts}`));
   const rules = new Set([rule, ...(await rulesThatHold(world.url, facts))]);
 
   const waiver = (expires: string): string => `apiVersion: weighbridge/v1
@@ -65,7 +65,7 @@ t.test('a broken edit changes nothing, is told, and the next good one is taken',
   t.equal((await world.fetch(path('README.md'))).status, 200);
   t.equal((await world.fetch(path('odd.bin'))).status, 403);
   t.match(await (await fetch(`${world.url}/metrics`)).text(), /weighbridge_policy_load_errors_total 1/);
-  const ready = await (await fetch(`${world.url}/readyz`)).json();
+  const ready = await jsonOf(await fetch(`${world.url}/readyz`));
   t.match(
     ready.facts.find(({ name }: { name: string }) => name === 'policies'),
     { ok: false },

@@ -110,3 +110,6 @@ export const readWithPause = async (answer: Response): Promise<{ body: Buffer; b
   }
   return { body: Buffer.concat(chunks), beforePause };
 };
+
+/** A JSON answer, without types, as a client's script would read it. */
+export const jsonOf = async (answer: Response): Promise<LogEntry> => (await answer.json()) as LogEntry;
