@@ -1,9 +1,9 @@
-import { WeighbridgeError } from '../errors.ts';
 import { briefly, enterRefusal, type Parts, refusal, serving, subject } from './answers.ts';
-import { type Judgement, refusalText } from './judge.ts';
+import type { Converting } from './conversions.ts';
+import { type Judgement, refusedLate } from './judge.ts';
 import { resolveRange } from './ranges.ts';
-import { entered, fromStore, withhold } from './release.ts';
-import type { Answer, ByteRangeRequest, ListedFile, RepoAt, Requester } from './types.ts';
+import { entered, fromBlob, openStored, withhold } from './release.ts';
+import type { Answer, ByteRange, ByteRangeRequest, Described, ListedFile, RepoAt, Requester } from './types.ts';
 import { type Candidate, describeConversion, describeIndex, type MintedIndex } from './view.ts';
 import { unlessGone } from './waiting.ts';
 
@@ -43,7 +43,7 @@ export const serveConverted = async (
   return enterRefusal(parts, await judge(repo, source, who, await scales.early(repo, source)), repo, source.path, who);
 };
 
-/** The conversion as it is written; its last bytes leave when the source's digest and full report agree. */
+/** The conversion, as it is written or once it is proven. */
 const transcoded = async (
   parts: Parts,
   repo: RepoAt,
@@ -52,30 +52,81 @@ const transcoded = async (
   wanted: ByteRangeRequest | undefined,
   who: Requester,
 ): Promise<Answer> => {
-  const { blobs, conversions, intakes, judge, log, timings } = parts;
+  const { conversions, intakes, judge } = parts;
   const { conversion } = candidate;
   const file = await describeConversion(candidate, conversions);
-  const whole = wanted !== undefined && intakes.lied(repo, source);
+  const lied = intakes.lied(repo, source);
+  const whole = wanted !== undefined && lied;
   const range = resolveRange(whole ? undefined : wanted, file.size);
   const { sourceSha256: sha256, report } = conversion;
   const provisional = await judge(repo, source, who, { sha256, report, provisional: true });
-  const { writer, done } = await conversions.begin(repo, conversion);
+  const { action, obligations } = provisional.decision;
+  if (action !== 'convert') return enterRefusal(parts, provisional, repo, source.path, who);
+  const converting = await conversions.begin(repo, conversion);
+  const answering = { file, range, source, sha256, converting };
+  // A range before the end, a client that does not notice a short body, or one that was cut off once waits for the whole verdict.
+  const streams = who.checksLength && range.end === file.size && !lied && obligations.release !== 'hold';
+  const answer =
+    (streams ? await streamed(parts, repo, answering, provisional, who) : undefined) ??
+    (await proven(parts, repo, answering, who));
+  return answer.kind === 'ready' && whole ? { ...answer, whole } : answer;
+};
+
+type Answering = {
+  readonly file: Described;
+  readonly range: ByteRange;
+  readonly source: ListedFile;
+  readonly sha256: string;
+  readonly converting: Converting;
+};
+
+/** As it is written: the last bytes leave when the source's digest and full report agree. Undefined when it is stored already. */
+const streamed = async (
+  { judge, log, timings }: Parts,
+  repo: RepoAt,
+  { file, range, source, sha256, converting: { done, writer } }: Answering,
+  provisional: Judgement,
+  who: Requester,
+): Promise<Answer | undefined> => {
+  if (writer === undefined) return undefined;
   await log.append({ ...provisional.entry, kind: 'artefact.decision' });
   let final: Judgement = provisional;
-  const verdict = done.then(async (written) => {
-    final = await judge(repo, source, who, { sha256, report: written.report });
-    if (final.decision.action === 'convert') return written;
-    throw new WeighbridgeError('REFUSED', refusalText(final.decision, who));
+  const verdict = done.then(async ({ report }) => {
+    final = await judge(repo, source, who, { sha256, report });
+    if (final.decision.action !== 'convert') throw refusedLate(final.decision, who);
   });
   verdict.catch(() => undefined);
-  // A range before the end, a client that does not notice a short body, or one that was cut off once waits for the whole verdict.
-  const streams = writer !== undefined && who.checksLength && range.end === file.size && !intakes.lied(repo, source);
-  const body = streams
-    ? withhold(writer, range, verdict, timings)
-    : fromStore(blobs, (await unlessGone(verdict, who.signal)).sha256, range);
   const served = serving('transcoded', range, file.size, sha256);
+  const body = withhold(writer, range, verdict, timings);
   const tracked = entered(body, range, log, () => ({ ...final.entry, served }));
-  return { kind: 'ready', file, decision: provisional.decision, body: tracked, ...(whole ? { whole } : {}) };
+  return { kind: 'ready', file, decision: provisional.decision, body: tracked };
+};
+
+/** Once source and output are proven and judged. */
+const proven = async (
+  parts: Parts,
+  repo: RepoAt,
+  { file, range, source, sha256, converting }: Answering,
+  who: Requester,
+): Promise<Answer> => {
+  const { blobs, judge, log } = parts;
+  const written = await unlessGone(converting.done, who.signal);
+  const blob = await openStored(blobs, written.sha256);
+  try {
+    const judgement = await judge(repo, source, who, { sha256, report: written.report });
+    const { decision, entry } = judgement;
+    if (decision.action !== 'convert') {
+      await blob.close();
+      return enterRefusal(parts, judgement, repo, source.path, who);
+    }
+    await log.append({ ...entry, kind: 'artefact.decision' });
+    const served = serving('transcoded', range, file.size, sha256);
+    const body = entered(fromBlob(blob, range), range, log, () => ({ ...entry, served }));
+    return { kind: 'ready', file, decision, body };
+  } catch (error) {
+    await blob.close();
+    throw error;
+  }
 };
 
 const serveIndex = async (

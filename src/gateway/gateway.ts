@@ -1,4 +1,5 @@
-import type { AccessLog } from '../audit/types.ts';
+import type { AccessLog, Entry } from '../audit/types.ts';
+import { isFault } from '../errors.ts';
 import type { PolicySet } from '../policy/types.ts';
 import type { Sandbox } from '../sandbox/types.ts';
 import type { Blobs, Records } from '../store/types.ts';
@@ -8,6 +9,7 @@ import { describeConverted, serveConverted } from './converted.ts';
 import { createIntakes, type Stored } from './intake.ts';
 import { createJudge, refuses } from './judge.ts';
 import { serveOriginal } from './originals.ts';
+import { faultCode } from './release.ts';
 import type { Answer, Gateway, RepoAt, Requester } from './types.ts';
 import { createViews } from './view.ts';
 import { TIMINGS, type Timings, unlessGone, within } from './waiting.ts';
@@ -30,13 +32,20 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
 
   const view: Gateway['view'] = async (repo, who, patience = timings.answerWithin) => {
     const seen = await views.view(repo, who, (work) => within(work, patience));
-    const detail = { files: seen.files.length, replaced: seen.replaced.size, refused: seen.refusal !== undefined };
-    log.enqueue({ kind: 'listing', ...subject(log, repo, '', who), detail });
+    const { files, refusal: refused, replaced } = seen;
+    const detail = { files: files.length, replaced: replaced.size, refused: refused !== undefined };
+    const entry: Entry = { kind: 'listing', ...subject(log, repo, '', who), detail };
+    if (refused === undefined) log.enqueue(entry);
+    else await log.append({ ...entry, decision: briefly(refused.decision) });
     return seen;
   };
 
   const head: Gateway['head'] = async (repo, path, who) => {
-    const answer = await headAnswer(repo, path, who);
+    const answer = await headAnswer(repo, path, who).catch((error: unknown) => {
+      const detail = { fault: faultCode(error) };
+      log.enqueue({ kind: 'artefact.head', ...subject(log, repo, path, who), detail });
+      throw error;
+    });
     const decision = 'decision' in answer ? { decision: briefly(answer.decision) } : {};
     log.enqueue({
       kind: 'artefact.head',
@@ -63,10 +72,23 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
   };
 
   const get: Gateway['get'] = async (repo, path, wanted, who) => {
+    const began = performance.now();
     const file = repo.files.get(path);
-    return file === undefined
-      ? serveConverted(parts, repo, path, wanted, who)
-      : serveOriginal(parts, repo, file, wanted, who);
+    try {
+      return await (file === undefined
+        ? serveConverted(parts, repo, path, wanted, who)
+        : serveOriginal(parts, repo, file, wanted, who));
+    } catch (error) {
+      const status = isFault(error) ? error.status : 500;
+      log.enqueue({
+        kind: 'artefact.outcome',
+        ...subject(log, repo, path, who),
+        served: { status, bytes: 0, release: 'none', complete: false },
+        detail: { fault: faultCode(error) },
+        ms: Math.round(performance.now() - began),
+      });
+      throw error;
+    }
   };
 
   return { view, head, get, idle: intakes.idle };

@@ -1,4 +1,5 @@
 import type { AccessLog, Entry } from '../audit/types.ts';
+import { WeighbridgeError } from '../errors.ts';
 import type { Report } from '../formats/format.ts';
 import type { Decision, Facts, PolicySet } from '../policy/types.ts';
 import type { Records } from '../store/types.ts';
@@ -98,6 +99,10 @@ export const refusalText = (decision: Decision, who: Requester, instead?: string
   const text = `Weighbridge ${verb} ${reason}`.replace(/[^\x20-\x7e]/g, '?');
   return text.length + end.length <= MAX_TEXT ? text + end : `${text.slice(0, MAX_TEXT - end.length - 3)}...${end}`;
 };
+
+/** A refusal that comes when an answer has begun, or is about to. */
+export const refusedLate = (decision: Decision, who: Requester): WeighbridgeError =>
+  new WeighbridgeError('REFUSED', refusalText(decision, who), { action: decision.action, rule: decision.rule });
 
 /** Longest text that clients print in one line, in characters. */
 const MAX_TEXT = 299;

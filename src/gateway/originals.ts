@@ -1,9 +1,10 @@
 import { WeighbridgeError } from '../errors.ts';
+import type { BlobHandle } from '../store/types.ts';
 import { described, enterRefusal, type Parts, serving, sha256Of } from './answers.ts';
 import type { Stored } from './intake.ts';
-import { type Judgement, refusalText, refuses } from './judge.ts';
+import { type Judgement, refusedLate, refuses } from './judge.ts';
 import { resolveRange } from './ranges.ts';
-import { entered, fromStore, withhold } from './release.ts';
+import { entered, fromBlob, openStored, withhold } from './release.ts';
 import type { Answer, ByteRange, ByteRangeRequest, ListedFile, RepoAt, Requester } from './types.ts';
 import { unlessGone } from './waiting.ts';
 import type { Weighed } from './weigh.ts';
@@ -39,7 +40,8 @@ const cached = async (
   who: Requester,
 ): Promise<Answer | undefined> => {
   const stored = await parts.intakes.known(repo, file);
-  return stored === undefined ? undefined : fromBlob(parts, repo, file, range, who, stored, 'cached');
+  const blob = stored === undefined ? undefined : await parts.blobs.open(stored.sha256);
+  return blob === undefined ? undefined : judged(parts, repo, file, range, who, blob, 'cached');
 };
 
 /** Nothing leaves until the whole file is judged. The transfer goes on when the client leaves. */
@@ -50,28 +52,38 @@ const held = async (
   range: ByteRange,
   who: Requester,
 ): Promise<Answer> => {
-  const stored = await unlessGone(parts.intakes.fetched(repo, file), who.signal);
-  return fromBlob(parts, repo, file, range, who, stored, 'held');
+  const { sha256 } = await unlessGone(parts.intakes.fetched(repo, file), who.signal);
+  return judged(parts, repo, file, range, who, await openStored(parts.blobs, sha256), 'held');
 };
 
-const fromBlob = async (
+/** Judges a blob that is open, and so stays, and takes its bytes for the answer. */
+const judged = async (
   parts: Parts,
   repo: RepoAt,
   file: ListedFile,
   range: ByteRange,
   who: Requester,
-  stored: Stored,
+  blob: BlobHandle,
   release: 'cached' | 'held',
 ): Promise<Answer> => {
-  const { blobs, judge, log, scales } = parts;
-  const report = await unlessGone(scales.stored(stored.sha256), who.signal);
-  const judgement = await judge(repo, file, who, { sha256: stored.sha256, report });
-  const { decision, entry } = judgement;
-  if (decision.action !== 'allow') return enterRefusal(parts, judgement, repo, file.path, who);
-  await log.append({ ...entry, kind: 'artefact.decision' });
-  const served = serving(release, range, file.size);
-  const body = entered(fromStore(blobs, stored.sha256, range), range, log, () => ({ ...entry, served }));
-  return { kind: 'ready', file: described(file), decision, body };
+  const { judge, log, scales } = parts;
+  const { sha256 } = blob;
+  try {
+    const report = await unlessGone(scales.stored(sha256), who.signal);
+    const judgement = await judge(repo, file, who, { sha256, report });
+    const { decision, entry } = judgement;
+    if (decision.action !== 'allow') {
+      await blob.close();
+      return enterRefusal(parts, judgement, repo, file.path, who);
+    }
+    await log.append({ ...entry, kind: 'artefact.decision' });
+    const served = serving(release, range, file.size);
+    const body = entered(fromBlob(blob, range), range, log, () => ({ ...entry, served }));
+    return { kind: 'ready', file: described(file), decision, body };
+  } catch (error) {
+    await blob.close();
+    throw error;
+  }
 };
 
 /** While it arrives, to clients that notice a short body. Undefined when this file may not leave that way. */
@@ -96,11 +108,12 @@ const sealed = async (
   await log.append({ ...provisional.entry, kind: 'artefact.decision' });
   let final: Judgement = provisional;
   const verdict = done.then(async (stored) => {
-    await checkRanges(parts, stored, weighed);
+    // Inspected even if it is not what its ranges had shown: from then on that report is what is known of it.
     const report = await scales.stored(stored.sha256);
+    await checkRanges(parts, stored, weighed);
     final = await judge(repo, file, who, { sha256: stored.sha256, report });
     if (final.decision.action === 'allow') return;
-    throw new WeighbridgeError('REFUSED', refusalText(final.decision, who));
+    throw refusedLate(final.decision, who);
   });
   verdict.catch(() => undefined);
   const served = serving('sealed', range, file.size);

@@ -1,19 +1,44 @@
 import type { AccessLog, Entry } from '../audit/types.ts';
-import { isFault } from '../errors.ts';
-import type { Blobs, BlobWriter } from '../store/types.ts';
+import { isFault, WeighbridgeError } from '../errors.ts';
+import type { BlobHandle, Blobs, BlobWriter } from '../store/types.ts';
 import type { ByteRange } from './types.ts';
 import { type Timings, within } from './waiting.ts';
 
-/** Bytes of a stored blob; the blob stays open, and so cannot be evicted, until the last byte is taken. */
-export async function* fromStore(blobs: Blobs, sha256: string, range: ByteRange): AsyncGenerator<Uint8Array> {
+/** Opens a blob that was stored just now. Rejects with STORE_FULL when others needed its room at once. */
+export const openStored = async (blobs: Blobs, sha256: string): Promise<BlobHandle> => {
   const blob = await blobs.open(sha256);
-  if (blob === undefined) throw new Error(`blob ${sha256} was evicted between the decision and the first byte`);
-  try {
-    yield* blob.stream(range.start, range.end);
-  } finally {
-    await blob.close();
-  }
-}
+  if (blob !== undefined) return blob;
+  throw new WeighbridgeError('STORE_FULL', `blob ${sha256} had to make room before it could be served`);
+};
+
+/** Bytes of an open blob, which cannot be evicted until they are taken or left. */
+export const fromBlob = (blob: BlobHandle, range: ByteRange): AsyncIterable<Uint8Array> => {
+  const steps = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      yield* blob.stream(range.start, range.end);
+    } finally {
+      await blob.close();
+    }
+  };
+  return orLeft(steps(), () => blob.close());
+};
+
+/** The steps of a generator. One that is left before its first step runs nothing: `left` is called in its place. */
+const orLeft = (steps: AsyncGenerator<Uint8Array>, left: () => Promise<void>): AsyncIterable<Uint8Array> => {
+  let begun = false;
+  const iterator: AsyncIterator<Uint8Array> = {
+    next() {
+      begun = true;
+      return steps.next();
+    },
+    async return() {
+      if (!begun) await left();
+      begun = true;
+      return steps.return(undefined);
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
+};
 
 /**
  * Bytes of a file that is still being written, up to `range.end`, which is the file's end. The last `withheld` bytes stay
@@ -42,33 +67,46 @@ export async function* withhold(
 
 /**
  * The same bytes, with the outcome entered in the log when they end, however they end; complete when the whole `range`
- * has left.
+ * has left. A chunk counts once the next one is asked for.
  */
-export async function* entered(
+export const entered = (
   body: AsyncIterable<Uint8Array>,
   range: ByteRange,
   log: AccessLog,
   entry: () => Omit<Entry, 'kind'>,
-): AsyncGenerator<Uint8Array> {
+): AsyncIterable<Uint8Array> => {
   const began = performance.now();
   let bytes = 0;
-  let fault: unknown;
-  try {
-    for await (const chunk of body) {
-      bytes += chunk.length;
-      yield chunk;
-    }
-  } catch (error) {
-    fault = error;
-    throw error;
-  } finally {
+  const tell = (detail: Pick<Entry, 'detail'> = {}): void => {
     const { served, ...rest } = entry();
     log.enqueue({
       ...rest,
       kind: 'artefact.outcome',
       served: { status: 200, release: 'none', ...served, bytes, complete: bytes === range.end - range.start },
-      ...(fault === undefined ? {} : { detail: { fault: isFault(fault) ? fault.code : 'INTERNAL' } }),
+      ...detail,
       ms: Math.round(performance.now() - began),
     });
-  }
-}
+  };
+  const steps = async function* (): AsyncGenerator<Uint8Array> {
+    let detail = {};
+    try {
+      for await (const chunk of body) {
+        const { length } = chunk;
+        yield chunk;
+        bytes += length;
+      }
+    } catch (error) {
+      detail = { detail: { fault: faultCode(error) } };
+      throw error;
+    } finally {
+      tell(detail);
+    }
+  };
+  return orLeft(steps(), async () => {
+    tell();
+    await body[Symbol.asyncIterator]().return?.();
+  });
+};
+
+/** How an entry names what went wrong. */
+export const faultCode = (error: unknown): string => (isFault(error) ? error.code : 'INTERNAL');

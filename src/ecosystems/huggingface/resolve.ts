@@ -114,7 +114,8 @@ const sendReady = async (
     await sendBytes(asked.reply, part === undefined ? 200 : 206, headers, end - start, answer.body ?? nothing());
   } catch (error) {
     if (!isFault(error, 'REFUSED')) throw error;
-    const decision = { action: 'deny' as const, rule: String(error.details['rule'] ?? 'content') };
+    const action = error.details['action'] === 'quarantine' ? ('quarantine' as const) : ('deny' as const);
+    const decision = { action, rule: String(error.details['rule'] ?? 'content') };
     refuseFile(asked, answer.file.path, { decision, text: error.message });
   }
 };
@@ -148,7 +149,8 @@ const sendOther = (asked: Asked, info: Info, path: string, answer: Exclude<Answe
 
 const isNotModified = ({ request }: Asked, file: Described): boolean => {
   const known = request.raw.headers['if-none-match'];
-  return known?.split(',').some((tag) => tag.trim().replace(/^W\//, '') === quoted(file)) ?? false;
+  const tags = known?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
+  return tags.includes(quoted(file)) || known?.trim() === '*';
 };
 
 const sendNotModified = ({ reply }: Asked, info: Info, answer: Ready): void => {

@@ -20,6 +20,7 @@ export const sendBytes = async (
   let left = length;
   try {
     while (next.done !== true) {
+      // What is not asked for any more has not been sent.
       if (raw.destroyed) return;
       const chunk = next.value;
       left -= chunk.length;
@@ -27,6 +28,7 @@ export const sendBytes = async (
       // The last one is not waited for: nothing is read into its memory any more.
       if (left === 0) raw.write(chunk);
       else await written(raw, chunk);
+      if (raw.destroyed) return;
       next = await chunks.next();
     }
   } catch (error) {
