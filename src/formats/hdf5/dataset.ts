@@ -19,7 +19,7 @@ import {
 } from './file.ts';
 
 import { MESSAGE, type Message } from './header.ts';
-import { localText } from './heap.ts';
+import { localHeap } from './heap.ts';
 
 /** Filters of one dataset (H5Z_MAX_NFILTERS). */
 const FILTERS = 32;
@@ -77,7 +77,7 @@ const reportExternal = (file: Hdf5, { at, size }: Message, name: string): void =
   cursor.skip(6);
   const used = cursor.u16();
   const heap = address(file, cursor);
-  const first = used > 0 && heap !== undefined ? localText(file, heap, length(file, cursor)) : '';
+  const first = used > 0 && heap !== undefined ? localHeap(file, heap)(length(file, cursor)) : '';
   file.report(
     'external-storage',
     'high',

@@ -13,7 +13,7 @@ import {
   untilNul,
 } from './file.ts';
 import type { Message } from './header.ts';
-import { localText } from './heap.ts';
+import { localHeap } from './heap.ts';
 
 /** Nodes of the tree of one group, and levels of it. */
 const NODES = 1_000_000;
@@ -36,7 +36,8 @@ export const symbolTableLinks = (file: Hdf5, message: Message): Link[] => {
   const heap = address(file, cursor);
   if (tree === undefined || heap === undefined) return [];
   const links: Link[] = [];
-  for (const leaf of treeLeaves(file, tree, file.lengthSize)) readLeaf(file, leaf, heap, links);
+  const nameAt = localHeap(file, heap);
+  for (const leaf of treeLeaves(file, tree, file.lengthSize)) readLeaf(file, leaf, nameAt, links);
   return links;
 };
 
@@ -66,7 +67,7 @@ const treeLeaves = function* (file: Hdf5, root: number, key: number): Generator<
   }
 };
 
-const readLeaf = (file: Hdf5, at: number, heap: number, links: Link[]): void => {
+const readLeaf = (file: Hdf5, at: number, nameAt: (offset: number) => string, links: Link[]): void => {
   const cursor = cursorAt(file, at);
   signature(cursor, 'SNOD');
   cursor.skip(2);
@@ -79,8 +80,8 @@ const readLeaf = (file: Hdf5, at: number, heap: number, links: Link[]): void => 
     cursor.skip(4);
     const target = cursor.u32();
     cursor.skip(12);
-    const name = localText(file, heap, nameOffset);
-    if (cache === 2) reportSoft(file, name, localText(file, heap, target), at);
+    const name = nameAt(nameOffset);
+    if (cache === 2) reportSoft(file, name, nameAt(target), at);
     else if (object !== undefined) links.push({ name, object });
   }
 };

@@ -8,17 +8,19 @@ const OBJECTS = 1_000_000;
 const NAME = 64 * 1024;
 const SHORT = 256;
 
-/** Text at `offset` of the local heap at `start` (HDF5 file format 3.0, III.D): names of links and their targets. */
-export const localText = (file: Hdf5, start: number, offset: number): string => {
+/** The local heap at `start` (HDF5 file format 3.0, III.D), as a function from offsets to texts: names of links, targets. */
+export const localHeap = (file: Hdf5, start: number): ((offset: number) => string) => {
   const cursor = cursorAt(file, start);
   signature(cursor, 'HEAP');
   cursor.skip(4);
   const size = length(file, cursor);
   length(file, cursor);
   const data = address(file, cursor);
-  if (data === undefined || offset >= size) return invalid('a name lies outside its heap', start);
-  const short = file.source.read(data + offset, Math.min(SHORT, size - offset));
-  return untilNul(short.includes(0) ? short : file.source.read(data + offset, Math.min(NAME, size - offset)));
+  return (offset) => {
+    if (data === undefined || offset >= size) return invalid('a name lies outside its heap', start);
+    const short = file.source.read(data + offset, Math.min(SHORT, size - offset));
+    return untilNul(short.includes(0) ? short : file.source.read(data + offset, Math.min(NAME, size - offset)));
+  };
 };
 
 type Collection = ReadonlyMap<number, { readonly start: number; readonly size: number }>;
