@@ -12,6 +12,7 @@ import type { Timings } from './gateway/waiting.ts';
 import { createApp, type Mounted } from './http/app.ts';
 import type { HealthFact } from './http/health.ts';
 import { counted, createMetrics, type Metrics } from './http/metrics.ts';
+import type { ScanParts } from './http/scan/route.ts';
 import { createSandbox } from './sandbox/sandbox.ts';
 import type { Sandbox } from './sandbox/types.ts';
 import { openStore, type Store } from './store/store.ts';
@@ -51,7 +52,8 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
     const mounted = ecosystems.map((ecosystem) => mount(parts, gateway, ecosystem, opened));
     watch(parts);
     const health = async (): Promise<readonly HealthFact[]> => healthOf(parts);
-    const app = await createApp({ config, ecosystems: mounted, metrics, health, lookups: lookupsOf(parts) });
+    const lookups = lookupsOf(parts);
+    const app = await createApp({ config, ecosystems: mounted, metrics, health, lookups, scan: scanOf(parts) });
     await app.server.listen({ host: config.host, port: config.port });
     await log.append({
       kind: 'node.start',
@@ -147,6 +149,14 @@ const lookupsOf = ({ store: { records }, sandbox }: Parts) => ({
   facts: (digest: string) => records.get('facts', digest),
   statements: (digest: string) => records.get('statement', digest),
   policies: (digest: string) => records.get('policySet', digest),
+});
+
+const scanOf = ({ config, store, sandbox, policies, log }: Parts): ScanParts => ({
+  ...store,
+  sandbox,
+  policies: policies.current,
+  pseudonym: log.pseudonym,
+  limit: config.uploads.limit,
 });
 
 const greet = (url: string, mounted: readonly Mounted[]): string => {

@@ -83,6 +83,7 @@ export const schema = z.strictObject({
   mounts: z.record(z.string(), mount).default({}),
   upstreams: z.object({ allowPrivate: flag }).catchall(upstream).prefault({}),
   store: z.strictObject({ limit: size.default(200 * GIB) }).prefault({}),
+  uploads: z.strictObject({ limit: size.default(10 * GIB) }).prefault({}),
   sandbox: z
     .strictObject({
       workers: z.int().min(1).max(256).default(Math.min(4, availableParallelism())).register(about, { kind: 'number' }),

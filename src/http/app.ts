@@ -10,12 +10,14 @@ import { KIB, MIB } from '../bytes/limits.ts';
 import type { Config } from '../config.ts';
 import type { Ecosystem, EcosystemDeps } from '../ecosystems/types.ts';
 import { guard } from './auth.ts';
+import { sendContinue } from './bodies.ts';
 import { type Drain, drainable } from './drain.ts';
 import { handleErrors, refuseUnroutable } from './errors.ts';
 import { type HealthFact, serveHealth } from './health.ts';
 import { createLogger } from './logger.ts';
 import { type Lookup, serveLookups } from './lookups.ts';
 import { type Metrics, serveMetrics } from './metrics.ts';
+import { type ScanParts, serveScan } from './scan/route.ts';
 import { createHttpServer, refuseMalformed } from './server.ts';
 
 /** A list of some ten thousand paths; nothing larger is ever asked with. */
@@ -32,6 +34,8 @@ export type AppParts = {
   readonly metrics: Metrics;
   readonly health: () => Promise<readonly HealthFact[]>;
   readonly lookups: Readonly<Record<string, Lookup>>;
+  /** What uploads are scanned with; without it there are no uploads. */
+  readonly scan?: ScanParts;
   readonly logger?: FastifyBaseLogger;
 };
 
@@ -53,8 +57,10 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   serveMetrics(server, parts.metrics, mounts);
   const drain = drainable(server);
   guard(server, config);
+  sendContinue(server);
   serveHealth(server, parts.health, drain.draining);
   serveLookups(server, parts.lookups);
+  if (parts.scan !== undefined) await serveScan(server, parts.scan);
   for (const { ecosystem, deps, mount } of ecosystems) {
     await server.register(async (scope) => ecosystem.plugin(scope, deps), { prefix: mount });
   }

@@ -3,11 +3,10 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Config } from '../config.ts';
+import { holdContinue, limitBodies } from './bodies.ts';
 
 /** Time for a request line and headers (ms): a client that takes longer holds a socket for nothing. */
 const HEADERS_TIMEOUT = 30_000;
-/** Time for a whole request with its body (ms); no client of ours sends more than a list of paths. */
-const REQUEST_TIMEOUT = 120_000;
 /** Idle time after an answer (ms), longer than that of usual load balancers (60 s) so that they close first. */
 const KEEP_ALIVE_TIMEOUT = 72_000;
 /** Time without a byte moving in an answer (ms): a reader that has gone without saying so. */
@@ -15,12 +14,15 @@ const IDLE_TIMEOUT = 600_000;
 
 /** The server below the app: http, or https when a certificate is configured, with every time limit stated. */
 export const createHttpServer = (config: Config, listener: RequestListener): Server => {
+  const limited = limitBodies(listener);
   const server =
     config.tls === undefined
-      ? createServer(listener)
-      : createTlsServer({ ...config.tls, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] }, listener);
+      ? createServer(limited)
+      : createTlsServer({ ...config.tls, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] }, limited);
+  holdContinue(server, limited);
   server.headersTimeout = HEADERS_TIMEOUT;
-  server.requestTimeout = REQUEST_TIMEOUT;
+  // Uploads take longer than other requests: bodies.ts has the limits of both.
+  server.requestTimeout = 0;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT;
   server.timeout = IDLE_TIMEOUT;
   return server;

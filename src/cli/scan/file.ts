@@ -3,20 +3,22 @@ import { constants, type FileHandle, open } from 'node:fs/promises';
 import { MIB } from '../../bytes/limits.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import type { Report } from '../../formats/format.ts';
+import { factsOfFile } from '../../gateway/local.ts';
 import { version } from '../../package.ts';
-import type { Facts } from '../../policy/types.ts';
 import type { Sandbox } from '../../sandbox/types.ts';
 import type { Target } from './types.ts';
 
 /** Bytes hashed at once. */
 const BLOCK = 1 * MIB;
 
+const US = { requester: { id: 'local', team: '' }, client: { name: 'weighbridge', version } };
+
 /** A file of this machine. */
 export const localFile = (path: string): Target => ({
   path,
   async weigh(sandbox, begin) {
     const { report, sha256, size } = await inspectFile(sandbox, path, begin);
-    return { report, facts: factsOf(path, size, sha256, report) };
+    return { report, facts: factsOfFile({ path, size, sha256 }, report, US) };
   },
 });
 
@@ -63,24 +65,3 @@ const digest = async (file: FileHandle, size: number): Promise<string> => {
   for (let at = 0; at < size; at += BLOCK) hash.update(await readExactly(file, at, Math.min(BLOCK, size - at)));
   return hash.digest('hex');
 };
-
-const factsOf = (path: string, size: number, sha256: string, report: Report): Facts => ({
-  stage: 'content',
-  artefact: {
-    ecosystem: 'file',
-    repo: '',
-    namespace: '',
-    commit: '',
-    path,
-    size,
-    sha256,
-    format: report.format,
-    content: report.content,
-  },
-  coverage: report.coverage,
-  findings: report.findings,
-  convertible: report.plan !== undefined,
-  upstream: { host: '', private: false, gated: false, licence: '', tags: [], downloads: 0, ageDays: -1 },
-  requester: { id: 'local', team: '' },
-  client: { name: 'weighbridge', version },
-});

@@ -1,0 +1,148 @@
+import multipart from '@fastify/multipart';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { KIB } from '../../bytes/limits.ts';
+import { isFault, WeighbridgeError } from '../../errors.ts';
+import { allowUpload } from '../bodies.ts';
+import { letGo, refuseUnread } from './refuse.ts';
+import { type Scales, type Verdict, weighUpload } from './weigh.ts';
+
+export type ScanParts = Scales & {
+  /** The keyed pseudonym of whoever asks, for the policies. */
+  readonly pseudonym: (identity: string) => string;
+  /** Bytes of all files of one upload together. */
+  readonly limit: number;
+};
+
+/** Files in one upload; more come as an archive, or as another upload. */
+const MAX_FILES = 100;
+/** Uploads at the same time: each takes up to the limit of the disk. */
+const MAX_UPLOADS = 4;
+/** Bytes of boundaries and part headers beside the files. */
+const OVERHEAD = 1024 * KIB;
+const RETRY_AFTER = 5;
+const PATH = '/api/v1/scan';
+
+const query = z.strictObject({ keep: z.enum(['true', 'false']).default('false') });
+
+/**
+ * `POST /api/v1/scan`: files as `multipart/form-data`, each weighed while the next waits, with a report and a decision
+ * for each. `GET` says the limits, which are also held against `Content-Length` before a byte of the body is read.
+ */
+export const serveScan = async (app: FastifyInstance, parts: ScanParts): Promise<void> => {
+  const limits = { bytes: parts.limit, files: MAX_FILES };
+  let running = 0;
+  app.get(PATH, async () => ({ limits, type: 'multipart/form-data', keep: `${PATH}?keep=true` }));
+  await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    await scope.register(multipart, {
+      preservePath: true,
+      limits: {
+        fileSize: parts.limit,
+        files: MAX_FILES,
+        parts: MAX_FILES + 1,
+        fields: 1,
+        fieldSize: KIB,
+        fieldNameSize: KIB,
+        headerPairs: 20,
+      },
+    });
+    scope.route({
+      method: 'POST',
+      url: PATH,
+      onRequest: async (request, reply) => {
+        const objection = objectionTo(request, parts.limit, running);
+        if (objection === undefined) return undefined;
+        if (objection.status === 503) reply.header('retry-after', RETRY_AFTER);
+        return refuseUnread(request, limited(reply, parts.limit), objection);
+      },
+      handler: async (request, reply) => {
+        running += 1;
+        allowUpload(request.raw);
+        try {
+          return await answer(request, parts);
+        } catch (error) {
+          const objection = worded(error, parts.limit);
+          if (objection !== undefined) return refuseUnread(request, limited(reply, parts.limit), objection);
+          letGo(request, reply);
+          throw error;
+        } finally {
+          running -= 1;
+        }
+      },
+    });
+  });
+};
+
+const limited = (reply: FastifyReply, limit: number): FastifyReply => reply.header('x-weighbridge-upload-limit', limit);
+
+type Objection = { readonly status: number; readonly code: string; readonly message: string };
+
+/** What speaks against an upload before its body is read. */
+const objectionTo = ({ headers }: FastifyRequest, limit: number, running: number): Objection | undefined => {
+  const invalid = (status: number, message: string): Objection => ({ status, code: 'REQUEST_INVALID', message });
+  // A page of another site can send forms here with whatever rights this address gives.
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none')
+    return invalid(403, 'pages of other sites may not upload');
+  if (!/^multipart\/form-data\s*;.*boundary=/i.test(headers['content-type'] ?? ''))
+    return invalid(415, 'send files as multipart/form-data, for example with curl -F file=@model.bin');
+  if (Number(headers['content-length'] ?? 0) > limit + OVERHEAD) return tooLarge(limit);
+  if (running >= MAX_UPLOADS)
+    return { status: 503, code: 'BUSY', message: `${MAX_UPLOADS} uploads are being scanned; try again soon` };
+  return undefined;
+};
+
+const tooLarge = (limit: number): Objection => ({
+  status: 413,
+  code: 'LIMIT_EXCEEDED',
+  message: `an upload may have ${limit} bytes in all (uploads.limit)`,
+});
+
+const answer = async (request: FastifyRequest, parts: ScanParts): Promise<{ readonly files: readonly Verdict[] }> => {
+  const asked = query.safeParse(request.query);
+  if (!asked.success) throw new WeighbridgeError('REQUEST_INVALID', 'the only parameter is keep, true or false');
+  const keep = asked.data.keep === 'true';
+  const who = {
+    requester: { id: parts.pseudonym(request.caller?.name ?? request.ip), team: request.caller?.team ?? '' },
+    client: { name: 'upload', version: '' },
+  };
+  const files: Verdict[] = [];
+  const meter = createMeter(parts.limit);
+  for await (const part of request.parts()) {
+    if (part.type !== 'file') continue;
+    files.push(await weighUpload(parts, { name: part.filename, bytes: meter(part.file), keep }, who));
+  }
+  if (files.length === 0) throw new WeighbridgeError('REQUEST_INVALID', 'the upload has no file in it');
+  return { files };
+};
+
+/** Passes bytes on until all files together are too many. */
+const createMeter = (limit: number) => {
+  let total = 0;
+  return async function* (bytes: AsyncIterable<Uint8Array> & { truncated?: boolean }): AsyncGenerator<Uint8Array> {
+    for await (const chunk of bytes) {
+      total += chunk.length;
+      if (total > limit) throw new WeighbridgeError('LIMIT_EXCEEDED', 'the upload is too large');
+      yield chunk;
+    }
+    if (bytes.truncated === true) throw new WeighbridgeError('LIMIT_EXCEEDED', 'the upload is too large');
+  };
+};
+
+/** What ended an upload, for whoever sent it; undefined for what is no fault of theirs. */
+const worded = (error: unknown, limit: number): Objection | undefined => {
+  if (isFault(error, 'LIMIT_EXCEEDED')) return tooLarge(limit);
+  if (isFault(error, 'REQUEST_INVALID')) return { status: 400, code: error.code, message: error.message };
+  if (isFault(error)) return undefined;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const invalid = (status: number, message: string): Objection => ({ status, code: 'REQUEST_INVALID', message });
+  if (code === 'FST_REQ_FILE_TOO_LARGE') return tooLarge(limit);
+  if (code === 'FST_FILES_LIMIT' || code === 'FST_PARTS_LIMIT' || code === 'FST_FIELDS_LIMIT')
+    return invalid(413, `an upload may have ${MAX_FILES} files`);
+  if (code.startsWith('FST_')) return invalid(400, 'the upload is not valid multipart/form-data');
+  // Of the parser of multipart bodies: it has no codes.
+  if (error instanceof Error && /multipart|boundary|form|part header/i.test(error.message))
+    return invalid(400, 'the upload is not valid multipart/form-data, or was cut');
+  return undefined;
+};
