@@ -73,6 +73,7 @@ import { torchLegacy } from './torch/legacy.ts';
 import { torchZip } from './torch/torch-zip.ts';
 import { torchscript } from './torch/torchscript.ts';
 import { torch7 } from './torch7.ts';
+import { structureOf } from './weights/plan.ts';
 import { openvino } from './xml/openvino.ts';
 import { pmml } from './xml/pmml.ts';
 import { xml } from './xml/xml.ts';
@@ -163,7 +164,7 @@ type Shared = { readonly budget: Budget; readonly provisional: boolean; readonly
 export const inspect = (source: RandomAccess, options: Options = {}): Report => {
   const budget = createBudget({ ...DEFAULT_LIMITS, ...options.limits });
   const shared: Shared = { budget, provisional: options.provisional ?? false, findings: [], dropped: 0 };
-  const inspection = onlyOfData(readAll(begun(metered(source, budget), shared), shared, []));
+  const inspection = withStructure(onlyOfData(readAll(begun(metered(source, budget), shared), shared, [])));
   if (shared.dropped === 0) return { ...inspection, findings: shared.findings };
   const reason = `${shared.dropped} findings beyond the limit of ${budget.limits.findings} are not listed`;
   const { bytesInspected, bytesTotal } = inspection.coverage;
@@ -265,6 +266,12 @@ const onlyOfData = (inspection: Inspection): Inspection => {
   if (CONTENTS.indexOf(inspection.content) <= CONTENTS.indexOf('library')) return inspection;
   const { plan, ...rest } = inspection;
   return plan === undefined ? rest : { ...rest, notConvertible: `it holds ${inspection.content} content` };
+};
+
+/** A checkpoint with a plan has the structure of the safetensors file that it becomes. */
+const withStructure = (inspection: Inspection): Inspection => {
+  const { plan, details } = inspection;
+  return plan === undefined ? inspection : { ...inspection, details: { ...details, weights: structureOf(plan) } };
 };
 
 /** Two readings of one file: the name of the first, the worse content, the lesser coverage. */

@@ -7,6 +7,8 @@ import { reportAll } from '../content/remark.ts';
 import { WeighbridgeError } from '../errors.ts';
 import { type Context, complete, type Format, type Inspection, type Json, printable } from './format.ts';
 import { isList, isObject, type JsonObject, type JsonValue, parseJson } from './json/parse.ts';
+import { describeStructure } from './weights/structure.ts';
+import { examineValues } from './weights/values.ts';
 
 /** Bytes of the header: what the reference implementation accepts (`MAX_HEADER_SIZE`, 100 MB). */
 const HEADER = 100_000_000;
@@ -46,6 +48,7 @@ const BITS: ReadonlyMap<string, number> = new Map([
 type Tensor = {
   readonly name: string;
   readonly dtype: string;
+  readonly shape: readonly number[];
   readonly elements: number;
   readonly start: number;
   readonly end: number;
@@ -65,7 +68,7 @@ export const safetensors: Format = {
   title: 'safetensors',
   recognisedBy: 'a 64-bit header length below 2^48 followed by `{`, or by white space and `{`',
   checks:
-    'header length, strict JSON without duplicate keys, dtype and shape against offsets, tensors contiguous from the header to the end of the file, string metadata, bytes of BOOL tensors',
+    'header length, strict JSON without duplicate keys, dtype and shape against offsets, tensors contiguous from the header to the end of the file, string metadata, bytes of BOOL tensors; odd numbers in a sample of the tensors are told',
   references: ['https://github.com/huggingface/safetensors#format'],
   recognise(head) {
     if (head.length < PREFIX + 2 || head[6] !== 0 || head[7] !== 0) return false;
@@ -79,7 +82,8 @@ export const safetensors: Format = {
     checkNames(header, context);
     for (const [key, value] of header.metadata) reportAll(context, checkMetadata(key, value, context.budget), PREFIX);
     if (!context.provisional) checkBooleans(source, header, context);
-    return { format: 'safetensors', content: 'inert', coverage: complete(source.size), details: describe(header) };
+    const details = { ...describe(header), weights: weigh(source, header, context) };
+    return { format: 'safetensors', content: 'inert', coverage: complete(source.size), details };
   },
 };
 
@@ -143,7 +147,7 @@ const readTensor = (name: string, entry: JsonValue): Tensor => {
   if (BigInt(end) - BigInt(start) !== (elements * BigInt(bits)) / 8n || (elements * BigInt(bits)) % 8n !== 0n) {
     invalid(`${label}: its shape and dtype need another size than its offsets span`, at);
   }
-  return { name, dtype, elements: Number(elements), start, end };
+  return { name, dtype, shape, elements: Number(elements), start, end };
 };
 
 /** Dimensions of one tensor: no framework goes beyond 64 (numpy's bound; torch's is the same). */
@@ -212,6 +216,12 @@ const checkBooleans = (source: RandomAccess, { tensors, dataStart }: Header, con
       refs: ['CWE-20'],
     });
   }
+};
+
+/** Structure and sampled values, which say something of weights that are poisoned. */
+const weigh = (source: RandomAccess, { tensors, metadata, dataStart }: Header, context: Context): Json => {
+  const placed = tensors.map((tensor) => ({ ...tensor, start: dataStart + tensor.start, end: dataStart + tensor.end }));
+  return { ...describeStructure(tensors, metadata), ...examineValues(source, placed, context) };
 };
 
 const describe = ({ tensors, metadata }: Header): { [key: string]: Json } => ({

@@ -19,6 +19,7 @@ import {
   OPEN,
   OVERREAD,
   PATHS,
+  POISONED,
   READERS_DIFFER,
   RUNS,
   UNKNOWN_RUNS,
@@ -200,6 +201,24 @@ export const modelFindings = toFindings({
     'Libraries differ in what such a value is, so that one model can give two answers.',
     ASK,
     CONFUSION,
+  ],
+  'weights.non-finite': [
+    'Sampled weights are infinite or undefined numbers.',
+    'Damaged training or a changed file leaves them; honest models have them too, so it says little by itself.',
+    'Nothing by itself. Compare the file with its base model, or with another source, if it answers oddly.',
+    POISONED,
+  ],
+  'weights.constant': [
+    'Every sampled number of a matrix is the same.',
+    'A layer was blanked or never trained; fresh adapters begin so. It says little by itself.',
+    'Nothing by itself. Compare the file with its base model, or with another source, if it answers oddly.',
+    POISONED,
+  ],
+  'weights.magnitude': [
+    'Sampled weights are larger than training makes them.',
+    'A weight this large decides an answer alone; masks and position tables are honest examples.',
+    'Nothing by itself. Compare the file with its base model, or with another source, if it answers oddly.',
+    POISONED,
   ],
   'safetensors.tensor-name': ['The name of a tensor is odd.', NOT_WRITTEN, KNOW, BROKEN],
 });

@@ -15,6 +15,7 @@ export const INJECTION = ['LLM01:2025', 'AML.T0051.001', 'NISTAML.015'];
 export const TEMPLATE = ['CWE-1336', 'LLM05:2025', 'AML.T0010', 'NISTAML.05'];
 export const MARKUP = ['CWE-79', 'LLM05:2025'];
 export const SECRET = ['CWE-798', 'LLM02:2025', 'AML.T0055'];
+export const POISONED = ['LLM04:2025', 'AML.T0018.000', 'NISTAML.023'];
 export const ENTITIES = ['CWE-611', 'CWE-776', ...SUPPLY];
 
 /** What findings of many kinds lead to. */

@@ -4,6 +4,8 @@ import { checkTemplate } from '../../content/jinja/check.ts';
 import { checkMetadata } from '../../content/metadata.ts';
 import { reportAll } from '../../content/remark.ts';
 import { type Context, complete, type Format, type Inspection, incomplete, type Json, printable } from '../format.ts';
+import { describeStructure } from '../weights/structure.ts';
+import { examineValues, UNREAD } from '../weights/values.ts';
 import { align, type Gguf, readGguf } from './read.ts';
 
 /** Keys whose value goes into the bill of materials. */
@@ -28,7 +30,7 @@ export const gguf: Format = {
   title: 'GGUF',
   recognisedBy: '`GGUF` at the start (or `FUGG`, which is refused)',
   checks:
-    'versions 1 to 3, every count and length bounded, keys and tensors unique, known value and tensor types, alignment a power of two, tensors contiguous and inside the file, nothing behind them, chat templates, plain prompt injection in texts and tokens',
+    'versions 1 to 3, every count and length bounded, keys and tensors unique, known value and tensor types, alignment a power of two, tensors contiguous and inside the file, nothing behind them, chat templates, plain prompt injection in texts and tokens; odd numbers in a sample of the F32 and F16 tensors are told',
   references: [
     'https://github.com/ggml-org/ggml/blob/master/docs/gguf.md',
     'CVE-2024-34359',
@@ -45,7 +47,12 @@ export const gguf: Format = {
     checkEnd(file, source, context);
     const opaque = checkTexts(file, context);
     const coverage = opaque === '' ? complete(source.size) : incomplete('partial', file.dataStart, source.size, opaque);
-    return { format: 'gguf', content: 'inert', coverage, details: describe(file) };
+    return {
+      format: 'gguf',
+      content: 'inert',
+      coverage,
+      details: { ...describe(file), weights: weigh(file, source, context) },
+    };
   },
 };
 
@@ -108,6 +115,17 @@ const checkTexts = (file: Gguf, context: Context): string => {
     });
   }
   return opaque;
+};
+
+/** Tensor types whose values are looked at; the others are blocks of integers, which say nothing one by one. */
+const SAMPLED = new Set(['F32', 'F16']);
+
+/** Structure and sampled values, which say something of weights that are poisoned. */
+const weigh = (file: Gguf, source: RandomAccess, context: Context): Json => {
+  const tensors = file.tensors.map((tensor) => ({ ...tensor, dtype: tensor.type, elements: Number(tensor.elements) }));
+  const plain = tensors.filter(({ dtype }) => SAMPLED.has(dtype));
+  const values = plain.length === 0 ? { assessment: UNREAD } : examineValues(source, plain, context);
+  return { ...describeStructure(tensors), ...values };
 };
 
 const describe = (file: Gguf): { [key: string]: Json } => {

@@ -30,6 +30,8 @@ const SENTENCE = { least: 20, most: 4 * KIB };
 export type Tensor = {
   readonly name: string;
   readonly type: string;
+  /** Slowest dimension first: the file has them the other way round. */
+  readonly shape: readonly number[];
   readonly elements: bigint;
   readonly start: number;
   readonly end: number;
@@ -169,6 +171,7 @@ const alignmentOf = (numbers: ReadonlyMap<string, number>): number => {
 type Described = {
   readonly name: string;
   readonly type: string;
+  readonly shape: readonly number[];
   readonly elements: bigint;
   readonly size: bigint;
   readonly offset: number;
@@ -193,14 +196,14 @@ const describeTensor = (reader: Reader): Described => {
   if ((dims[0] ?? 1) % type.block !== 0)
     invalid(`tensor ${printable(name, 60)}: a row is not a whole number of blocks`, at);
   const size = (elements / BigInt(type.block)) * BigInt(type.bytes);
-  return { name, type: type.name, elements, size, offset, at };
+  return { name, type: type.name, shape: dims.toReversed(), elements, size, offset, at };
 };
 
 /** Tensors follow each other in the order of their descriptions, each at the next aligned offset, as ggml demands. */
 const place = (described: readonly Described[], dataStart: number, alignment: number, fileSize: number): Tensor[] => {
   const names = new Set<string>();
   let next = 0;
-  return described.map(({ name, type, elements, size, offset, at }) => {
+  return described.map(({ name, type, shape, elements, size, offset, at }) => {
     if (names.has(name)) invalid(`tensor ${printable(name, 60)} occurs twice`, at);
     names.add(name);
     if (offset !== next) invalid(`tensor ${printable(name, 60)} lies at ${offset} where ${next} is next`, at);
@@ -212,7 +215,7 @@ const place = (described: readonly Described[], dataStart: number, alignment: nu
     }
     const end = start + Number(size);
     next = align(offset + Number(size), alignment);
-    return { name, type, elements, start, end };
+    return { name, type, shape, elements, start, end };
   });
 };
 
