@@ -51,9 +51,3 @@ export const section = (source: RandomAccess, start: number, end: number): Rando
 
 /** Up to `length` first bytes of `source`; shorter when the source is. */
 export const head = (source: RandomAccess, length: number): Uint8Array => source.read(0, Math.min(length, source.size));
-
-/** Up to `length` last bytes of `source`; shorter when the source is. */
-export const tail = (source: RandomAccess, length: number): Uint8Array => {
-  const n = Math.min(length, source.size);
-  return source.read(source.size - n, n);
-};

@@ -1,13 +1,5 @@
 import type { Decision, Facts } from '../policy/types.ts';
 
-/** One file at one immutable place. `repo` carries its kind: `models/org/name`, `datasets/org/name`, `spaces/org/name`. */
-export type ArtefactRef = {
-  readonly ecosystem: string;
-  readonly repo: string;
-  readonly commit: string;
-  readonly path: string;
-};
-
 /** A file as the upstream lists it. */
 export type ListedFile = {
   readonly path: string;
@@ -22,6 +14,7 @@ export type ListedFile = {
 /** A repo at a commit as this caller may see it. Immutable but for `upstream` numbers. */
 export type RepoAt = {
   readonly ecosystem: string;
+  /** With its kind: `models/org/name`, `datasets/org/name`, `spaces/org/name`. */
   readonly repo: string;
   readonly commit: string;
   readonly files: ReadonlyMap<string, ListedFile>;

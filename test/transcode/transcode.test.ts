@@ -61,7 +61,7 @@ const parse = (file: Buffer): Read => {
   return { header: JSON.parse(file.subarray(8, 8 + length).toString()), data: file.subarray(8 + length) };
 };
 
-const codeOf = async (work: () => Promise<unknown> | unknown): Promise<string> => {
+const codeOf = async (work: () => unknown): Promise<string> => {
   try {
     await work();
     return 'no fault';
