@@ -146,6 +146,18 @@ export const textFindings = toFindings({
     NO_REMOTE,
     FOREIGN_CODE,
   ],
+  'config.auto-map-path': [
+    'The configuration makes the loader import code from outside its repository.',
+    PICKED,
+    DELETE,
+    ['CWE-22', ...FOREIGN_CODE],
+  ],
+  'config.component': [
+    'A component of a pipeline is one that does more than compute.',
+    PICKED,
+    DELETE,
+    ['CWE-470', ...CODE],
+  ],
   'config.custom-pipeline': [
     'The configuration names a pipeline in code of the repository.',
     PICKED,
@@ -214,6 +226,18 @@ export const textFindings = toFindings({
     ENTITIES,
   ],
   'text.formula': ['A cell is a formula.', 'A spreadsheet that opens the file runs it.', CLEAN, ['CWE-1236']],
+  'text.chat-format': [
+    'A column holds the control tokens of chats.',
+    'That is its form: it is no sign of an attack by itself.',
+    KNOW,
+    INJECTION,
+  ],
+  'text.injection-discussed': [
+    'A column quotes or labels orders to language models.',
+    'Data about such orders is not taken for an attack.',
+    KNOW,
+    INJECTION,
+  ],
   'text.injection': ['The text orders a language model to drop its instructions.', OBEYED, CLEAN, INJECTION],
   'text.package-source': [
     'Packages are installed from outside the index.',
