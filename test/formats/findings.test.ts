@@ -1,11 +1,6 @@
 import t from 'tap';
 import { fromBytes } from '../../src/bytes/random-access.ts';
-import { containerFindings } from '../../src/formats/findings/containers.ts';
-import { explain, explainedAs, findings } from '../../src/formats/findings/explain.ts';
-import { modelFindings } from '../../src/formats/findings/models.ts';
-import { pickleFindings } from '../../src/formats/findings/pickle.ts';
-import { serialisedFindings } from '../../src/formats/findings/serialised.ts';
-import { textFindings } from '../../src/formats/findings/texts.ts';
+import { explain, explainedAs, findings, tables } from '../../src/formats/findings/explain.ts';
 import { inspect } from '../../src/formats/index.ts';
 import { rulesInSource } from '../support/finding-rules.ts';
 import { findingsPage } from '../support/findings-page.ts';
@@ -19,7 +14,6 @@ const COMPUTED = ['config.auto-map', 'config.custom-pipeline', 'config.custom-pi
 const whatOf = (rule: string): string => rule.slice(rule.indexOf('.'));
 
 t.test('every rule says what it is, why it matters, what to do, and refers to something', async (t) => {
-  const tables = [containerFindings, modelFindings, pickleFindings, serialisedFindings, textFindings];
   const keys = tables.flatMap((table) => Object.keys(table));
   t.ok(keys.length > 150, `${keys.length} rules`);
   t.equal(new Set(keys).size, keys.length, 'no rule stands in two tables');

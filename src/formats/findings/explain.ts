@@ -1,3 +1,4 @@
+import { codeFindings } from './code.ts';
 import { containerFindings } from './containers.ts';
 import { databaseFindings } from './databases.ts';
 import { modelFindings } from './models.ts';
@@ -6,15 +7,19 @@ import { serialisedFindings } from './serialised.ts';
 import { textFindings } from './texts.ts';
 import type { Explanation, Findings } from './types.ts';
 
+/** The tables, by family of formats: a new one is one file and one line here. */
+export const tables: readonly Findings[] = [
+  pickleFindings,
+  containerFindings,
+  modelFindings,
+  serialisedFindings,
+  databaseFindings,
+  codeFindings,
+  textFindings,
+];
+
 /** Every explanation, by rule or by `*.what`. No rule stands in two tables: test/formats/findings.test.ts. */
-export const findings: Findings = {
-  ...pickleFindings,
-  ...containerFindings,
-  ...modelFindings,
-  ...serialisedFindings,
-  ...databaseFindings,
-  ...textFindings,
-};
+export const findings: Findings = Object.fromEntries(tables.flatMap((table) => Object.entries(table)));
 
 /** Families whose rules are those of another: code in a notebook is judged as code. */
 const SAME: Readonly<Record<string, string>> = { notebook: 'python' };
