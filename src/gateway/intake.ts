@@ -162,7 +162,7 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
 
   const mistrust = (key: string): void => {
     liars.delete(key);
-    liars.set(key, Date.now() + MISTRUST_MS);
+    liars.set(key, performance.now() + MISTRUST_MS);
     const [oldest] = liars.keys();
     if (liars.size > MAX_LIARS && oldest !== undefined) liars.delete(oldest);
   };
@@ -173,7 +173,7 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
     begin,
     fetched,
     agreed,
-    lied: (repo, file) => (liars.get(artefactKey(repo, file.path)) ?? 0) > Date.now(),
+    lied: (repo, file) => (liars.get(artefactKey(repo, file.path)) ?? 0) > performance.now(),
     idle: async () => {
       while (running.size > 0) {
         const all = [...running.values()].map(async (intake) => (await intake).done);

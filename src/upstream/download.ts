@@ -86,7 +86,7 @@ const open = async (
 ): Promise<Reply> => {
   const key = `${headers['authorization'] ?? ''}\n${path}`;
   const known = redirects.get(key);
-  const usable = known !== undefined && known.until > Date.now();
+  const usable = known !== undefined && known.until > performance.now();
   const whole = position === 0 && range.end === range.size;
   const conditions = {
     ...(whole ? {} : { range: `bytes=${position}-${range.end - 1}` }),
@@ -108,7 +108,7 @@ const open = async (
 const remember = (redirects: Redirects, key: string, { origin, path }: Place): void => {
   const oldest = redirects.keys().next().value;
   if (redirects.size >= MAX_REDIRECTS_KEPT && oldest !== undefined) redirects.delete(oldest);
-  redirects.set(key, { origin, path, until: Date.now() + REDIRECT_LIFE });
+  redirects.set(key, { origin, path, until: performance.now() + REDIRECT_LIFE });
 };
 
 /** An error status as a fault: what may pass is UPSTREAM_UNREACHABLE, so that it is tried again. */

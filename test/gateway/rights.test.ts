@@ -134,3 +134,37 @@ t.test(
     }
   },
 );
+
+t.test(
+  'a repo that turns private is private at once, also by commit, with the Hub away, and if the clock is put back',
+  async (t) => {
+    const repo = { name: 'acme/once', files: { 'README.md': 'hello' } };
+    const world = await startWorld(t, [repo]);
+    const commit = world.hub.commit('acme/once');
+    const places = [
+      'acme/once/resolve/main/README.md',
+      `acme/once/resolve/${commit}/README.md`,
+      `api/models/acme/once/revision/${commit}`,
+      'api/models/acme/once/refs',
+    ];
+    const statuses = (): Promise<number[]> =>
+      Promise.all(places.map(async (place) => (await world.fetch(place)).status));
+    t.same(await statuses(), [200, 200, 200, 200]);
+    const now = Date.now;
+    t.teardown(() => {
+      Date.now = now;
+    });
+    Date.now = () => now() - 3_600_000;
+    await world.hub.put({ ...repo, private: true, allow: ['hf_owner'] });
+    await sleep(5300);
+    t.equal((await world.fetch(places[0] ?? '')).status, 401, 'a branch is asked about again after seconds');
+    t.same(await statuses(), [401, 401, 401, 401], 'what the Hub said of the repo goes for all of it');
+    const mine = await world.fetch(places[1] ?? '', OWNER);
+    t.equal(mine.status, 200);
+    Date.now = now;
+    await world.hub.close();
+    t.same(await statuses(), [504, 504, 504, 504], 'nothing is served on the word of yesterday');
+    await world.restart();
+    t.same(await statuses(), [504, 504, 504, 504]);
+  },
+);

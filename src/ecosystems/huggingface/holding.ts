@@ -1,12 +1,13 @@
 import type { Info } from './info.ts';
 
-/** A repo at a commit, and until when (ms since the epoch) it is taken to be that. */
+/** A repo at a commit, and until when (ms of `performance.now`, which nobody puts back) it is taken to be that. */
 export type Held = { readonly info: Info; readonly until: number };
 
 export type Holding = {
   get(place: string): Held | undefined;
   set(place: string, held: Held): void;
-  delete(place: string): void;
+  /** Forgets every place that begins with `prefix`; what callers hold for themselves begins with their scope and stays. */
+  deleteShared(prefix: string): void;
 };
 
 /** Repos in memory, bounded by the files that they list together; the least recently set leave first, never the last one. */
@@ -32,6 +33,8 @@ export const createHolding = (maxFiles: number): Holding => {
         remove(oldest);
       }
     },
-    delete: remove,
+    deleteShared(prefix) {
+      for (const place of [...places.keys()]) if (place.startsWith(prefix)) remove(place);
+    },
   };
 };

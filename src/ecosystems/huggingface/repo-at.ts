@@ -25,6 +25,8 @@ const TOKEN_LIFE = 300_000;
 const MAX_REPOS = 500;
 const MAX_FILES = 300_000;
 const MAX_LEAVES = 10_000;
+/** Records of a repo that are read in one go when they are forgotten; one may be large. */
+const FORGOTTEN_AT_ONCE = 20;
 /** Files of a gated repo that everybody may read. */
 const OPEN_FILES = new Set(['README.md', '.gitattributes']);
 
@@ -48,7 +50,7 @@ export type Repos = {
 export const createRepos = (upstream: Upstream, records: Records): Repos => {
   const host = new URL(upstream.origin.url).host;
   const held = createHolding(MAX_FILES);
-  const kept = createMemo<string>(MAX_REPOS);
+  let kept = createMemo<string>(MAX_REPOS);
   const open = createMemo<boolean>(MAX_REPOS);
   const leaves = createMemo<number>(MAX_LEAVES);
   const tokens = createMemo<number>(MAX_LEAVES);
@@ -64,7 +66,7 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
   };
 
   /** True for a caller without a token, or with one that the Hub knows: it turns a wrong one away everywhere. */
-  const isTaken = ({ scope }: Caller): boolean => scope === '' || (tokens.get(scope) ?? 0) > Date.now();
+  const isTaken = ({ scope }: Caller): boolean => scope === '' || (tokens.get(scope) ?? 0) > performance.now();
 
   const look = async (repo: RepoName, revision: string, caller: Caller): Promise<Info | UpstreamAnswer> => {
     const url = apiUrl(repo, ['revision', revision], 'blobs=true');
@@ -76,10 +78,13 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
     }
     const answer = await asking;
     if (isFault(answer)) throw answer;
-    if (answer.status !== 200) return answer;
-    if (caller.scope !== '') tokens.set(caller.scope, Date.now() + TOKEN_LIFE);
+    if (answer.status !== 200) {
+      if (isHidden(answer)) forget(repo);
+      return answer;
+    }
+    if (caller.scope !== '') tokens.set(caller.scope, performance.now() + TOKEN_LIFE);
     const info = readInfo(answer.body, repo, host);
-    if (info.restricted) forget(info, repo, revision);
+    if (info.restricted) for (const name of [repo, info.repo]) forget(name);
     else remember(info, repo, revision, answer);
     hold(info, repo, revision, caller);
     return info;
@@ -95,15 +100,14 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
     asking.catch(() => undefined);
     const place = `${repo.kind}/${repo.name}@${revision}`;
     const mine = isTaken(caller) ? place : `${caller.scope}\n${place}`;
-    held.set(mine, { info, until: Date.now() + AWAY_LIFE });
+    held.set(mine, { info, until: performance.now() + AWAY_LIFE });
     return info;
   };
 
   const hold = (info: Info, repo: RepoName, revision: string, caller: Caller): void => {
     const place = `${repo.kind}/${repo.name}@${revision}`;
     const life = revision === info.commit && !info.restricted ? COMMIT_LIFE : BRANCH_LIFE;
-    held.set(info.restricted ? `${caller.scope}\n${place}` : place, { info, until: Date.now() + life });
-    if (info.restricted) held.delete(place);
+    held.set(info.restricted ? `${caller.scope}\n${place}` : place, { info, until: performance.now() + life });
     for (const { kind, name } of [repo, info.repo]) open.set(`${kind}/${name}`, !info.restricted);
   };
 
@@ -120,16 +124,15 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
     Promise.all(work).catch(() => kept.delete(`${place}@${revision}`));
   };
 
-  /** What was public and is not any more must not be served on the word of yesterday. */
-  const forget = (info: Info, repo: RepoName, revision: string): void => {
-    if (open.get(`${repo.kind}/${repo.name}`) === false) return;
-    const place = `huggingface/${repo.kind}/${repo.name}`;
-    kept.delete(`${place}@${revision}`);
-    const work = [
-      records.delete('metadata', `${place}/info@${info.commit}`),
-      records.delete('revision', `${place}/${revision}`),
-    ];
-    Promise.all(work).catch(() => open.delete(`${repo.kind}/${repo.name}`));
+  /** What was public and is not any more must not be served on the word of yesterday, at no revision. */
+  const forget = ({ kind, name }: RepoName): void => {
+    held.deleteShared(`${kind}/${name}@`);
+    if (open.get(`${kind}/${name}`) === false) return;
+    open.set(`${kind}/${name}`, false);
+    kept = createMemo<string>(MAX_REPOS);
+    const place = `huggingface/${kind}/${name}/`;
+    const work = [forgetAll(records, 'metadata', place), forgetAll(records, 'revision', place)];
+    Promise.all(work).catch(() => open.delete(`${kind}/${name}`));
   };
 
   const recall = async (repo: RepoName, revision: string): Promise<Info | undefined> => {
@@ -161,18 +164,30 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
     if (!info.restricted) return undefined;
     const openly = OPEN_FILES.has(path);
     const leave = `${caller.scope}\n${info.repo.kind}/${info.repo.name}@${info.commit}\n${openly}`;
-    if ((leaves.get(leave) ?? 0) > Date.now()) return undefined;
+    if ((leaves.get(leave) ?? 0) > performance.now()) return undefined;
     const error = await errorFor(info, path, caller);
     if (error !== undefined && error.headers['x-error-code'] !== 'EntryNotFound') return error;
-    leaves.set(leave, Date.now() + LEAVE_LIFE);
+    leaves.set(leave, performance.now() + LEAVE_LIFE);
     return undefined;
   };
 
   return { at, barred, errorFor, isPublic: ({ kind, name }) => open.get(`${kind}/${name}`) ?? false };
 };
 
+/** The Hub's word that this caller may not know of the repo: of a public one it never says that. */
+const isHidden = ({ headers, status }: UpstreamAnswer): boolean =>
+  [401, 403, 404].includes(status) && ['RepoNotFound', 'GatedRepo'].includes(headers['x-error-code'] ?? '');
+
+const forgetAll = async (records: Records, table: 'metadata' | 'revision', prefix: string): Promise<void> => {
+  for (;;) {
+    const found = await records.list(table, prefix, FORGOTTEN_AT_ONCE);
+    for (const { key } of found) await records.delete(table, key);
+    if (found.length < FORGOTTEN_AT_ONCE) return;
+  }
+};
+
 const alive = (held: Held | undefined): Info | undefined =>
-  held !== undefined && held.until > Date.now() ? held.info : undefined;
+  held !== undefined && held.until > performance.now() ? held.info : undefined;
 
 /** The file that stands for `path` when rights are asked for: a converted file has no name upstream. */
 const probe = (info: Info, path: string): string => {
