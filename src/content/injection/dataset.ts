@@ -55,8 +55,13 @@ export type Dataset = {
    * it speaks about injected text, `example` that it stands in a block of code of such a document.
    */
   cell(column: string, text: string, offset: number, about?: boolean, example?: boolean): void;
-  /** Ends the current row. */
-  endRow(): void;
+  /** Ends the current row; `row` is its number when rows are not read one after the other. */
+  endRow(row?: number): void;
+  /** Counts a cell of which its reader knows that nothing is in it, and rows without any other cell. */
+  pass(column: string): void;
+  passRows(count: number): void;
+  /** Whether a cell labels its row as an example of an attack. */
+  isLabel(column: string, text: string): boolean;
   /** What there is to say about all of it. */
   finish(): { readonly remarks: Remark[]; readonly rows: number; readonly orders: number };
 };
@@ -86,18 +91,25 @@ export const createDataset = (): Dataset => {
     cell(name, text, offset, about = false, example = false) {
       const column = columnOf(name);
       column.cells += 1;
-      if (text.length <= LABEL && LABEL_VALUE.test(text) && LABEL_NAME.test(name)) labelled = true;
+      if (isLabel(name, text)) labelled = true;
       if (text.length >= LABEL / 4) cells.push(text);
       const verdict = examine(text, about);
       if (verdict === undefined) return;
       found.push({ column, verdict: example ? { ...verdict, discussed: true } : verdict, offset, text });
     },
-    endRow() {
+    pass(name) {
+      columnOf(name).cells += 1;
+    },
+    passRows(more) {
+      rows += more;
+    },
+    isLabel,
+    endRow(row) {
       rows += 1;
       const about = found.length > 0 && cells.some((cell) => ABOUT.test(cell));
       for (const { column, verdict, offset, text } of found) {
         const judged = about && !verdict.discussed ? (examine(text, true) ?? verdict) : verdict;
-        count(column, { row: rows, offset, verdict: judged }, labelled);
+        count(column, { row: row ?? rows, offset, verdict: judged }, labelled);
       }
       found = [];
       cells = [];
@@ -110,6 +122,9 @@ export const createDataset = (): Dataset => {
     },
   };
 };
+
+const isLabel = (column: string, text: string): boolean =>
+  text.length <= LABEL && LABEL_VALUE.test(text) && LABEL_NAME.test(column);
 
 const count = (column: Column, shown: Shown, labelled: boolean): void => {
   const { score, tokens, discussed } = shown.verdict;

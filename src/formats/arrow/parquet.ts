@@ -2,13 +2,17 @@ import { createCursor } from '../../bytes/cursor.ts';
 import { MIB, within } from '../../bytes/limits.ts';
 import { type RandomAccess, section } from '../../bytes/random-access.ts';
 import { decodeUtf8 } from '../../bytes/utf8.ts';
+import { createColumns } from '../../content/injection/columns.ts';
+import { createDataset } from '../../content/injection/dataset.ts';
 import { obviousInjection } from '../../content/injection.ts';
 import { checkMetadata } from '../../content/metadata.ts';
 import { reportAll } from '../../content/remark.ts';
 import { escapes } from '../../content/targets.ts';
-import { WeighbridgeError } from '../../errors.ts';
+import { isFault, WeighbridgeError } from '../../errors.ts';
 import { type Context, complete, type Format, type Inspection, type Json, printable } from '../format.ts';
+import { type Chunk, cellsOf } from './cells.ts';
 import { fromBase64, unpickles } from './extension.ts';
+import { type Leaf, leavesOf } from './schema.ts';
 import { bigOf, bytesOf, listOf, readStruct, structOf, type ThriftStruct } from './thrift.ts';
 
 /** Bytes of the footer; wide tables with many row groups reach some tens of megabytes. */
@@ -19,7 +23,11 @@ const TAIL = 8;
 /** Field numbers of parquet.thrift. */
 const FILE = { schema: 2, rows: 3, groups: 4, metadata: 5, createdBy: 6 };
 const COLUMN = { path: 1, metadata: 3 };
-const META = { type: 1, dataPage: 9, dictionaryPage: 11, compressed: 7, statistics: 12 };
+const META = { type: 1, dataPage: 9, dictionaryPage: 11, compressed: 7, statistics: 12, codec: 4 };
+/** Physical type of columns of text and bytes. */
+const BYTE_ARRAY = 6n;
+/** Bytes of a cell that is no text which are looked at. */
+const BINARY = 4096;
 
 /** Apache Parquet: column chunks and a Thrift footer that says where they lie. Cells are data to every reader. */
 export const parquet: Format = {
@@ -34,6 +42,7 @@ export const parquet: Format = {
     const { footer, start } = readFooter(source, context);
     checkColumns(footer, start, context);
     const active = checkMetadataPairs(footer, start, context);
+    if (!context.provisional) checkCells(source, footer, start, context);
     const details: { [key: string]: Json } = {
       rows: Number(bigOf(footer.get(FILE.rows))),
       columns: listOf(footer.get(FILE.schema)).length - 1,
@@ -101,6 +110,56 @@ const checkStatistics = (meta: ThriftStruct, offset: number, context: Context): 
   if (!pickled) return;
   const message = 'a column holds pickles: a reader that unpickles its cells runs what they say';
   context.report({ rule: 'parquet.pickled-cells', severity: 'low', message, offset, refs: ['CWE-502'] });
+};
+
+/** Cells of text, column by column: the rules for injected text. Read by Range, a file is not read for its cells. */
+const checkCells = (source: RandomAccess, footer: ThriftStruct, end: number, context: Context): void => {
+  const leaves = leavesOf(listOf(footer.get(FILE.schema)).map(structOf));
+  const dataset = createDataset();
+  const columns = createColumns(dataset);
+  let pickled = false;
+  for (const group of listOf(footer.get(FILE.groups)).map(structOf)) {
+    for (const [index, item] of listOf(group.get(1)).entries()) {
+      const column = structOf(item);
+      const leaf = leaves[index];
+      const chunk =
+        leaf === undefined || bytesOf(column.get(COLUMN.path)).length > 0 ? undefined : chunkOf(column, leaf, end);
+      if (leaf === undefined || chunk === undefined) continue;
+      for (const { bytes, row, offset } of cellsOf(source, chunk, context.budget)) {
+        if (isPickle(bytes)) pickled ||= saysPickled(pickled, leaf.name, offset, context);
+        else columns.cell(leaf.name, row, textOfCell(bytes), offset);
+      }
+    }
+    columns.endGroup(Number(bigOf(group.get(3))));
+  }
+  reportAll(context, dataset.finish().remarks, 0);
+};
+
+const chunkOf = (column: ThriftStruct, leaf: Leaf, end: number): Chunk | undefined => {
+  const meta = structOf(column.get(COLUMN.metadata));
+  if (bigOf(meta.get(META.type)) !== BYTE_ARRAY) return undefined;
+  const data = bigOf(meta.get(META.dataPage));
+  const dictionary = bigOf(meta.get(META.dictionaryPage));
+  const start = Number(dictionary > 0n && dictionary < data ? dictionary : data);
+  const last = Math.min(end, start + Number(bigOf(meta.get(META.compressed))));
+  return { start, end: last, codec: Number(bigOf(meta.get(META.codec))), ...leaf };
+};
+
+const saysPickled = (said: boolean, name: string, offset: number, context: Context): boolean => {
+  if (said) return true;
+  const message = `${printable(name, 60)} holds pickles: a reader that unpickles its cells runs what they say`;
+  context.report({ rule: 'parquet.pickled-cells', severity: 'low', message, offset, refs: ['CWE-502'] });
+  return true;
+};
+
+/** A cell as text; bytes that are none are read as if each were a letter. */
+const textOfCell = (bytes: Uint8Array): string => {
+  try {
+    return decodeUtf8(bytes);
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return latin(bytes.subarray(0, BINARY));
+  }
 };
 
 const checkMetadataPairs = (footer: ThriftStruct, offset: number, context: Context): boolean => {

@@ -21,7 +21,8 @@ const skipText = (input: ByteReader): void => {
     if (length > TEXT_LIMIT) invalid('text in the header is too long');
 };
 
-const decodeGzip = (input: ByteReader, sink: Sink): void => {
+/** One gzip member (RFC 1952) from `input` into `sink`, its checksum and size checked. */
+export const decodeGzip = (input: ByteReader, sink: Sink): void => {
   const start = input.position;
   if (input.next() !== 0x1f || input.next() !== 0x8b || input.next() !== 8) invalid('no gzip header');
   const flags = input.next();
