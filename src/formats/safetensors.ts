@@ -111,6 +111,9 @@ const readHeader = (source: RandomAccess, context: Context): Header => {
       invalid('the header is padded with something other than spaces', PREFIX + utf8Length(text, at));
   }
   if (!isObject(value)) return invalid('the header is not a JSON object', PREFIX);
+  // Shapes and offsets are counts; the reference reader takes no 1.0, 1e0 or -0 for one.
+  if (/[0-9][.eE]|-/.test(text.replace(/"(?:[^"\\]|\\.)*"/g, '')))
+    invalid('the header has a number that is no count', PREFIX);
   const tensors = [...value.entries]
     .filter(([name]) => name !== '__metadata__')
     .map(([name, entry]) => readTensor(name, entry));

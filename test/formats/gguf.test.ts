@@ -53,6 +53,8 @@ const oneValue = (...rest: (Uint8Array | number[])[]): Uint8Array =>
 const MALFORMED: Readonly<Record<string, Uint8Array>> = {
   'big-endian magic': gguf({ ...honest, magic: 'FUGG' }),
   'big-endian version': gguf({ ...honest, version: 0x03000000 }),
+  'alignment as text': with_({ 'general.alignment': { type: 'string', value: '32' } }),
+  'a tensor name with a control character': broken({ name: 'a\0b' }),
   'version 0': gguf({ ...honest, version: 0 }),
   'version 99': gguf({ ...honest, version: 99 }),
   'huge value count': gguf({ ...honest, counts: { values: huge } }),
@@ -127,4 +129,9 @@ t.test('cut anywhere or with bits turned, a file only ever yields a report', asy
   let reports = 0;
   for (const turned of bitFlips(file, 2000, 11)) reports += reportOf(turned).format.length > 0 ? 1 : 0;
   t.equal(reports, 2000);
+});
+
+t.test('templates in an array are read as templates', async (t) => {
+  const value = ["{{ ''.__class__ }} is what it says"];
+  t.equal(worst(reportOf(with_({ 'tokenizer.chat_template': { type: 'array', of: 'string', value } }))), 'high');
 });

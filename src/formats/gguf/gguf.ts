@@ -89,6 +89,7 @@ const checkTexts = (file: Gguf, context: Context): string => {
     if (!understood) opaque = `${printable(key, 60)} is not a template that can be parsed`;
   }
   for (const { key, text, offset } of file.sentences) {
+    if (isTemplate(key)) reportAll(context, checkTemplate(text, context.budget).remarks, offset);
     const injection = obviousInjection(text);
     if (injection === undefined) continue;
     const message = `an entry of ${printable(key, 60)} speaks to a language model`;

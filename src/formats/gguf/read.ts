@@ -104,6 +104,7 @@ const readValues = (reader: Reader, count: number): Pick<Gguf, 'texts' | 'senten
     if (!/^[\x21-\x7e]+$/.test(key)) invalid(`key ${printable(key, 60)} is empty or not printable`, offset);
     keys.add(key);
     const type = cursor.u32();
+    if (key === 'general.alignment' && type !== UINT32) invalid('general.alignment is not a 32-bit number', offset);
     if (type === STRING) {
       const value = readString(reader, STRING_BYTES);
       texts.push({ key, text: decodeUtf8(kept(value.bytes), value.offset), offset: value.offset });
@@ -111,7 +112,6 @@ const readValues = (reader: Reader, count: number): Pick<Gguf, 'texts' | 'senten
     else {
       const value = readNumber(reader, type);
       if (value !== undefined) numbers.set(key, value);
-      if (key === 'general.alignment' && type !== UINT32) invalid('general.alignment is not a 32-bit number', offset);
     }
   }
   return { texts, sentences, numbers, keys: [...keys] };
@@ -186,6 +186,7 @@ const describeTensor = (reader: Reader): Described => {
   context.budget.spend('steps', 1);
   const { bytes, offset: at } = readString(reader, NAME_BYTES);
   const name = decodeUtf8(bytes, at);
+  if (/[\x00-\x1f\x7f]/.test(name)) invalid(`tensor ${printable(name, 60)} has a control character in its name`, at);
   const rank = cursor.u32();
   if (rank > RANK) invalid(`tensor ${printable(name, 60)} has ${rank} dimensions`, at);
   const dims = Array.from({ length: rank }, () => reader.count());

@@ -166,7 +166,8 @@ const checkEntry = (key: string, value: JsonValue, owner: JsonObject, checked: C
       return;
     default:
       checkOtherTemplate(key, value, owner.at, checked, budget);
-      if (isList(value)) checkComponent(value, say);
+      if (isList(value) && (owner.entries.has('_class_name') || owner.entries.has('_diffusers_version')))
+        checkComponent(value, say);
       if (
         typeof value === 'string' &&
         /(?:_file|_path|_dir|filename)$/.test(key) &&
