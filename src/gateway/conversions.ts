@@ -7,7 +7,7 @@ import type { Layout, PlanSource, TensorDigest } from '../transcode/types.ts';
 import type { Intakes, Stored } from './intake.ts';
 import { createMemo, createSingleFlight } from './memo.ts';
 import type { ListedFile, RepoAt } from './types.ts';
-import type { Scales, Weighed } from './weigh.ts';
+import { type Scales, type Weighed, weightOf } from './weigh.ts';
 
 /** A pickled checkpoint and the safetensors file that stands in its place, known to the byte before it is written. */
 export type Conversion = {
@@ -36,8 +36,8 @@ export type Conversions = {
   begin(repo: RepoAt, conversion: Conversion): Promise<Converting>;
 };
 
-/** Laid-out plans kept in memory; one of a large model takes some hundred kilobytes. */
-const MAX_LAID_OUT = 200;
+/** Tensors and storages of laid-out plans kept in memory; one takes about 250 bytes. */
+const MAX_LAID_OUT = 200_000;
 
 const recordKey = (conversion: Conversion): string => `${conversion.sourceSha256}/${CONVERTER_VERSION}`;
 
@@ -52,7 +52,7 @@ export const createConversions = (
   scales: Scales,
   entered: (repo: RepoAt, conversion: Conversion, stored: Stored) => Promise<void>,
 ): Conversions => {
-  const laidOut = createMemo<Conversion>(MAX_LAID_OUT);
+  const laidOut = createMemo<Conversion>(MAX_LAID_OUT, ({ report }) => weightOf(report));
   const running = new Map<string, Converting>();
   const starting = createSingleFlight<Converting>();
 

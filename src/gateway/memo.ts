@@ -1,31 +1,40 @@
-/** A map of at most `limit` entries; the least recently used leaves first. */
+/** A map of bounded weight; the least recently used leaves first. */
 export type Memo<V> = {
   get(key: string): V | undefined;
   set(key: string, value: V): void;
   delete(key: string): void;
 };
 
-/** A bounded map in memory, for what can be computed again. */
-export const createMemo = <V>(limit: number): Memo<V> => {
-  const entries = new Map<string, V>();
+/**
+ * A bounded map in memory, for what can be computed again. All values together weigh at most `limit`, but the newest is
+ * kept whatever it weighs; without `weigh` each weighs 1.
+ */
+export const createMemo = <V>(limit: number, weigh: (value: V) => number = () => 1): Memo<V> => {
+  const entries = new Map<string, { readonly value: V; readonly weight: number }>();
+  let total = 0;
+  const remove = (key: string): void => {
+    total -= entries.get(key)?.weight ?? 0;
+    entries.delete(key);
+  };
   return {
     get(key) {
-      const value = entries.get(key);
-      if (value === undefined) return undefined;
+      const entry = entries.get(key);
+      if (entry === undefined) return undefined;
       entries.delete(key);
-      entries.set(key, value);
-      return value;
+      entries.set(key, entry);
+      return entry.value;
     },
     set(key, value) {
-      entries.delete(key);
-      entries.set(key, value);
-      if (entries.size <= limit) return;
+      remove(key);
+      const weight = weigh(value);
+      entries.set(key, { value, weight });
+      total += weight;
       for (const oldest of entries.keys()) {
-        entries.delete(oldest);
-        return;
+        if (total <= limit || entries.size === 1) return;
+        remove(oldest);
       }
     },
-    delete: (key) => void entries.delete(key),
+    delete: remove,
   };
 };
 

@@ -28,17 +28,18 @@ export type Scales = {
   known(repo: RepoAt, file: ListedFile): Promise<Weighed | undefined>;
 };
 
-/** Provisional reports kept; each is some kilobytes, with a plan up to some hundred. */
-const MAX_PROVISIONAL = 500;
-/** Reports without a plan kept in memory, so that a cached file does not cost reading one; each is some kilobytes. */
-const MAX_REPORTS = 1_000;
+/**
+ * Reports kept in memory, by Range and of stored files: findings, tensors and storages in each of both, of which one takes
+ * about 250 bytes. Reading a report of 5,000 tensors from the records at each request would take 4 ms of all others.
+ */
+const MAX_REMEMBERED = 200_000;
 /** Below this size a file is fetched rather than read by Range (bytes). */
 const FETCH_BELOW = 1 * MIB;
 
 /** Weighs artefacts: every report of the gateway is made here. */
 export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, intakes: Intakes): Scales => {
-  const reports = createMemo<Report>(MAX_REPORTS);
-  const provisional = createMemo<Weighed>(MAX_PROVISIONAL);
+  const reports = createMemo<Report>(MAX_REMEMBERED, weightOf);
+  const provisional = createMemo<Weighed>(MAX_REMEMBERED, ({ report }) => weightOf(report));
   const inspecting = createSingleFlight<Report>();
   const weighing = createSingleFlight<Weighed>(isRefusal);
   const reportKey = (sha256: string): string => `${sandbox.ruleset}/${sha256}`;
@@ -48,7 +49,7 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
     const before = reports.get(sha256);
     if (before !== undefined) return before;
     const report = await records.get('report', reportKey(sha256));
-    if (report !== undefined && report.plan === undefined) reports.set(sha256, report);
+    if (report !== undefined) reports.set(sha256, report);
     return report;
   };
 
@@ -117,6 +118,15 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
 
   return { stored, early, lightly, known };
 };
+
+/** How much memory a report takes, in the parts that there may be many of. A small one counts as some of them. */
+export const weightOf = ({ findings, plan }: Report): number =>
+  WEIGHT_OF_REST +
+  findings.length +
+  (plan?.tensors.length ?? 0) +
+  (plan?.storages.length ?? 0) +
+  (plan?.dropped.length ?? 0);
+const WEIGHT_OF_REST = 20;
 
 /** Formats whose verdict stands in a header or directory: zip, GGUF, Parquet, safetensors (`{` behind 8 length bytes). */
 export const canBeReadByRange = (start: Uint8Array): boolean => {
