@@ -184,6 +184,7 @@ t.test('--sarif has the structure of SARIF 2.1.0, with what every rule means', a
     }),
     scanned({ path: `weird/${HOSTILE}`, findings: [finding('high', { rule: 'zip.duplicate-name' })] }),
     scanned({ path: '/abs/b', action: 'convert', findings: [] }),
+    scanned({ path: 'hf://org/model@abc/half\ud800' }),
   ];
   const log = JSON.parse(printed('sarif', files));
   t.same(Object.keys(log).sort(), ['$schema', 'runs', 'version']);

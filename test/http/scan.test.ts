@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { json } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { pino } from 'pino';
 import t from 'tap';
 import { MIB } from '../../src/bytes/limits.ts';
@@ -154,6 +156,10 @@ const streamed = async (port: number, body: AsyncIterable<Uint8Array> | Iterable
   return { status: answer.statusCode, json: (await json(answer)) as { files: unknown[]; error: string } };
 };
 
+setFlagsFromString('--expose-gc');
+/** Lets go of what nobody uses, so that what is counted is in use. */
+const collect: () => void = runInNewContext('gc');
+
 t.test('a large file streams through with little memory', async (t) => {
   const size = 96 * MIB;
   const { port, spooled } = await start(t, { limit: 200 * MIB });
@@ -170,6 +176,8 @@ t.test('a large file streams through with little memory', async (t) => {
     for (let at = 0; at < size; at += MIB) {
       hash.update(block);
       yield block;
+      if (at % (8 * MIB) !== 0) continue;
+      collect();
       peak = Math.max(peak, process.memoryUsage().arrayBuffers - before);
     }
     yield Buffer.from(END);
@@ -179,7 +187,7 @@ t.test('a large file streams through with little memory', async (t) => {
   t.match(said.files, [
     { format: undefined, size: size + header.length + 8, sha256: hash.digest('hex'), decision: { action: 'allow' } },
   ]);
-  t.ok(peak < 64 * MIB, `${Math.round(peak / MIB)} MiB of buffers`);
+  t.ok(peak < 32 * MIB, `${Math.round(peak / MIB)} MiB of buffers in use`);
   t.same(spooled(), []);
 });
 

@@ -105,4 +105,6 @@ const uriOf = (path: string): string => {
   return path.startsWith('/') ? pathToFileURL(path).href : encoded(path);
 };
 
-const encoded = (path: string): string => path.split('/').map(encodeURIComponent).join('/').replaceAll('%40', '@');
+/** A name that is no text in Unicode keeps its place with a replacement character. */
+const encoded = (path: string): string =>
+  path.toWellFormed().split('/').map(encodeURIComponent).join('/').replaceAll('%40', '@');

@@ -60,7 +60,7 @@ export const serveScan = async (app: FastifyInstance, parts: ScanParts): Promise
         running += 1;
         allowUpload(request.raw);
         try {
-          return await answer(request, parts);
+          return await answer(request, parts, whenGone(reply));
         } catch (error) {
           const objection = worded(error, parts.limit);
           if (objection !== undefined) return refuseUnread(request, limited(reply, parts.limit), objection);
@@ -99,7 +99,11 @@ const tooLarge = (limit: number): Objection => ({
   message: `an upload may have ${limit} bytes in all (uploads.limit)`,
 });
 
-const answer = async (request: FastifyRequest, parts: ScanParts): Promise<{ readonly files: readonly Verdict[] }> => {
+const answer = async (
+  request: FastifyRequest,
+  parts: ScanParts,
+  signal: AbortSignal,
+): Promise<{ readonly files: readonly Verdict[] }> => {
   const asked = query.safeParse(request.query);
   if (!asked.success) throw new WeighbridgeError('REQUEST_INVALID', 'the only parameter is keep, true or false');
   const keep = asked.data.keep === 'true';
@@ -111,10 +115,19 @@ const answer = async (request: FastifyRequest, parts: ScanParts): Promise<{ read
   const meter = createMeter(parts.limit);
   for await (const part of request.parts()) {
     if (part.type !== 'file') continue;
-    files.push(await weighUpload(parts, { name: part.filename, bytes: meter(part.file), keep }, who));
+    files.push(await weighUpload(parts, { name: part.filename, bytes: meter(part.file), keep, signal }, who));
   }
   if (files.length === 0) throw new WeighbridgeError('REQUEST_INVALID', 'the upload has no file in it');
   return { files };
+};
+
+/** Fires when whoever asked has gone: nobody needs the rest of the answer. */
+const whenGone = (reply: FastifyReply): AbortSignal => {
+  const gone = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort();
+  });
+  return gone.signal;
 };
 
 /** Passes bytes on until all files together are too many. */

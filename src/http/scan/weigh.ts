@@ -14,7 +14,12 @@ export type Scales = {
 };
 
 /** A file of an upload. Its name is only what it is called in the answer. */
-export type Upload = { readonly name: string; readonly bytes: AsyncIterable<Uint8Array>; readonly keep: boolean };
+export type Upload = {
+  readonly name: string;
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly keep: boolean;
+  readonly signal: AbortSignal;
+};
 
 /** What is said about one file. */
 export type Verdict = {
@@ -43,7 +48,7 @@ export const weighUpload = async (scales: Scales, upload: Upload, who: Who): Pro
     for await (const chunk of upload.bytes) await writer.write(chunk);
     const { sha256 } = await writer.digests();
     const { size } = writer;
-    const report = await inspect(scales, writer, sha256);
+    const report = await inspect(scales, writer, sha256, upload.signal);
     if (upload.keep) await keep(scales, writer, sha256, report);
     const path = printable(upload.name, MAX_NAME);
     const { action, rule, reason } = scales
@@ -58,10 +63,15 @@ export const weighUpload = async (scales: Scales, upload: Upload, who: Who): Pro
   }
 };
 
-const inspect = async ({ records, sandbox }: Scales, writer: BlobWriter, sha256: string): Promise<Report> => {
+const inspect = async (
+  { records, sandbox }: Scales,
+  writer: BlobWriter,
+  sha256: string,
+  signal: AbortSignal,
+): Promise<Report> => {
   const known = await records.get('report', `${sandbox.ruleset}/${sha256}`);
   const { size } = writer;
-  return known ?? sandbox.inspect({ size, read: (offset, length) => writer.read(offset, length) });
+  return known ?? sandbox.inspect({ size, read: (offset, length) => writer.read(offset, length) }, { signal });
 };
 
 const keep = async ({ records, sandbox }: Scales, writer: BlobWriter, sha256: string, report: Report) => {
