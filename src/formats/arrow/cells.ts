@@ -1,11 +1,8 @@
-import { decompress as unzstd } from 'fzstd';
 import { createCursor } from '../../bytes/cursor.ts';
-import { type Budget, createBudget, KIB, MIB, within } from '../../bytes/limits.ts';
-import { fromBytes, type RandomAccess, section } from '../../bytes/random-access.ts';
-import { isFault, WeighbridgeError } from '../../errors.ts';
-import { createByteReader } from '../archive/byte-reader.ts';
-import { createSink, isBomb } from '../archive/sink.ts';
-import { decodeGzip } from '../compressed/gzip.ts';
+import { type Budget, MIB, within } from '../../bytes/limits.ts';
+import { type RandomAccess, section } from '../../bytes/random-access.ts';
+import { WeighbridgeError } from '../../errors.ts';
+import { type Codec, decompressed, PAGE } from './decompress.ts';
 import {
   type PageReader,
   readDeltaLengths,
@@ -15,11 +12,8 @@ import {
   u32,
   VALUES,
 } from './encodings.ts';
-import { unsnappy } from './snappy.ts';
 import { bigOf, readStruct, structOf, type ThriftStruct } from './thrift.ts';
 
-/** Bytes of one page when it is decompressed: writers aim at one, some at eight MiB. */
-const PAGE = 128 * MIB;
 /** Bytes of a page's header, statistics included. */
 const HEADER = 1 * MIB;
 /** Bytes that cost one step. */
@@ -41,24 +35,18 @@ const invalid = (message: string, offset: number): never => {
   throw new WeighbridgeError('FORMAT_INVALID', `Parquet: ${message}`, { offset });
 };
 
-const gunzip = (bytes: Uint8Array, size: number): Uint8Array => {
-  const sink = createSink(bytes.length, createBudget(), size);
-  decodeGzip(createByteReader(fromBytes(bytes)), sink);
-  return sink.finish();
-};
+/** Codecs of parquet.thrift that are read. */
+const CODECS: ReadonlyMap<number, Codec> = new Map([
+  [0, 'none'],
+  [1, 'snappy'],
+  [2, 'gzip'],
+  [6, 'zstd'],
+  [7, 'lz4 block'],
+]);
 
 const decompress = (codec: number, bytes: Uint8Array, size: number, offset: number): Uint8Array => {
-  if (size > PAGE) within('Parquet page bytes', size, PAGE);
-  if (isBomb({ length: size, compressed: bytes.length * 40 + 4 * KIB })) within('Parquet compression ratio', size, 0);
-  try {
-    if (codec === 0) return bytes;
-    if (codec === 1) return unsnappy(bytes, size);
-    if (codec === 2) return gunzip(bytes, size);
-    if (codec === 6) return unzstd(bytes, new Uint8Array(size));
-  } catch (error) {
-    if (isFault(error)) throw new WeighbridgeError(error.code, error.message, { offset });
-    return invalid('a page cannot be decompressed', offset);
-  }
+  const known = CODECS.get(codec);
+  if (known !== undefined) return decompressed(known, bytes, size, offset);
   throw new WeighbridgeError('LIMIT_EXCEEDED', `Parquet: compression ${codec} is not read`, { offset });
 };
 

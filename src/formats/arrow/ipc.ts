@@ -4,6 +4,7 @@ import { type RandomAccess, section } from '../../bytes/random-access.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import { type Context, complete, type Format, type Inspection } from '../format.ts';
 import { unpickles } from './extension.ts';
+import { createCells } from './ipc-cells.ts';
 
 /** Bytes of one message's metadata: a schema with thousands of columns has some megabytes. */
 const METADATA = 64 * MIB;
@@ -64,6 +65,7 @@ const walk = (
   context: Context,
 ): { messages: number; active: boolean } => {
   const cursor = createCursor(section(source, 0, end), start);
+  const cells = createCells(source, context);
   let messages = 0;
   let active = false;
   while (cursor.remaining() > 0) {
@@ -81,9 +83,11 @@ const walk = (
     const body = bodyLength(metadata, position);
     if (body > cursor.remaining())
       throw new WeighbridgeError('FORMAT_TRUNCATED', 'a body ends behind the file', { offset: at });
+    cells.message(metadata, cursor.position);
     cursor.skip(body);
     messages = within('Arrow messages', messages + 1, MESSAGES);
   }
+  cells.finish();
   return { messages, active };
 };
 

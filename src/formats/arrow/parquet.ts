@@ -8,8 +8,9 @@ import { obviousInjection } from '../../content/injection.ts';
 import { checkMetadata } from '../../content/metadata.ts';
 import { reportAll } from '../../content/remark.ts';
 import { escapes } from '../../content/targets.ts';
-import { isFault, WeighbridgeError } from '../../errors.ts';
+import { WeighbridgeError } from '../../errors.ts';
 import { type Context, complete, type Format, type Inspection, type Json, printable } from '../format.ts';
+import { isPickle, latin, textOfCell } from './cell-text.ts';
 import { type Chunk, cellsOf } from './cells.ts';
 import { fromBase64, unpickles } from './extension.ts';
 import { type Leaf, leavesOf } from './schema.ts';
@@ -26,8 +27,6 @@ const COLUMN = { path: 1, metadata: 3 };
 const META = { type: 1, dataPage: 9, dictionaryPage: 11, compressed: 7, statistics: 12, codec: 4 };
 /** Physical type of columns of text and bytes. */
 const BYTE_ARRAY = 6n;
-/** Bytes of a cell that is no text which are looked at. */
-const BINARY = 4096;
 
 /** Apache Parquet: column chunks and a Thrift footer that says where they lie. Cells are data to every reader. */
 export const parquet: Format = {
@@ -100,10 +99,6 @@ const checkColumns = (footer: ThriftStruct, end: number, context: Context): void
   }
 };
 
-/** Protocols 2 to 5 of pickle begin with these two bytes and end with a dot. */
-const isPickle = (bytes: Uint8Array): boolean =>
-  bytes.length > 3 && bytes[0] === 0x80 && (bytes[1] ?? 0) >= 2 && (bytes[1] ?? 0) <= 5 && bytes.at(-1) === 0x2e;
-
 const checkStatistics = (meta: ThriftStruct, offset: number, context: Context): void => {
   const statistics = structOf(meta.get(META.statistics));
   const pickled = [1, 2, 5, 6].map((field) => bytesOf(statistics.get(field))).find(isPickle);
@@ -152,16 +147,6 @@ const saysPickled = (said: boolean, name: string, offset: number, context: Conte
   return true;
 };
 
-/** A cell as text; bytes that are none are read as if each were a letter. */
-const textOfCell = (bytes: Uint8Array): string => {
-  try {
-    return decodeUtf8(bytes);
-  } catch (error) {
-    if (!isFault(error)) throw error;
-    return latin(bytes.subarray(0, BINARY));
-  }
-};
-
 const checkMetadataPairs = (footer: ThriftStruct, offset: number, context: Context): boolean => {
   let active = false;
   for (const pair of listOf(footer.get(FILE.metadata))) {
@@ -187,10 +172,4 @@ const checkMetadataPairs = (footer: ThriftStruct, offset: number, context: Conte
     });
   }
   return active;
-};
-
-const latin = (bytes: Uint8Array): string => {
-  const parts: string[] = [];
-  for (let at = 0; at < bytes.length; at += 4096) parts.push(String.fromCharCode(...bytes.subarray(at, at + 4096)));
-  return parts.join('');
 };

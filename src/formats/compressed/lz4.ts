@@ -31,7 +31,7 @@ const lengthFrom = (block: Uint8Array, at: number, nibble: number): { length: nu
 };
 
 /** One compressed block (lz4_Block_format.md); copies may reach back to `history`. */
-const decodeBlock = (block: Uint8Array, sink: Sink, history: number): void => {
+export const decodeBlock = (block: Uint8Array, sink: Sink, history: number): void => {
   let at = 0;
   while (at < block.length) {
     const token = block[at] ?? 0;
@@ -51,7 +51,8 @@ const decodeBlock = (block: Uint8Array, sink: Sink, history: number): void => {
   invalid('a block without its last literals');
 };
 
-const decode = (input: ByteReader, sink: Sink): void => {
+/** One frame from `input` into `sink`, its checksums checked; skippable frames give nothing. */
+export const decodeFrame = (input: ByteReader, sink: Sink): void => {
   const magic = input.u32();
   if (magic >>> 4 === SKIPPABLE >>> 4) {
     input.bytes(input.u32());
@@ -95,7 +96,7 @@ export const lz4 = compressedFormat({
   checks: 'Frames, blocks and their checksums, nothing behind the last; the content is inspected.',
   references: ['lz4_Frame_format.md 1.6.4', 'lz4_Block_format.md'],
   recognise: ([a, b, c, d]) => a === 0x04 && b === 0x22 && c === 0x4d && d === 0x18,
-  decode,
+  decode: decodeFrame,
   another: (input) => {
     const at = input.position;
     const more = input.end - at >= 4 && isMagic(input.u32());
