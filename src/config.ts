@@ -22,8 +22,10 @@ type ConfiguredOrigin = {
 export type ConfiguredToken = { readonly name: string; readonly team: string; readonly sha256: string };
 
 /** Everything that was set, checked, with absolute paths. Sizes are bytes, times milliseconds. */
-export type Config = Omit<Settings, 'upstreams' | 'tls' | 'policies' | 'auth'> & {
+export type Config = Omit<Settings, 'upstreams' | 'tls' | 'policies' | 'knownBad' | 'auth'> & {
   readonly policies: string;
+  /** Path of the list of known-bad digests, and the public key that its signature is checked with, as PEM. */
+  readonly knownBad: { readonly list: string; readonly key: string } | undefined;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly upstreams: Readonly<Record<string, ConfiguredOrigin>>;
   /** Whether what an upstream redirects or links to may be private or loopback. */
@@ -57,6 +59,10 @@ export const loadConfig = ({ file, env = process.env, overrides = {} }: ConfigSo
     ...settings,
     data: sources.path(['data'], settings.data),
     policies: settings.policies === undefined ? DEFAULT_POLICIES : sources.path(['policies'], settings.policies),
+    knownBad: settings.knownBad && {
+      list: sources.path(['knownBad', 'list'], settings.knownBad.list),
+      key: readAt(sources, ['knownBad', 'key'], settings.knownBad.key),
+    },
     tls: settings.tls && {
       cert: readAt(sources, ['tls', 'cert'], settings.tls.cert),
       key: readAt(sources, ['tls', 'key'], settings.tls.key),

@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { ecosystems } from './ecosystems/index.ts';
 import { WeighbridgeError } from './errors.ts';
 import { createGateway } from './gateway/gateway.ts';
+import { type KnownBadWatcher, watchKnownBad } from './gateway/known-bad.ts';
 import { type PolicyWatcher, watchPolicies } from './gateway/policies.ts';
 import type { Gateway } from './gateway/types.ts';
 import type { Timings } from './gateway/waiting.ts';
@@ -40,6 +41,7 @@ type Parts = {
   readonly log: AccessLog;
   readonly sandbox: Sandbox;
   readonly policies: PolicyWatcher;
+  readonly knownBad: KnownBadWatcher;
 };
 
 /** Puts a whole gateway together and starts it. Whatever was opened is closed again when a part fails. */
@@ -47,8 +49,9 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
   const opened = createClosing();
   try {
     const parts = await openParts(config, opened);
-    const { metrics, store, log, sandbox, policies } = parts;
-    const gateway = createGateway({ ...store, sandbox, log, policies: policies.current, ...options });
+    const { metrics, store, log, sandbox, policies, knownBad } = parts;
+    const judging = { policies: policies.current, knownBad: knownBad.lookup };
+    const gateway = createGateway({ ...store, sandbox, log, ...judging, ...options });
     const mounted = ecosystems.map((ecosystem) => mount(parts, gateway, ecosystem, opened));
     watch(parts);
     const health = async (): Promise<readonly HealthFact[]> => healthOf(parts);
@@ -105,7 +108,20 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
       },
     }),
   );
-  return { config, metrics, store, log, sandbox, policies };
+  const knownBad = opened(
+    await watchKnownBad(config.knownBad, {
+      loaded: ({ digest, entries }) =>
+        log.enqueue({ kind: 'knownbad.loaded', detail: { digest, digests: entries.size } }),
+      rejected: ({ message }) => {
+        metrics.policyLoadErrors.inc();
+        process.stderr.write(
+          `The list of known-bad digests was changed but not taken, the last good one stays in force:\n${message}\n`,
+        );
+        log.enqueue({ kind: 'knownbad.rejected', detail: { message: message.slice(0, 1000) } });
+      },
+    }),
+  );
+  return { config, metrics, store, log, sandbox, policies, knownBad };
 };
 
 const mount = (
@@ -132,7 +148,7 @@ const watch = ({ metrics, store, sandbox, log }: Parts): void => {
   metrics.gauge('weighbridge_log_entries', 'Entries in the access log', () => log.size);
 };
 
-const healthOf = ({ sandbox, policies }: Parts): readonly HealthFact[] => {
+const healthOf = ({ sandbox, policies, knownBad }: Parts): readonly HealthFact[] => {
   const { workers } = sandbox.stats();
   const fault = policies.fault();
   return [
@@ -141,7 +157,16 @@ const healthOf = ({ sandbox, policies }: Parts): readonly HealthFact[] => {
       .map(({ name, stands, detail }) => ({ name: `wall ${name}`, ok: stands, detail, required: false })),
     { name: 'sandbox workers', ok: workers > 0, detail: `${workers} alive`, required: true },
     { name: 'policies', ok: fault === undefined, detail: fault?.message ?? policies.current().digest, required: false },
+    ...healthOfList(knownBad),
   ];
+};
+
+const healthOfList = (knownBad: KnownBadWatcher): readonly HealthFact[] => {
+  const list = knownBad.current();
+  const fault = knownBad.fault();
+  if (list === undefined) return [];
+  const detail = fault?.message ?? `${list.entries.size} digests, issued ${new Date(list.issued).toISOString()}`;
+  return [{ name: 'known-bad list', ok: fault === undefined, detail, required: false }];
 };
 
 const lookupsOf = ({ store: { records }, sandbox }: Parts) => ({
@@ -151,10 +176,11 @@ const lookupsOf = ({ store: { records }, sandbox }: Parts) => ({
   policies: (digest: string) => records.get('policySet', digest),
 });
 
-const scanOf = ({ config, store, sandbox, policies, log }: Parts): ScanParts => ({
+const scanOf = ({ config, store, sandbox, policies, knownBad, log }: Parts): ScanParts => ({
   ...store,
   sandbox,
   policies: policies.current,
+  knownBad: knownBad.lookup,
   pseudonym: log.pseudonym,
   limit: config.uploads.limit,
 });

@@ -9,6 +9,8 @@ export type Entry = {
     | 'listing'
     | 'policy.loaded'
     | 'policy.rejected'
+    | 'knownbad.loaded'
+    | 'knownbad.rejected'
     | 'node.start'
     | 'node.stop'
     | 'log.recovered'

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.ts';
+import { lookupOnce } from '../gateway/known-bad.ts';
 import { readPolicyFiles } from '../gateway/policies.ts';
 import { loadPolicies } from '../policy/load.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
@@ -77,13 +78,14 @@ type Output = {
 const scanAll = async (named: readonly string[], policyPath: string | undefined, output: Output): Promise<number> => {
   const config = loadConfig({});
   const policies = loadPolicies(await readPolicyFiles(policyPath ?? config.policies), Date.now());
+  const knownBad = await lookupOnce(config.knownBad);
   const sandbox = await createSandbox(config.sandbox);
   const finder = createFinder(config);
   try {
     const targets = output.progress.count(finder.find(named, output.io.stdin));
     const ahead = config.sandbox.workers * AHEAD;
     return await print(
-      inOrder(targets, ahead, (target) => scanTarget(sandbox, policies, target)),
+      inOrder(targets, ahead, (target) => scanTarget(sandbox, policies, knownBad, target)),
       output,
     );
   } finally {

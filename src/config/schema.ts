@@ -80,6 +80,7 @@ export const schema = z.strictObject({
   tls: z.strictObject({ cert: path, key: path }).optional(),
   data: path.default('./data'),
   policies: path.optional(),
+  knownBad: z.strictObject({ list: path, key: path }).optional(),
   mounts: z.record(z.string(), mount).default({}),
   upstreams: z.object({ allowPrivate: flag }).catchall(upstream).prefault({}),
   store: z.strictObject({ limit: size.default(200 * GIB) }).prefault({}),

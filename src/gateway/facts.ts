@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Finding, Report } from '../formats/format.ts';
+import { type Finding, printable, type Report } from '../formats/format.ts';
+import type { BadDigest } from '../policy/known-bad.ts';
 import type { Facts } from '../policy/types.ts';
 import { shadowing } from './shadow.ts';
 import type { ListedFile, RepoAt, Requester } from './types.ts';
@@ -61,6 +62,19 @@ const ofTheRepo = (repo: RepoAt, file: ListedFile): readonly Finding[] => {
     },
   ];
 };
+
+/** The facts with what the admin's signed list says of their digest: a critical finding before all others. */
+export const withKnownBad = (facts: Facts, listed: BadDigest | undefined): Facts =>
+  listed === undefined ? facts : { ...facts, findings: [knownBad(listed), ...facts.findings] };
+
+const knownBad = ({ name, source }: BadDigest): Finding => ({
+  rule: 'known-bad.digest',
+  severity: 'critical',
+  message: `this file is on the list of known-bad digests as ${printable(name)}`,
+  where: { path: [], offset: 0 },
+  evidence: printable(source),
+  refs: ['CWE-506', 'LLM03:2025', 'LLM04:2025', 'AML.T0010', 'AML.T0018', 'NISTAML.05'],
+});
 
 /** sha256 over the facts' JSON; fields are always written in the same order, so equal facts have equal digests. */
 export const factsDigest = (facts: Facts): string => createHash('sha256').update(JSON.stringify(facts)).digest('hex');

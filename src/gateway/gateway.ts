@@ -1,5 +1,6 @@
 import type { AccessLog, Entry } from '../audit/types.ts';
 import { isFault } from '../errors.ts';
+import type { KnownBadLookup } from '../policy/known-bad.ts';
 import type { PolicySet } from '../policy/types.ts';
 import type { Sandbox } from '../sandbox/types.ts';
 import type { Blobs, Records } from '../store/types.ts';
@@ -22,6 +23,8 @@ export type GatewayDeps = {
   readonly log: AccessLog;
   /** The policy set in force at this moment. */
   readonly policies: () => PolicySet;
+  /** The admin's list of digests that are known to be bad. */
+  readonly knownBad?: KnownBadLookup;
   readonly timings?: Partial<Timings>;
 };
 
@@ -94,8 +97,8 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
   return { view, head, get, idle: intakes.idle };
 };
 
-const assemble = ({ blobs, records, sandbox, log, policies, timings }: GatewayDeps): Parts => {
-  const judge = createJudge(records, log, sandbox.ruleset, policies);
+const assemble = ({ blobs, records, sandbox, log, policies, knownBad, timings }: GatewayDeps): Parts => {
+  const judge = createJudge(records, log, sandbox.ruleset, policies, knownBad ?? (() => undefined));
   const intakes = createIntakes(blobs, records);
   const scales = createScales(blobs, records, sandbox, intakes);
   const enter = async (repo: RepoAt, { source, sourceSha256, etag }: Conversion, stored: Stored): Promise<void> => {

@@ -1,9 +1,10 @@
 import type { AccessLog, Entry } from '../audit/types.ts';
 import { WeighbridgeError } from '../errors.ts';
 import type { Report } from '../formats/format.ts';
+import type { BadDigest, KnownBadLookup } from '../policy/known-bad.ts';
 import type { Decision, Facts, PolicySet } from '../policy/types.ts';
 import type { Records } from '../store/types.ts';
-import { factsDigest, joinFacts } from './facts.ts';
+import { factsDigest, joinFacts, withKnownBad } from './facts.ts';
 import { artefactKey } from './intake.ts';
 import { createMemo } from './memo.ts';
 import type { ListedFile, RepoAt, Requester } from './types.ts';
@@ -29,12 +30,19 @@ type Joined = {
   readonly file: ListedFile;
   readonly upstream: Facts['upstream'];
   readonly report: Report | undefined;
+  readonly listed: BadDigest | undefined;
   readonly facts: Facts;
   readonly digest: string;
 };
 
 /** The decision is computed anew on every request: a policy edit takes effect at once. What it is computed from is not. */
-export const createJudge = (records: Records, log: AccessLog, ruleset: string, policies: () => PolicySet): Judge => {
+export const createJudge = (
+  records: Records,
+  log: AccessLog,
+  ruleset: string,
+  policies: () => PolicySet,
+  knownBad: KnownBadLookup,
+): Judge => {
   const remembered = createMemo<Joined>(MAX_REMEMBERED);
 
   /** The facts, joined and stored once for as long as nothing that they are joined from changes. */
@@ -43,9 +51,12 @@ export const createJudge = (records: Records, log: AccessLog, ruleset: string, p
     const { name, version } = who.client;
     const key = [artefactKey(repo, file.path), actor, who.team, name, version, sha256, report === undefined].join('\n');
     const before = remembered.get(key);
-    if (before?.file === file && before.upstream === repo.upstream && before.report === report) return before;
-    const facts = joinFacts(repo, file, who, actor, known);
-    const joined = { file, upstream: repo.upstream, report, facts, digest: factsDigest(facts) };
+    const listed = knownBad(known.sha256 ?? file.sha256 ?? '');
+    if (before !== undefined && before.report === report && before.listed === listed) {
+      if (before.file === file && before.upstream === repo.upstream) return before;
+    }
+    const facts = withKnownBad(joinFacts(repo, file, who, actor, known), listed);
+    const joined = { file, upstream: repo.upstream, report, listed, facts, digest: factsDigest(facts) };
     await records.add('facts', joined.digest, JSON.parse(JSON.stringify(facts)));
     remembered.set(key, joined);
     return joined;

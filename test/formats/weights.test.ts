@@ -162,7 +162,7 @@ t.test('what is read of values is bounded, and nothing is read of a remote file'
 });
 
 t.test('a report of any structure stays small and crosses the wall of the sandbox', async (t) => {
-  const shapes = Array.from({ length: 3000 }, (_, at) => [`\u{1f600}\u0007${'x'.repeat(at % 300)}${at}`, at] as const);
+  const shapes = Array.from({ length: 3000 }, (_, at) => [`\u{1f600}${'x'.repeat(at % 300)}${at}`, at] as const);
   const tensors = shapes.map(([name, at]) => [
     name,
     { dtype: 'U8', shape: [at, ...Array(40).fill(1)], data: new Uint8Array(at) },

@@ -1,10 +1,17 @@
 import { incomplete, printable } from '../../formats/format.ts';
+import { withKnownBad } from '../../gateway/facts.ts';
+import type { KnownBadLookup } from '../../policy/known-bad.ts';
 import type { PolicySet } from '../../policy/types.ts';
 import type { Sandbox } from '../../sandbox/types.ts';
 import type { Scanned, Target } from './types.ts';
 
 /** Inspects and judges one file. Never rejects: a file that cannot be read is refused, and says why. */
-export const scanTarget = async (sandbox: Sandbox, policies: PolicySet, target: Target): Promise<Scanned> => {
+export const scanTarget = async (
+  sandbox: Sandbox,
+  policies: PolicySet,
+  knownBad: KnownBadLookup,
+  target: Target,
+): Promise<Scanned> => {
   const { path } = target;
   let begun: number | undefined;
   const begin = (): void => {
@@ -12,7 +19,8 @@ export const scanTarget = async (sandbox: Sandbox, policies: PolicySet, target: 
   };
   const ms = (): number => (begun === undefined ? 0 : Math.round((performance.now() - begun) * 10) / 10);
   try {
-    const { report, facts } = await target.weigh(sandbox, begin);
+    const { report, facts: joined } = await target.weigh(sandbox, begin);
+    const facts = withKnownBad(joined, knownBad(joined.artefact.sha256));
     const { action, rule, reason } = policies.decide(facts, Date.now());
     const { format, content, coverage } = report;
     const { sha256, size } = facts.artefact;

@@ -24,12 +24,15 @@ export type Spool = {
   /** Has `work` write and use a file that is gone afterwards. */
   hold<T>(work: (path: string) => Promise<T>): Promise<T>;
   close(): Promise<void>;
+  /** Whether a file of unknown digest is fetched even if ranges of it would do: its digest is to be looked up. */
+  readonly forDigests: boolean;
 };
 
 /** A folder of its own below the system's temporary one, made when it is first needed. */
-export const createSpool = (): Spool => {
+export const createSpool = (forDigests = false): Spool => {
   let folder: Promise<string> | undefined;
   return {
+    forDigests,
     async hold(work) {
       folder ??= mkdtemp(join(tmpdir(), 'weighbridge-scan-'));
       const path = join(await folder, randomUUID());
@@ -53,7 +56,8 @@ export const remoteFile = (repo: RepoAt, file: ListedFile, { path, ranges }: Rem
   path,
   async weigh(sandbox, begin) {
     begin();
-    const early = ranges && file.size >= FETCH_BELOW ? await byRange(sandbox, repo, file) : undefined;
+    const lightly = ranges && file.size >= FETCH_BELOW && (file.sha256 !== undefined || !spool.forDigests);
+    const early = lightly ? await byRange(sandbox, repo, file) : undefined;
     const known = early ?? (await spool.hold((spooled) => whole(sandbox, repo, file, spooled)));
     return { report: known.report, facts: joinFacts(repo, file, US, 'local', known) };
   },

@@ -20,7 +20,7 @@ export type Finder = {
 
 /** Local paths and globs, `hf://` repos with the configured Hub and its token, URLs with no token at all. */
 export const createFinder = (config: Config): Finder => {
-  const spool = createSpool();
+  const spool = createSpool(config.knownBad !== undefined);
   const upstreams = new Map<string, Upstream>();
   const { allowPrivate } = config;
 

@@ -73,6 +73,12 @@ export const codeFindings = toFindings({
   'notebook.download-and-run': ['A cell fetches a program and runs it.', SERVED_CODE, READ, ['CWE-494', ...CODE]],
   'native.code': ['The file is a program or library.', RUNS, DELETE, HIDDEN],
   'script.shebang': ['The file is a script.', 'It runs when somebody starts it.', READ, CODE],
+  'known-bad.digest': [
+    "The file is on the administrator's signed list of known-bad digests.",
+    'Somebody whom the administrator trusts found these very bytes to be harmful.',
+    DELETE,
+    ['CWE-506', 'LLM03:2025', 'LLM04:2025', 'AML.T0010', 'AML.T0018', 'NISTAML.05'],
+  ],
   'repo.shadows-module': [
     'Python would import this file in the place of a module.',
     'Loading anything from its folder runs it.',

@@ -1,6 +1,8 @@
 import { WeighbridgeError } from '../../errors.ts';
 import { printable, type Report } from '../../formats/format.ts';
+import { withKnownBad } from '../../gateway/facts.ts';
 import { factsOfFile } from '../../gateway/local.ts';
+import type { KnownBadLookup } from '../../policy/known-bad.ts';
 import type { Decision, Facts, PolicySet } from '../../policy/types.ts';
 import type { Sandbox } from '../../sandbox/types.ts';
 import type { Blobs, BlobWriter, Records } from '../../store/types.ts';
@@ -11,6 +13,8 @@ export type Scales = {
   readonly records: Records;
   readonly sandbox: Sandbox;
   readonly policies: () => PolicySet;
+  /** The admin's list of digests that are known to be bad. */
+  readonly knownBad?: KnownBadLookup;
 };
 
 /** A file of an upload. Its name is only what it is called in the answer. */
@@ -51,10 +55,10 @@ export const weighUpload = async (scales: Scales, upload: Upload, who: Who): Pro
     const report = await inspect(scales, writer, sha256, upload.signal);
     if (upload.keep) await keep(scales, writer, sha256, report);
     const path = printable(upload.name, MAX_NAME);
-    const { action, rule, reason } = scales
-      .policies()
-      .decide(factsOfFile({ path, size, sha256 }, report, who), Date.now());
-    const { plan, ...told } = report;
+    const facts = withKnownBad(factsOfFile({ path, size, sha256 }, report, who), scales.knownBad?.(sha256));
+    const { action, rule, reason } = scales.policies().decide(facts, Date.now());
+    const { plan, ...reported } = report;
+    const told = { ...reported, findings: facts.findings };
     const decision = { action, rule, reason };
     return { path, sha256, size, kept: upload.keep, decision, convertible: plan !== undefined, report: told };
   } finally {
