@@ -41,5 +41,7 @@ export const requestsPerSecond = (url: string, seconds: number, connections: num
     url,
   ]);
   if (/Non-2xx/.test(out)) throw new Error(out);
-  return Number(/Requests\/sec:\s+([\d.]+)/.exec(out)?.[1] ?? Number.NaN);
+  const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(out)?.[1]);
+  if (!(rate > 0)) throw new Error(`${url} was not answered: ${out}`);
+  return rate;
 };
