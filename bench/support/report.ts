@@ -28,13 +28,23 @@ const readResult = (name: string): Result | undefined => {
 /** The rows of one bench as a table, with what the machine could do at that time. */
 export const tableOf = ({ title, machine, rows }: Result): string => {
   const about = `${machine.date}: ${machine.cores} cores, sha256 ${machine.sha256MBs} MB/s, fdatasync ${machine.fdatasyncPerSecond} /s, load ${machine.load} before`;
-  const head = '| what | Weighbridge | peer | ratio | aim |\n|---|---|---|---|---|';
-  return `### ${title}\n\n${about}\n\n${head}\n${rows.map(line).join('\n')}\n`;
+  return `### ${title}\n\n${about}\n\n${aligned([HEAD, ...rows.map(cells)])}\n`;
 };
 
-const line = ({ what, ours, peer, peerName, unit, ratio, aim }: Row): string => {
+const HEAD = ['what', 'Weighbridge', 'peer', 'ratio', 'aim'];
+
+const cells = ({ what, ours, peer, peerName, unit, ratio, aim }: Row): readonly string[] => {
   const against = peer === undefined ? '' : `${number(peer)} ${unit} (${peerName})`;
-  return `| ${what} | ${number(ours)} ${unit} | ${against} | ${ratio === undefined ? '' : ratio.toFixed(2)} | ${aim} |`;
+  return [what, `${number(ours)} ${unit}`, against, ratio === undefined ? '' : ratio.toFixed(2), aim];
+};
+
+/** A table as the formatter of this repo leaves it. */
+const aligned = (table: readonly (readonly string[])[]): string => {
+  const widths = HEAD.map((_, column) => Math.max(3, ...table.map((row) => (row[column] ?? '').length)));
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  const [head = [], ...rows] = table;
+  return [head, widths.map((width) => '-'.repeat(width)), ...rows].map(line).join('\n');
 };
 
 const number = (value: number): string => {
