@@ -210,6 +210,12 @@ export const textFindings = toFindings({
     DELETE,
     ['CVE-2023-47248', ...UNPICKLING],
   ],
+  'arrow.pickled-cells': [
+    'The cells of a column are pickles.',
+    'Code that reads the table unpickles them.',
+    ASK,
+    UNPICKLING,
+  ],
   'parquet.external-column': [
     'A column lies in another file, which the table names.',
     'That file is read in the place of the column.',
