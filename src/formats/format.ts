@@ -161,8 +161,11 @@ export type Format = {
   readonly recognisedBy: string;
   readonly checks: string;
   readonly references: readonly string[];
-  /** True when the first bytes (up to 4 KiB of `head`) or the structure say that a loader of this format would accept the file. */
-  recognise(head: Uint8Array, source: RandomAccess): boolean;
+  /**
+   * True when the first bytes (up to 4 KiB of `head`) or the structure say that a loader of this format would accept the
+   * file. A remote file (`provisional`) is not searched: it is recognised again when it is here, before its last bytes leave.
+   */
+  recognise(head: Uint8Array, source: RandomAccess, provisional?: boolean): boolean;
   /** Reads the whole file. Throws only FORMAT_TRUNCATED, FORMAT_INVALID or LIMIT_EXCEEDED. */
   inspect(source: RandomAccess, context: Context): Inspection;
 };

@@ -190,16 +190,16 @@ const readAll = (source: RandomAccess, shared: Shared, path: readonly string[]):
   if (source.size === 0) return { format: 'empty', content: 'inert', coverage: complete(0) };
   const start = head(source, HEAD);
   const readings = formats
-    .filter((format) => recognises(format, start, source))
+    .filter((format) => recognises(format, start, source, shared.provisional))
     .map((format) => readAs(format, source, shared, path));
   const [first, ...others] = readings;
   if (first === undefined) return unknown(source, 'no registered format recognises the content');
   return others.reduce(merge, first);
 };
 
-const recognises = (format: Format, start: Uint8Array, source: RandomAccess): boolean => {
+const recognises = (format: Format, start: Uint8Array, source: RandomAccess, provisional: boolean): boolean => {
   try {
-    return format.recognise(start, source);
+    return format.recognise(start, source, provisional);
   } catch (error) {
     if (isFault(error)) return false;
     throw error;

@@ -7,6 +7,8 @@ import { latin } from './file.ts';
 import { findSuperblock, readSuperblock, type Superblock } from './superblock.ts';
 import { checkExtension, reportDriver, walkObjects } from './walk.ts';
 
+/** Of a remote file only places are looked at that are fetched anyway. */
+const NEAR = 64 * 1024;
 /** Bytes of a user block that are looked at to tell MATLAB's. */
 const USER_TEXT = 116;
 
@@ -31,7 +33,7 @@ export const hdf5: Format = {
     'CVE-2025-1550',
     'CVE-2026-1669',
   ],
-  recognise: (_head, source) => findSuperblock(source) !== undefined,
+  recognise: (_head, source, provisional) => findSuperblock(source, provisional ? NEAR : undefined) !== undefined,
   inspect(source, context): Inspection {
     const place = findSuperblock(source) ?? 0;
     const superblock = readSuperblock(source, place);

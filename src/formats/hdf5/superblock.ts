@@ -23,13 +23,9 @@ export type Superblock = {
   readonly base: number;
 };
 
-/** Where the superblock is in `source`, or undefined when there is none where a reader looks for it. */
-export const findSuperblock = (source: RandomAccess): number | undefined => {
-  for (
-    let place = 0;
-    place + SIGNATURE.length <= source.size && place <= LAST_PLACE;
-    place = place === 0 ? 512 : place * 2
-  ) {
+/** Where the superblock is in `source` up to offset `last`, or undefined when there is none where a reader looks for it. */
+export const findSuperblock = (source: RandomAccess, last = LAST_PLACE): number | undefined => {
+  for (let place = 0; place + SIGNATURE.length <= source.size && place <= last; place = place === 0 ? 512 : place * 2) {
     const bytes = safeRead(source, place);
     if (bytes && SIGNATURE.every((byte, index) => bytes[index] === byte)) return place;
   }
