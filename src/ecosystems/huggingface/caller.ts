@@ -29,7 +29,7 @@ export const readCaller = (request: FastifyRequest, reply: FastifyReply, route: 
     who: {
       request: { id: request.id, method: request.method, route },
       // Who is behind a pseudonym is kept on disk: of a token never more than its digest.
-      identity: request.caller?.name ?? (scope === '' ? request.ip : `hub token ${scope}`),
+      identity: request.caller?.name ?? (scope === '' ? addressOf(request) : `hub token ${scope}`),
       team: request.caller?.team ?? '',
       client: { name: client.name, version: client.version },
       checksLength: client.checksLength,
@@ -37,3 +37,6 @@ export const readCaller = (request: FastifyRequest, reply: FastifyReply, route: 
     },
   };
 };
+
+/** The address of the client; the socket of one that has gone by now has none. */
+const addressOf = ({ ip }: { readonly ip?: string | undefined }): string => ip ?? 'gone';
