@@ -38,7 +38,7 @@ export const checkpointIndex: Format = {
   checks:
     'blocks follow each other without gap; every entry is a known message with a shard that exists and the size of its shape',
   references: ['tensorflow/core/protobuf/tensor_bundle.proto', 'leveldb/doc/table_format.md', 'CWE-125'],
-  recognise: (_head, source) => isTable(source),
+  recognise: (_head, source, provisional) => provisional !== true && isTable(source),
   inspect(source, context): Inspection {
     const wire = openWire(source, BUNDLE, context, 'tensorflow');
     const facts = { variables: 0, shards: 0 };
