@@ -11,6 +11,7 @@ import type { Config } from '../config.ts';
 import type { Ecosystem, EcosystemDeps } from '../ecosystems/types.ts';
 import { guard } from './auth.ts';
 import { sendContinue } from './bodies.ts';
+import { serveComparison } from './compare.ts';
 import { type Drain, drainable } from './drain.ts';
 import { handleErrors, refuseUnroutable } from './errors.ts';
 import { type HealthFact, serveHealth } from './health.ts';
@@ -60,6 +61,7 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   sendContinue(server);
   serveHealth(server, parts.health, drain.draining);
   serveLookups(server, parts.lookups);
+  if (parts.lookups['reports'] !== undefined) serveComparison(server, parts.lookups['reports']);
   if (parts.scan !== undefined) await serveScan(server, parts.scan);
   for (const { ecosystem, deps, mount } of ecosystems) {
     await server.register(async (scope) => ecosystem.plugin(scope, deps), { prefix: mount });
