@@ -22,14 +22,15 @@ export type Judge = (
   known: { readonly sha256?: string; readonly report?: Report; readonly provisional?: boolean },
 ) => Promise<Judgement>;
 
-/** Facts that are known to be stored, with what they were joined from; each is a kilobyte or two. */
-const MAX_REMEMBERED = 2_000;
+/** Facts that are known to be stored, with what they were joined from: these and their findings, half a kilobyte each. */
+const MAX_REMEMBERED = 20_000;
 
 type Known = { readonly sha256?: string; readonly report?: Report };
 type Joined = {
   readonly file: ListedFile;
   readonly upstream: Facts['upstream'];
-  readonly report: Report | undefined;
+  /** Only to be compared: a plan is not kept in memory for that. */
+  readonly report: WeakRef<Report> | undefined;
   readonly listed: BadDigest | undefined;
   readonly facts: Facts;
   readonly digest: string;
@@ -43,7 +44,7 @@ export const createJudge = (
   policies: () => PolicySet,
   knownBad: KnownBadLookup,
 ): Judge => {
-  const remembered = createMemo<Joined>(MAX_REMEMBERED);
+  const remembered = createMemo<Joined>(MAX_REMEMBERED, ({ facts }) => 4 + facts.findings.length);
 
   /** The facts, joined and stored once for as long as nothing that they are joined from changes. */
   const factsOf = async (repo: RepoAt, file: ListedFile, who: Requester, actor: string, known: Known) => {
@@ -52,11 +53,18 @@ export const createJudge = (
     const key = [artefactKey(repo, file.path), actor, who.team, name, version, sha256, report === undefined].join('\n');
     const before = remembered.get(key);
     const listed = knownBad(known.sha256 ?? file.sha256 ?? '');
-    if (before !== undefined && before.report === report && before.listed === listed) {
+    if (before !== undefined && before.report?.deref() === report && before.listed === listed) {
       if (before.file === file && before.upstream === repo.upstream) return before;
     }
     const facts = withKnownBad(joinFacts(repo, file, who, actor, known), listed);
-    const joined = { file, upstream: repo.upstream, report, listed, facts, digest: factsDigest(facts) };
+    const joined = {
+      file,
+      upstream: repo.upstream,
+      report: report && new WeakRef(report),
+      listed,
+      facts,
+      digest: factsDigest(facts),
+    };
     await records.add('facts', joined.digest, JSON.parse(JSON.stringify(facts)));
     remembered.set(key, joined);
     return joined;
