@@ -24,30 +24,34 @@ export const localFile = (path: string): Target => ({
 
 type Inspected = { readonly report: Report; readonly sha256: string; readonly size: number };
 
-/** Inspects a file and hashes it by one handle, so that both speak of the same bytes. */
-export const inspectFile = async (sandbox: Sandbox, path: string, begin: () => void): Promise<Inspected> => {
+const inspectFile = async (sandbox: Sandbox, path: string, begin: () => void): Promise<Inspected> => {
   // Without waiting, or a named pipe would hold the scan for ever.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const before = await file.stat();
-    if (!before.isFile()) throw new Error('not a regular file');
-    const source = {
-      size: before.size,
-      read(offset: number, length: number): Promise<Uint8Array> {
-        begin();
-        return readExactly(file, offset, length);
-      },
-    };
-    const inspecting = sandbox.inspect(source);
-    inspecting.catch(() => {});
-    const sha256 = await digest(file, before.size);
-    const report = await inspecting;
-    const after = await file.stat();
-    if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) throw new Error('it changed while it was read');
-    return { report, sha256, size: before.size };
+    return await inspectOpen(sandbox, file, begin);
   } finally {
     await file.close();
   }
+};
+
+/** Inspects and hashes a file by one handle, so that both speak of the same bytes. */
+export const inspectOpen = async (sandbox: Sandbox, file: FileHandle, begin: () => void): Promise<Inspected> => {
+  const before = await file.stat();
+  if (!before.isFile()) throw new Error('not a regular file');
+  const source = {
+    size: before.size,
+    read(offset: number, length: number): Promise<Uint8Array> {
+      begin();
+      return readExactly(file, offset, length);
+    },
+  };
+  const inspecting = sandbox.inspect(source);
+  inspecting.catch(() => {});
+  const sha256 = await digest(file, before.size);
+  const report = await inspecting;
+  const after = await file.stat();
+  if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) throw new Error('it changed while it was read');
+  return { report, sha256, size: before.size };
 };
 
 const readExactly = async (file: FileHandle, offset: number, length: number): Promise<Uint8Array> => {

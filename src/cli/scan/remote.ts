@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GIB, MIB, within } from '../../bytes/limits.ts';
@@ -11,7 +11,7 @@ import type { ListedFile, RepoAt, Requester } from '../../gateway/types.ts';
 import { canBeReadByRange } from '../../gateway/weigh.ts';
 import { version } from '../../package.ts';
 import type { Sandbox } from '../../sandbox/types.ts';
-import { inspectFile } from './file.ts';
+import { inspectOpen } from './file.ts';
 import type { Target } from './types.ts';
 
 /** Below this size fetching a file costs less than asking for its parts (bytes). */
@@ -21,32 +21,28 @@ const MAX_SPOOLED = 100 * GIB;
 
 /** Where files that cannot be judged by Range lie while they are scanned. */
 export type Spool = {
-  /** Has `work` write and use a file that is gone afterwards. */
-  hold<T>(work: (path: string) => Promise<T>): Promise<T>;
-  close(): Promise<void>;
+  /** Has `work` write and read a file that has no name any more: whatever ends the scan, nothing stays. */
+  hold<T>(work: (file: FileHandle) => Promise<T>): Promise<T>;
   /** Whether a file of unknown digest is fetched even if ranges of it would do: its digest is to be looked up. */
   readonly forDigests: boolean;
 };
 
-/** A folder of its own below the system's temporary one, made when it is first needed. */
-export const createSpool = (forDigests = false): Spool => {
-  let folder: Promise<string> | undefined;
-  return {
-    forDigests,
-    async hold(work) {
-      folder ??= mkdtemp(join(tmpdir(), 'weighbridge-scan-'));
-      const path = join(await folder, randomUUID());
-      try {
-        return await work(path);
-      } finally {
-        await rm(path, { force: true });
-      }
-    },
-    close: async () => {
-      if (folder !== undefined) await rm(await folder, { recursive: true, force: true });
-    },
-  };
-};
+/** Files in the system's temporary folder, each gone from it as soon as it is open. */
+export const createSpool = (forDigests = false): Spool => ({
+  forDigests,
+  async hold(work) {
+    const path = join(tmpdir(), `weighbridge-scan-${randomUUID()}`);
+    const file = await open(path, 'wx+', 0o600);
+    // Where a file cannot be removed while it is open it is removed at the end.
+    await rm(path, { force: true }).catch(() => undefined);
+    try {
+      return await work(file);
+    } finally {
+      await file.close();
+      await rm(path, { force: true });
+    }
+  },
+});
 
 /** How a remote file is named, and whether its server gives parts of it. */
 export type Remote = { readonly path: string; readonly ranges: boolean };
@@ -87,19 +83,14 @@ const byRange = async (sandbox: Sandbox, repo: RepoAt, file: ListedFile): Promis
   }
 };
 
-const whole = async (sandbox: Sandbox, repo: RepoAt, file: ListedFile, path: string): Promise<Known> => {
+const whole = async (sandbox: Sandbox, repo: RepoAt, file: ListedFile, spooled: FileHandle): Promise<Known> => {
   within('scan.spooled', file.size, MAX_SPOOLED);
   const gitSha1 = createHash('sha1').update(`blob ${file.size}\0`);
-  const out = await open(path, 'wx', 0o600);
-  try {
-    for await (const chunk of repo.fetch(file, 0, file.size)) {
-      gitSha1.update(chunk);
-      await out.writeFile(chunk);
-    }
-  } finally {
-    await out.close();
+  for await (const chunk of repo.fetch(file, 0, file.size)) {
+    gitSha1.update(chunk);
+    await spooled.writeFile(chunk);
   }
-  const { report, sha256 } = await inspectFile(sandbox, path, () => undefined);
+  const { report, sha256 } = await inspectOpen(sandbox, spooled, () => undefined);
   const listed = file.sha256 ?? file.oid;
   const found = file.sha256 === undefined ? gitSha1.digest('hex') : sha256;
   if (listed !== '' && listed !== found) {

@@ -59,7 +59,6 @@ export const createFinder = (config: Config): Finder => {
     },
     async close() {
       await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
-      await spool.close();
     },
   };
 };
