@@ -278,6 +278,22 @@ t.test('only callers with a token may upload, where there are any, and are told 
   t.equal((await post(url, files, { authorization: `Bearer ${TOKEN}` })).status, 200);
 });
 
+t.test('a fifth upload at the same time is told to come again', async (t) => {
+  const { port, url, spooled, settled } = await start(t);
+  const senders = Array.from({ length: 4 }, () => {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    socket.write(head(5000) + part('slow'));
+    return socket;
+  });
+  for (let tries = 0; spooled().length < 4 && tries < 200; tries++) await wait(25);
+  const files = { 'a.txt': Buffer.from('good day\n') };
+  const busy = await post(url, form(files));
+  t.match([busy.status, busy.json.error, busy.headers.get('retry-after')], [503, /4 uploads/, '5']);
+  for (const socket of senders) socket.destroy();
+  await settled();
+  t.equal((await post(url, form(files))).status, 200);
+});
+
 t.test('what is no upload is refused, and says what one is', async (t) => {
   const { url, port } = await start(t);
   const send = async (body: string, type: string, query = '', headers = {}) => {
