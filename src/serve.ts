@@ -204,7 +204,7 @@ const createClosing = (): Closing => {
   };
   const all = async (): Promise<void> => {
     // One that fails to close must not keep the others open.
-    for (const close of closers) await Promise.resolve(close()).catch(() => undefined);
+    for (const close of closers) await (async () => close())().catch(() => undefined);
   };
   return Object.assign(opened, { all });
 };

@@ -107,9 +107,13 @@ export const watchPolicies = async (
     let before: Record<string, string> | undefined;
     while (!closing.signal.aborted) {
       await sleep(options.pollMs ?? POLL_MS, undefined, { signal: closing.signal, ref: false });
-      const files = await look();
-      if (files !== undefined && !same(files, seen) && before !== undefined && same(files, before)) take(files);
-      before = files;
+      try {
+        const files = await look();
+        if (files !== undefined && !same(files, seen) && before !== undefined && same(files, before)) take(files);
+        before = files;
+      } catch {
+        // Whoever is told may fail (a log that cannot be written); edits are followed all the same.
+      }
     }
   };
   const polling = poll().catch((error: unknown) => {

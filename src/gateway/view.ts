@@ -85,7 +85,12 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
       : { state: 'converted', path, conversion, decision };
   };
 
-  const index = async (repo: RepoAt, path: string, who: Requester): Promise<MintedIndex | undefined> => {
+  const index = async (
+    repo: RepoAt,
+    path: string,
+    who: Requester,
+    weigh: Scales['lightly'] = scales.early,
+  ): Promise<MintedIndex | undefined> => {
     const original = indexBehind(repo, path);
     if (original === undefined) return undefined;
     const folder = path.slice(0, path.lastIndexOf('/') + 1);
@@ -95,7 +100,7 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
     let totalSize = 0;
     for (const shard of shards) {
       const file = repo.files.get(folder + shard);
-      const found = file === undefined ? undefined : await candidate(repo, file, who);
+      const found = file === undefined ? undefined : await candidate(repo, file, who, weigh);
       if (found?.state !== 'converted') return undefined;
       decision = found.decision;
       const { layout } = found.conversion;
@@ -140,16 +145,17 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
     const checkpoints = [...repo.files.values()].filter((file) => convertedPath(file.path) !== undefined);
     const total = checkpoints.reduce((sum, { size }) => sum + size, 0);
     const weigh = total <= FETCH_FOR_LISTING ? scales.early : scales.lightly;
+    const pickleIndexes = [...repo.files.values()].filter((file) => convertedIndexPath(file.path) !== undefined);
     const work = inTurn(checkpoints.slice(0, MAX_CANDIDATES), CONCURRENT, async (file) => {
       const found = await candidate(repo, file, who, weigh);
       if (found !== undefined) candidates.set(file.path, found);
-    }).then(async () => {
-      for (const file of repo.files.values()) {
+    }).then(() =>
+      inTurn(pickleIndexes.slice(0, MAX_CANDIDATES), CONCURRENT, async (file) => {
         const path = convertedIndexPath(file.path);
-        const minted = path === undefined ? undefined : await index(repo, path, who);
+        const minted = path === undefined ? undefined : await index(repo, path, who, weigh);
         if (minted !== undefined) indexes.set(file.path, minted);
-      }
-    });
+      }),
+    );
     await until(work);
     return assemble(repo, who, candidates, indexes);
   };
@@ -207,7 +213,7 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
 
 /** The index of pickles that an index minted under this path would replace. */
 const indexBehind = ({ files }: RepoAt, path: string): ListedFile | undefined => {
-  if (files.has(path)) return undefined;
+  if (!path.endsWith('.json') || files.has(path)) return undefined;
   const original = [...files.values()].find((file) => convertedIndexPath(file.path) === path);
   return original !== undefined && original.size <= MAX_INDEX_BYTES ? original : undefined;
 };

@@ -181,3 +181,19 @@ t.test('the same conversion has the same bytes and name after a restart and in a
     t.ok((await bytesOf(again)).equals(bytes));
   }
 });
+
+t.test('an index that upstream lies about costs the index, not the listing', async (t) => {
+  const index = JSON.stringify({ metadata: {}, weight_map: { a: 'pytorch_model-00001-of-00001.bin' } });
+  const files = {
+    'pytorch_model-00001-of-00001.bin': torchZip({ a: tensor(9, 1) }),
+    'pytorch_model.bin.index.json': index,
+  };
+  const world = await startWorld(t, [repo(files)]);
+  world.hub.fail({ kind: 'flip', at: 5, match: /index\.json/ });
+  const tree = await world.fetch('api/models/acme/old/tree/main');
+  t.equal(tree.status, 200);
+  t.match(await tree.text(), /"pytorch_model.bin.index.json"/);
+  t.equal((await world.fetch('api/models/acme/old')).status, 200);
+  world.hub.heal();
+  t.match(await (await world.fetch('api/models/acme/old/tree/main')).text(), /"model.safetensors.index.json"/);
+});

@@ -62,6 +62,25 @@ t.test('an edit takes effect, a broken one keeps the last good set and is told o
   t.equal(action(), 'quarantine', 'reload does not wait');
 });
 
+t.test('edits are followed also when whoever is told of one fails', async (t) => {
+  const file = join(t.testdir(), 'p.yaml');
+  writeFileSync(file, text('allow'));
+  let told = 0;
+  const fail = (): void => {
+    told += 1;
+    if (told > 1) throw new Error('the log is full');
+  };
+  const watcher = await watchPolicies(file, { loaded: fail, rejected: fail }, { pollMs: 10 });
+  t.teardown(() => watcher.close());
+  for (const action of ['deny', 'quarantine', 'allow'] as const) {
+    writeFileSync(file, text(action));
+    await until(() => watcher.current().decide(factsWith(), 0).action === action);
+    writeFileSync(file, 'broken: [');
+    await until(() => watcher.fault() !== undefined);
+  }
+  t.ok(told >= 7);
+});
+
 t.test('a wrong policy at the start is a fault', async (t) => {
   const file = join(t.testdir({ 'p.yaml': text('dney') }), 'p.yaml');
   const hooks = { loaded: () => t.fail('loaded'), rejected: () => t.fail('rejected') };

@@ -84,6 +84,8 @@ const decodeSegment = (segment: string): string => {
 /** Throws REQUEST_INVALID for a path that could mean something outside its repo. */
 export const checkPath = (path: string): string => {
   if (/[\u0000-\u001f\u007f\\]/.test(path)) invalid('it has a control character or a backslash');
+  // Half a character of UTF-16 has no UTF-8, and so no URL.
+  if (!path.isWellFormed()) invalid('it is not Unicode');
   for (const part of path.split('/')) {
     if (part === '' || part === '.' || part === '..') invalid('it has an empty or a dot segment');
   }
