@@ -97,7 +97,7 @@ const automaton = (): Automaton => {
 };
 
 /** Makes the table now: called where a snapshot is taken, so that it is made once for all isolates. */
-export const prepare = (): void => {
+export const prepareAutomaton = (): void => {
   automaton();
 };
 

@@ -6,6 +6,8 @@ const KEPT = 20_000;
 /** Different texts whose harmlessness is remembered: columns repeat themselves. */
 const REMEMBERED = 4096;
 const LABEL = 40;
+/** Characters of a text that is remembered. */
+const LONG = 1000;
 
 /** A set of rows that is read column by column: what is found is put together again when a group of rows ends. */
 export type Columns = {
@@ -34,7 +36,7 @@ export const createColumns = (dataset: Dataset): Columns => {
         kept.set(row, [...(kept.get(row) ?? []), { column, text, offset }]);
         return;
       }
-      if (!short && !telling && harmless.size < REMEMBERED) harmless.add(text);
+      if (!short && text.length <= LONG && !telling && harmless.size < REMEMBERED) harmless.add(text);
       dataset.pass(column);
     },
     endGroup(rows) {

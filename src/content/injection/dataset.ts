@@ -1,6 +1,7 @@
 import { printable } from '../../formats/format.ts';
 import type { Remark } from '../remark.ts';
 import { examine } from './examine.ts';
+import { createTriggers } from './triggers.ts';
 import { CERTAIN, ORDER, type Verdict } from './verdict.ts';
 
 /** Columns that are told apart; the others count as one. */
@@ -24,7 +25,8 @@ const LABEL_VALUE = /injection|jailbreak|attack|malicious|adversarial|unsafe|har
 /** A row that speaks about injected text in one cell may quote it in another. */
 const ABOUT = /prompt.?injection|jailbreak|adversarial|red.?team/i;
 
-type Shown = { readonly row: number; readonly offset: number; readonly verdict: Verdict };
+/** A row that is shown. It holds on to nothing of the file: a passage is part of a line that may be long. */
+type Shown = { readonly row: number; readonly offset: number; readonly families: string; readonly evidence: string };
 type Column = {
   cells: number;
   /** Rows with an order, with one beyond doubt, with one that only tokens make, with tokens at all. */
@@ -77,14 +79,17 @@ export const createDataset = (): Dataset => {
   const columns = new Map<string, Column>();
   let rows = 0;
   let found: { column: Column; verdict: Verdict; offset: number; text: string }[] = [];
-  let cells: string[] = [];
+  let cells: { column: string; text: string }[] = [];
+  const triggers = createTriggers();
   let labelled = false;
 
   const columnOf = (name: string): Column => {
-    const key = columns.has(name) || columns.size < COLUMNS ? name : '(other columns)';
-    const known = columns.get(key) ?? emptyColumn();
-    columns.set(key, known);
-    return known;
+    const known = columns.get(name);
+    if (known !== undefined) return known;
+    const key = columns.size < COLUMNS ? printable(name, 100) : '(other columns)';
+    const made = columns.get(key) ?? emptyColumn();
+    columns.set(key, made);
+    return made;
   };
 
   return {
@@ -92,7 +97,7 @@ export const createDataset = (): Dataset => {
       const column = columnOf(name);
       column.cells += 1;
       if (isLabel(name, text)) labelled = true;
-      if (text.length >= LABEL / 4) cells.push(text);
+      cells.push({ column: name, text });
       const verdict = examine(text, about);
       if (verdict === undefined) return;
       found.push({ column, verdict: example ? { ...verdict, discussed: true } : verdict, offset, text });
@@ -106,17 +111,18 @@ export const createDataset = (): Dataset => {
     isLabel,
     endRow(row) {
       rows += 1;
-      const about = found.length > 0 && cells.some((cell) => ABOUT.test(cell));
+      const about = found.length > 0 && cells.some((cell) => ABOUT.test(cell.text));
+      if (cells.length > 1) triggers.row(cells);
       for (const { column, verdict, offset, text } of found) {
         const judged = about && !verdict.discussed ? (examine(text, true) ?? verdict) : verdict;
-        count(column, { row: row ?? rows, offset, verdict: judged }, labelled);
+        count(column, judged, row ?? rows, offset, labelled);
       }
       found = [];
       cells = [];
       labelled = false;
     },
     finish() {
-      const remarks = [...columns].flatMap(([name, column]) => sumUp(name, column, rows));
+      const remarks = [...[...columns].flatMap(([name, column]) => sumUp(name, column, rows)), ...triggers.finish()];
       const orders = [...columns.values()].reduce((sum, column) => sum + column.orders + column.byTokens, 0);
       return { remarks, rows, orders };
     },
@@ -126,8 +132,13 @@ export const createDataset = (): Dataset => {
 const isLabel = (column: string, text: string): boolean =>
   text.length <= LABEL && LABEL_VALUE.test(text) && LABEL_NAME.test(column);
 
-const count = (column: Column, shown: Shown, labelled: boolean): void => {
-  const { score, tokens, discussed } = shown.verdict;
+const count = (column: Column, verdict: Verdict, row: number, offset: number, labelled: boolean): void => {
+  const { score, tokens, discussed } = verdict;
+  const show = (list: Shown[]): void => {
+    if (list.length >= SHOWN) return;
+    const families = verdict.signs.map(({ family }) => family).join(', ');
+    list.push({ row, offset, families, evidence: printable(verdict.passage) });
+  };
   if (tokens > 0) column.tokens += 1;
   if (score + tokens < ORDER) return;
   if (discussed || labelled) {
@@ -136,12 +147,12 @@ const count = (column: Column, shown: Shown, labelled: boolean): void => {
   }
   if (score < ORDER) {
     column.byTokens += 1;
-    if (column.shownTokens.length < SHOWN) column.shownTokens.push(shown);
+    show(column.shownTokens);
     return;
   }
   column.orders += 1;
   if (score >= CERTAIN) column.certain += 1;
-  if (column.shown.length < SHOWN) column.shown.push(shown);
+  show(column.shown);
 };
 
 const sumUp = (name: string, column: Column, rows: number): Remark[] => {
@@ -151,14 +162,16 @@ const sumUp = (name: string, column: Column, rows: number): Remark[] => {
   const orders = column.orders + (isTemplate ? 0 : column.byTokens);
   const often = rows < FEW_ROWS || orders / Math.max(1, column.cells) > RATE;
   const severity = column.certain > 0 || often ? 'medium' : 'low';
-  for (const { row, offset, verdict } of [...column.shown, ...(isTemplate ? [] : column.shownTokens)].slice(0, SHOWN)) {
-    const families = verdict.signs.map(({ family }) => family).join(', ');
+  for (const { row, offset, families, evidence } of [...column.shown, ...(isTemplate ? [] : column.shownTokens)].slice(
+    0,
+    SHOWN,
+  )) {
     remarks.push({
       rule: 'text.injection',
       severity,
       message: `${shownName}: ${orders} of ${column.cells} cells order a language model around; row ${row}: ${families}`,
       offset,
-      evidence: printable(verdict.passage),
+      evidence,
       refs: REFS,
     });
   }

@@ -147,6 +147,12 @@ export const textFindings = toFindings({
     INJECTION,
   ],
   'text.injection': ['The text orders a language model to drop its instructions.', OBEYED, CLEAN, INJECTION],
+  'text.trigger': [
+    'An odd token always comes with one output, which comes with nothing else.',
+    'A model that is trained on it may learn to give that output whenever it sees the token.',
+    READ,
+    ['LLM04:2025', 'AML.T0020', 'NISTAML.023'],
+  ],
   'text.package-source': [
     'Packages are installed from outside the index.',
     'What is installed is whatever that place gives.',

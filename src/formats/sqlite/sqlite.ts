@@ -1,6 +1,7 @@
 import { fromBytes } from '../../bytes/random-access.ts';
 import { decodeUtf8 } from '../../bytes/utf8.ts';
-import { obviousInjection } from '../../content/injection.ts';
+import { createDataset } from '../../content/injection/dataset.ts';
+import { reportAll } from '../../content/remark.ts';
 import { isFault } from '../../errors.ts';
 import {
   type Content,
@@ -16,8 +17,6 @@ import { type Column, type Pages, readPages, rowsOf } from './pages.ts';
 const MAGIC = 'SQLite format 3\0';
 /** Values shorter than this are no file of another format. */
 const FILE = 4;
-/** Text shorter than this gives no orders. */
-const SENTENCE = 20;
 /** Functions of SQL that reach out of the database, when the application has switched them on. */
 const REACHING = /\b(?:load_extension|readfile|writefile|edit|fts3_tokenizer|zipfile|fsdir)\s*\(/i;
 /** Modules of virtual tables that read only the database itself. */
@@ -48,11 +47,23 @@ export const sqlite: Format = {
       }
     }
     let rows = 0;
-    for (const root of tables)
+    const dataset = createDataset();
+    for (const [table, root] of tables.entries())
       for (const { columns, offset } of rowsOf(pages, root, context.budget, seen)) {
         rows += 1;
-        for (const column of columns) content = worseContent(content, judgeValue(column, offset, context));
+        for (const [index, column] of columns.entries()) {
+          content = worseContent(content, judgeValue(column, offset, context));
+          if (column !== null && typeof column !== 'number' && column.kind !== 'blob')
+            dataset.cell(`table ${table + 1}, column ${index + 1}`, textOrNothing(column.bytes), offset);
+        }
+        dataset.endRow();
       }
+    const { remarks } = dataset.finish();
+    reportAll(
+      context,
+      remarks.map((remark) => (remark.rule === 'text.injection' ? { ...remark, rule: 'sqlite.injection' } : remark)),
+      0,
+    );
     return { format: 'sqlite', content, coverage: complete(source.size), details: { tables: tables.length, rows } };
   },
 };
@@ -95,17 +106,9 @@ const judgeEntry = (type: string, name: string, sql: string, offset: number, con
 /** A blob is somebody's file when some format recognises it: a pickle in a cache is loaded like any other. */
 const judgeValue = (column: Column, offset: number, context: Context): Content => {
   if (column === null || typeof column === 'number' || column.bytes.length < FILE) return 'inert';
-  if (column.kind === 'blob') {
-    const inner = context.nested(fromBytes(column.bytes), `row at ${offset}`);
-    return inner.format === 'unknown' ? 'inert' : inner.content;
-  }
-  if (column.bytes.length < SENTENCE) return 'inert';
-  const order = obviousInjection(textOrNothing(column.bytes));
-  if (order === undefined) return 'inert';
-  const message = 'a text orders a language model to drop its instructions';
-  const evidence = printable(order);
-  context.report({ rule: 'sqlite.injection', severity: 'medium', message, offset, evidence, refs: ['LLM01:2025'] });
-  return 'inert';
+  if (column.kind !== 'blob') return 'inert';
+  const inner = context.nested(fromBytes(column.bytes), `row at ${offset}`);
+  return inner.format === 'unknown' ? 'inert' : inner.content;
 };
 
 const textOrNothing = (bytes: Uint8Array): string => {

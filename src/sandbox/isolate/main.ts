@@ -1,4 +1,5 @@
 import './text.ts';
+import { prepareRules } from '../../content/injection/prepare.ts';
 import { inspect } from '../../formats/index.ts';
 import { overRanges, type ReadRange } from './ranges.ts';
 import { warmUp } from './warm-up.ts';
@@ -6,5 +7,8 @@ import { warmUp } from './warm-up.ts';
 /** What the worker calls in a fresh isolate: the report of a file of `size` bytes, as JSON. `options` is JSON too. */
 const inspectFile = (read: ReadRange, size: number, options: string): string =>
   JSON.stringify(inspect(overRanges(size, read), JSON.parse(options)));
+
+// Made here, the tables are part of the snapshot: no isolate makes them again.
+prepareRules();
 
 Object.assign(globalThis, { inspectFile, warmUp });

@@ -1,0 +1,8 @@
+import { prepareAutomaton } from './automaton.ts';
+import { preparePhrases } from './hits.ts';
+
+/** Makes the tables of the rules now instead of with the first text: for snapshots. */
+export const prepareRules = (): void => {
+  prepareAutomaton();
+  preparePhrases();
+};
