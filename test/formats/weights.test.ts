@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import t from 'tap';
 import { fromBytes } from '../../src/bytes/random-access.ts';
 import { inspect } from '../../src/formats/index.ts';
+import { describeStructure } from '../../src/formats/weights/structure.ts';
 import { readReport } from '../../src/sandbox/answer.ts';
 import { torchZip } from '../support/checkpoints.ts';
 import { gguf } from '../support/gguf-writer.ts';
@@ -159,6 +160,14 @@ t.test('what is read of values is bounded, and nothing is read of a remote file'
   const remote = inspected(floats, true);
   t.equal(remote.read, inspected(integers, true).read);
   t.match(remote.details?.['weights'], { sampled: undefined, assessment: /only the structure/ });
+});
+
+t.test('of more tensors than any model has, only the number is told', async (t) => {
+  const scalar = { dtype: 'U8', shape: [], elements: 1 };
+  const many = (count: number) =>
+    describeStructure(Array.from({ length: count }, (_, at) => ({ ...scalar, name: `${at}` })));
+  t.same(many(200_001), { tensors: 200_001, parameters: 200_001 });
+  t.match(many(2), { fingerprint: sha256('"0" U8 []\n"1" U8 []\n'), groups: [{ tensors: '* U8 []', count: 2 }] });
 });
 
 t.test('a report of any structure stays small and crosses the wall of the sandbox', async (t) => {

@@ -1,6 +1,8 @@
 import { sha256Hex } from '../../bytes/sha256.ts';
 import { type Json, printable } from '../format.ts';
 
+/** Tensors that are fingerprinted and grouped (half a second for 100,000): the largest models have some ten thousand. */
+const TENSORS = 200_000;
 /** Groups of like tensors in the report: a transformer has some dozens. */
 const GROUPS = 200;
 /** Characters of a group's name. */
@@ -33,7 +35,9 @@ const asciiJson = (name: string): string =>
 export const fingerprint = (tensors: readonly Described[]): string => {
   const lines = tensors.map(({ name, dtype, shape }) => `${asciiJson(name)} ${dtype} ${shapeText(shape)}\n`).sort();
   const text = lines.join('');
-  return sha256Hex(Uint8Array.from({ length: text.length }, (_, at) => text.charCodeAt(at)));
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = text.charCodeAt(at);
+  return sha256Hex(bytes);
 };
 
 /** What the structure of weights says, for the report: fingerprint, counts, groups of like tensors, adapters. Small. */
@@ -41,11 +45,12 @@ export const describeStructure = (
   tensors: readonly Described[],
   metadata: ReadonlyMap<string, string> = new Map(),
 ): { [key: string]: Json } => {
+  const counts = { tensors: tensors.length, parameters: sum(tensors) };
+  if (tensors.length > TENSORS) return counts;
   const adapter = describeAdapter(tensors, metadata);
   return {
     fingerprint: fingerprint(tensors),
-    tensors: tensors.length,
-    parameters: sum(tensors),
+    ...counts,
     dtypes: Object.fromEntries(
       [...Map.groupBy(tensors, ({ dtype }) => dtype)]
         .sort(([a], [b]) => (a < b ? -1 : 1))
