@@ -1,7 +1,12 @@
 import type { Info } from './info.ts';
 
 /** A repo at a commit, and until when (ms of `performance.now`, which nobody puts back) it is taken to be that. */
-export type Held = { readonly info: Info; readonly until: number };
+export type Held = {
+  readonly info: Info;
+  readonly until: number;
+  /** Of the answer that it was read from: reading that of a large repo again would take half a second. */
+  readonly digest?: string;
+};
 
 export type Holding = {
   get(place: string): Held | undefined;

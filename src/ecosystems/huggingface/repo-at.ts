@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isFault, WeighbridgeError } from '../../errors.ts';
 import { createMemo, createSingleFlight } from '../../gateway/memo.ts';
 import type { RepoAt } from '../../gateway/types.ts';
@@ -70,6 +71,7 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
 
   const look = async (repo: RepoName, revision: string, caller: Caller): Promise<Info | UpstreamAnswer> => {
     const url = apiUrl(repo, ['revision', revision], 'blobs=true');
+    const place = `${repo.kind}/${repo.name}@${revision}`;
     const asking = unlessAway(upstream.request({ method: 'GET', url, headers: caller.credentials }));
     const inTime = await within(asking, PATIENCE);
     if (inTime === undefined || isFault(inTime) || inTime.status === 429) {
@@ -83,10 +85,12 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
       return answer;
     }
     if (caller.scope !== '') tokens.set(caller.scope, performance.now() + TOKEN_LIFE);
-    const info = readInfo(answer.body, repo, host);
+    const digest = digestOf(answer.body);
+    const before = [held.get(place), held.get(`${caller.scope}\n${place}`)].find((one) => one?.digest === digest);
+    const info = before?.info ?? readInfo(answer.body, repo, host);
     if (info.restricted) for (const name of [repo, info.repo]) forget(name);
     else remember(info, repo, revision, answer);
-    hold(info, repo, revision, caller);
+    hold(info, digest, repo, revision, caller);
     return info;
   };
 
@@ -104,10 +108,10 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
     return info;
   };
 
-  const hold = (info: Info, repo: RepoName, revision: string, caller: Caller): void => {
+  const hold = (info: Info, digest: string, repo: RepoName, revision: string, caller: Caller): void => {
     const place = `${repo.kind}/${repo.name}@${revision}`;
     const life = revision === info.commit && !info.restricted ? COMMIT_LIFE : BRANCH_LIFE;
-    held.set(info.restricted ? `${caller.scope}\n${place}` : place, { info, until: performance.now() + life });
+    held.set(info.restricted ? `${caller.scope}\n${place}` : place, { info, digest, until: performance.now() + life });
     for (const { kind, name } of [repo, info.repo]) open.set(`${kind}/${name}`, !info.restricted);
   };
 
@@ -185,6 +189,14 @@ const forgetAll = async (records: Records, table: 'metadata' | 'revision', prefi
     if (found.length < FORGOTTEN_AT_ONCE) return;
   }
 };
+
+/** Of an answer and the day, since an info says how many days old the repo is. */
+const digestOf = (body: Uint8Array): string =>
+  createHash('sha256')
+    .update(body)
+    .update(String(Math.floor(Date.now() / DAY)))
+    .digest('hex');
+const DAY = 86_400_000;
 
 const alive = (held: Held | undefined): Info | undefined =>
   held !== undefined && held.until > performance.now() ? held.info : undefined;
