@@ -39,6 +39,10 @@ t.test('graphs of inert operators pass, with functions, variables and tables', a
     node('i', 'LookupTableImportV2', ['t']),
     node('v', 'VarHandleOp'),
     node('r', 'ReadVariableOp', ['v']),
+    node('o', 'OptionalFromValue', ['r']),
+    node('n', 'OptionalNone'),
+    node('h', 'OptionalHasValue', ['o']),
+    node('g', 'OptionalGetValue', ['o']),
     library(fn('twice', 'a', node('two', 'AddV2', ['a', 'a']))),
   );
   for (const [name, file, format] of [

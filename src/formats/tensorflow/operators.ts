@@ -132,7 +132,7 @@ const CONTROL = `Case ControlTrigger Enter Exit FakeParam For If LoopCond Merge 
   HistogramSummary TensorSummary TensorSummaryV2 Batch BatchFunction Unbatch UnbatchGrad
   BoostedTreesBucketize BoostedTreesPredict BoostedTreesEnsembleResourceHandleOp BoostedTreesCreateEnsemble
   BoostedTreesDeserializeEnsemble IsBoostedTreesEnsembleInitialized BoostedTreesQuantileStreamResourceHandleOp
-  SimpleMLInferenceOp SimpleMLInferenceOpWithHandle`;
+  SimpleMLInferenceOp SimpleMLInferenceOpWithHandle OptionalFromValue OptionalGetValue OptionalHasValue OptionalNone`;
 
 /** Tensor arrays of three versions, and the optimisers' updates of resources. */
 const ARRAY_STEPS = `Close Concat Gather Grad Pack Read Scatter Size Split Unpack Write`.split(' ');
