@@ -13,6 +13,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   convert: () => import('./convert.ts'),
   inspect: () => import('./inspect.ts'),
   'log-writer': () => import('./log-writer.ts'),
+  'real-weights': () => import('./real-weights.ts'),
 };
 
 const names = Object.keys(benches);
