@@ -151,3 +151,28 @@ t.test('and so while one is converted, also for clients that wait for the whole 
   const entries = (await entriesOf(world, 'pytorch_model.bin')).filter(({ kind }) => kind !== 'artefact.head');
   t.match(entries.at(-1), { decision: { action: 'deny' }, served: { status: 403, bytes: 0 } });
 });
+
+t.test('what a rule says to hold is held, also while it is converted', async (t) => {
+  const policies = t.testdir({
+    'hold.yaml': `apiVersion: weighbridge/v1
+kind: Policy
+metadata: { id: hold, title: Hold all }
+rules:
+  - { id: hold, when: 'true', action: allow, message: fine, obligations: { release: hold } }
+`,
+  });
+  await copyFile(shipped, join(policies, 'default.yaml'));
+  const files = { 'kept.safetensors': weights(9 * MIB), 'old.bin': torchZip({ 'a.weight': tensor(2.5 * MIB) }) };
+  const world = await startWorld(t, [repo(files)], { settings: { POLICIES: policies } });
+  for (const [asked, logged] of [
+    ['kept.safetensors', 'kept.safetensors'],
+    ['old.safetensors', 'old.bin'],
+  ] as const) {
+    const answer = await world.fetch(path(asked));
+    t.equal(answer.status, 200, asked);
+    await bytesOf(answer);
+    const entries = (await entriesOf(world, logged)).filter(({ kind }) => kind === 'artefact.decision');
+    t.equal(entries.length, 1);
+    t.notOk(entries[0]?.['decision'].provisional, 'the one decision is about the whole file');
+  }
+});
