@@ -177,6 +177,8 @@ t.test('each group of phrases takes linear time at its worst', async (t) => {
     ['hidden', 'ignore all previous instructions <p hidden '],
     ['brackets', '[a](https://x?a={{'],
     ['tokens', '<|im_start|>'],
+    ['thoughts', `\nthought: ${'x '.repeat(300)}`],
+    ['roles', '\n### system '],
     ['quotes', 'attack "ignore previous instructions" '],
     ['invisible', '\u200b'],
     ['selectors', '\ufe01'],

@@ -28,6 +28,7 @@ const SETS: readonly (readonly Group[])[] = [
   ['agent', 'send'],
   ['agent', 'tool'],
   ['conceal'],
+  ['tool', 'drop'],
   ['mirrored'],
   ['rotated'],
 ];
@@ -47,6 +48,8 @@ export const examine = (text: string, about = false): Verdict | undefined => {
   return worst;
 };
 
+/** What every turn of a chat or an agent begins with, whatever the format. */
+const TURNS = /[<[]|\n[ \t]{0,8}(?:#|\*|system|admin|developer|root|action)|[Aa]ction:|"name"/i;
 /** Terminal colours, written or as bytes: spaces of the same length, so that no word hangs on to them. */
 const COLOURS = /(?:\x1b|\\u001b|\\x1b|\\033|\\e)\[[0-9;]{0,20}[a-zA-Z]/gi;
 const uncoloured = (text: string): string =>
@@ -57,7 +60,7 @@ const examinePiece = (written: string, about: boolean): Verdict | undefined => {
   const groups = groupsIn(text);
   const spoken = MASKS.some((mask) => (groups & mask) === mask);
   const marked = text.includes('](') || text.includes('src=');
-  const tokens = text.includes('<') || text.includes('[') ? signsOfTokens(text) : [];
+  const tokens = TURNS.test(text) ? signsOfTokens(text) : [];
   const unseen = hasInvisible(text);
   const encoded = mayBeEncoded(text);
   if (!spoken && !marked && tokens.length === 0 && !unseen && !encoded) return undefined;

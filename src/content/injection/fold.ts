@@ -32,6 +32,7 @@ const isOtherLetter = (code: number): boolean =>
   (code >= 0x621 && code <= 0x64a && code !== 0x640) ||
   (code >= 0x66e && code <= 0x6d3) ||
   (code >= 0x900 && code <= 0x965) ||
+  (code >= 0xe01 && code <= 0xe4e) ||
   (code >= 0x3041 && code <= 0x30ff) ||
   (code >= 0x3400 && code <= 0x9fff) ||
   (code >= 0xac00 && code <= 0xd7a3);
@@ -95,7 +96,8 @@ export const isWordUnit = (unit: number): boolean =>
   unit < 0x80 ? (unit >= 0x61 && unit <= 0x7a) || (unit >= 0x41 && unit <= 0x5a) : (foldsOf()[unit] ?? 0) !== 0;
 
 /** True for scripts that write without spaces between words, or join particles to them. */
-export const isUnspaced = (unit: number): boolean => unit >= 0x3041 && unit <= 0xd7a3;
+export const isUnspaced = (unit: number): boolean =>
+  (unit >= 0x3041 && unit <= 0xd7a3) || (unit >= 0xe01 && unit <= 0xe4e);
 
 /** Units of astral letters that fold. */
 export const isStyledLead = (unit: number): boolean => unit === STYLED_LEAD || unit === ENCLOSED_LEAD;

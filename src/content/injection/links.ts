@@ -5,10 +5,10 @@ const ADDRESS = 600;
 /** Links of one text. */
 const MOST = 2000;
 /** What stands in an address to be filled in. */
-const TEMPLATE = /\{\{|\$\{|\{%|\$\(|<%|\[\[/;
+const TEMPLATE = /%7B%7B|%24%7B|\{\{|\$\{|\{%|\$\(|<%|\[\[/;
 const FIELD =
   /[?&#=/](?:[\w.-]{1,40}=)?(?:\{|<|\[|%7B|%3C|\$|__)\s{0,4}(?:[\w -]{0,40}(?:conversation|history|context|chat|prompt|secret|token|key|passw|cookie|message|data|user|e-?mail|summary|content|session|credential|instruction|answer|response|encoded|base64|info|output|text)[\w -]{0,40})/i;
-const CAPITALS = /[?&][\w.-]{1,40}=(?:[A-Z]{2,20}_){1,5}[A-Z]{2,20}(?:[&)#\s]|$)/;
+const CAPITALS = /[?&][\w.-]{1,40}=(?:[A-Z0-9]{2,20}_){1,5}[A-Z0-9]{2,20}(?:[&)#\s]|$)/;
 /** Addresses that every page about programming has. */
 const DOCUMENTED = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\]|(?:img\.)?shields\.io|badge)/i;
 
@@ -25,6 +25,8 @@ export const signsOfLinks = (text: string): Sign[] => {
   ] as const) {
     for (let at = text.indexOf(marker); at >= 0 && looked < MOST; at = text.indexOf(marker, at + 1), looked++) {
       const address = addressAt(text, at + marker.length, image);
+      if (/^javascript:[^\n]{0,400}(?:cookie|fetch\(|location|localStorage)/i.test(address))
+        signs.push({ family: 'sending link', weight: 2, start: at, end: at + marker.length + address.length });
       if (!/^(?:https?:)?\/\//i.test(address) || DOCUMENTED.test(address)) continue;
       const shown = image || isImage(text, at);
       const query = address.search(/[?#]/);

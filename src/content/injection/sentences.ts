@@ -65,7 +65,9 @@ const signAt = (hit: Hit, index: number, around: Around): Sign | undefined => {
       return other && sign('steering', 1, hit, hit);
     }
     case 'tool': {
-      const other = near(hit, index, around, ['agent', 'drop', 'disobey', 'conceal'], PASSAGE, true, -1);
+      const signs = ['agent', 'drop', 'disobey', 'conceal'] as const;
+      const other =
+        near(hit, index, around, signs, PASSAGE, true, -1) ?? near(hit, index, around, signs, PASSAGE, true);
       return other && sign('tool use', 1, hit, hit);
     }
     default:

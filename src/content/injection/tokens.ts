@@ -30,7 +30,35 @@ const MOST = 2000;
  * Control tokens in a text. One that begins with a token and has several turns is a formatted conversation; tokens
  * behind ordinary text that close one turn and open another pretend to be the application.
  */
-export const signsOfTokens = (text: string): Sign[] => {
+export const signsOfTokens = (text: string): Sign[] => [...signsOfRoles(text), ...signsOfSpecial(text)];
+
+/** Turns of an agent that are written into a text: a thought and an action, or a call of a tool as JSON. */
+const ACTS =
+  /(?:^|\n)[ \t]{0,8}(?:thought|observation)[ \t]{0,2}:[^\n]{0,400}\n?[^\n]{0,200}\baction[ \t]{0,2}:[ \t]{0,4}(\w{1,60})|"(?:tool_calls?|function_call)"[^\n]{0,80}"name"\s{0,4}:\s{0,4}"(\w{1,60})"/i;
+const HARMFUL = /shell|exec|delete|remove|transfer|send|mail|post|upload|payment|write|drop|grant|curl|bash/i;
+/** A role that takes over in the middle of a text, and speaks of what must be done. */
+const ROLE =
+  /\n[ \t]{0,8}(?:#{1,4} {0,2}|\*\*|\[|<)?(?:system|admin(?:istrator)?|developer|root)(?: (?:message|override|prompt|note|directive|instruction))?(?:\*\*|\]|>)?[ \t]{0,2}:?[^\n]{0,20}\s(?:you (?:must|are now|will)|ignore|disregard|reveal|override|new (?:directive|instruction))/i;
+
+const signsOfRoles = (text: string): Sign[] => {
+  const signs: Sign[] = [];
+  const acts = /action|"name"/i.test(text) ? ACTS.exec(text) : null;
+  if (acts !== null) {
+    const harmful = HARMFUL.test(acts[1] ?? acts[2] ?? '') && !ABOUT.test(text.slice(0, acts.index));
+    signs.push({
+      family: 'control tokens',
+      weight: harmful ? 2 : 1,
+      start: acts.index,
+      end: acts.index + acts[0].length,
+    });
+  }
+  const role = text.includes('\n') ? ROLE.exec(text) : null;
+  if (role !== null)
+    signs.push({ family: 'control tokens', weight: 1, start: role.index, end: role.index + role[0].length });
+  return signs;
+};
+
+const signsOfSpecial = (text: string): Sign[] => {
   if (!STARTS.some((start) => text.includes(start))) return [];
   const found: { token: string; at: number }[] = [];
   for (const match of text.matchAll(TOKEN)) {
