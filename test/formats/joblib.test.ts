@@ -93,6 +93,59 @@ t.test('what hides in or behind an array is found', async (t) => {
   t.equal(split.content, 'active', 'with operands that stand before the array');
 });
 
+/** Objects as joblib writes them: a pickle whose memo begins anew, with `then` behind the array. */
+const objectsWithMemo = (...then: Piece[]): Uint8Array =>
+  pickled(
+    5,
+    text('numpy'),
+    op.memoize(),
+    op.pop(),
+    call('numpy._core.multiarray', '_reconstruct', named('numpy', 'ndarray'), [op.binint1(0), op.tuple1()], letter),
+    op.mark(),
+    op.binint1(1),
+    op.binint1(1),
+    op.tuple1(),
+    [op.binget(0), text('dtype'), op.stackGlobal()],
+    [op.mark(), text('O8'), op.false(), op.true(), op.tuple(), op.reduce()],
+    op.false(),
+    [op.emptyList(), text('label'), op.append()],
+    op.tuple(),
+    op.build(),
+    then,
+  );
+const letter = op.shortBinbytes('b');
+
+t.test('objects whose pickle has a memo of its own are no attack on readers that do not know joblib', async (t) => {
+  for (const outer of ['Pipeline', 'numpy']) {
+    const honest = dump(text(outer), op.memoize(), op.pop(), wrapper({ code: 'O', count: 1 }), objectsWithMemo());
+    t.same(whole(honest), ['joblib', 'data', 'complete', []], `where the memo holds ${outer}`);
+  }
+  const noType = [op.emptyDict(), op.memoize(), op.pop()];
+  const stateOfNone = pickled(
+    5,
+    op.none(),
+    op.memoize(),
+    op.pop(),
+    call('numpy._core.multiarray', '_reconstruct', named('numpy', 'ndarray'), [op.binint1(0), op.tuple1()], letter),
+    [op.mark(), op.binint1(1), op.binint1(1), op.tuple1(), op.binget(0), op.false(), op.emptyList(), op.tuple()],
+    op.build(),
+  );
+  t.not(dump(noType, wrapper({ code: 'O', count: 1 }), stateOfNone).content, 'data', 'a type that is none is no data');
+  const names = [text('os'), op.memoize(), op.pop()];
+  const acts = dump(names, wrapper({ code: 'O', count: 1 }), objectsWithMemo(payload, op.pop()));
+  t.equal(acts.content, 'active', 'what runs behind the array is found');
+  const called = [op.binget(0), text('system'), op.stackGlobal(), text('true'), op.tuple1(), op.reduce()];
+  const aliased = dump(
+    names,
+    wrapper({ code: 'O', count: 1 }),
+    pickled(5, text('math'), op.memoize(), op.pop(), called),
+  );
+  t.ok(
+    aliased.findings.some(({ rule, severity }) => rule === 'joblib.array-runs' && severity === 'critical'),
+    'a call of what only the wrong memo names',
+  );
+});
+
 t.test('arrays that lie about their bytes break the stream', async (t) => {
   const broken: Piece[][] = [
     [wrapper({ count: 200 }), padding(7), new Uint8Array(16)],

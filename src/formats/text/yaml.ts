@@ -106,7 +106,7 @@ const asJson = (node: unknown, walk: Walk, depth: number): JsonValue => {
   for (const { key, value } of node.items) {
     const name = asJson(key, walk, depth + 1);
     const item = asJson(value, walk, depth + 1);
-    const known = typeof name === 'string' ? name : String(name);
+    const known = typeof name === 'object' ? '' : String(name);
     // Of two values under one key readers take either: both are looked at.
     if (entries.has(known))
       entries.set(`#${entries.size}`, { at: node.range?.[0] ?? 0, entries: new Map([[known, item]]) });
