@@ -1,4 +1,5 @@
 import type { BuildRule, CallRule } from '../allowed/types.ts';
+import { broken } from '../state.ts';
 import { type Bytes, countOf, isCallOf, isGlobal, itemsOf, lookup, textOf, type Value } from '../values.ts';
 import { plainState } from './general.ts';
 
@@ -227,11 +228,29 @@ export const maskedState: BuildRule = (call, state, { frozen }) => {
     : 'the mask of an array has another length than its shape';
 };
 
-/** The state of an array: (version, shape, dtype, fortran, data) or without the version. */
+/** True when a value cannot be a dtype, whatever runs. */
+const isNoDtype = (value: Value | undefined): boolean => {
+  if (value === undefined || value.kind === 'opaque' || value.kind === 'persistent') return false;
+  if (value.kind === 'global') return value.allowed !== undefined;
+  if (value.kind !== 'call') return true;
+  const { allowed, module } = value.callee;
+  return allowed?.build !== undefined && module !== 'numpy' && !module.startsWith('numpy.');
+};
+
+/**
+ * The state of an array: (version, shape, dtype, fortran, data) or without the version. Readers that do not know joblib
+ * take the pickle of an array of objects for their own, with the wrong memo: the dtype is anything then. Where it is none,
+ * `__setstate__` raises and loading ends (array_setstate, numpy/_core/src/multiarray/methods.c); what an unknown name made
+ * was a finding when the name was imported.
+ */
 export const arrayState: BuildRule = (call, state, { frozen }) => {
   if (call.states.length > 1) return 'an array gets its state twice';
+  const items = itemsOf(state) ?? [];
+  for (const item of items) frozen.add(item);
+  const type = items.length === 4 || items.length === 5 ? items.at(-3) : undefined;
+  if (isNoDtype(type)) broken('the type in the state of an array is none: numpy raises');
+  if (type?.kind === 'call' && type.callee.allowed === undefined) return undefined;
   const array = stateArray(state);
-  for (const item of itemsOf(state) ?? []) frozen.add(item);
   return array === undefined ? 'the state is not that of an array' : wrongData(array);
 };
 
