@@ -1,3 +1,4 @@
+import { deflateSync } from 'node:zlib';
 import t from 'tap';
 import { fromBytes } from '../../src/bytes/random-access.ts';
 import type { Report } from '../../src/formats/format.ts';
@@ -51,6 +52,24 @@ t.test('cells of Parquet and Arrow are read in every encoding that writers use',
     if (report.findings.length > 1 && !name.includes('views'))
       t.match(report.findings[1]?.message, /^messages\.content: 1 of 5 cells .* row 4/, name);
   }
+});
+
+t.test('captions of pictures are read', async (t) => {
+  const chunk = (type: string, data: Uint8Array): Uint8Array => {
+    const length = new Uint8Array(4);
+    new DataView(length.buffer).setUint32(0, data.length);
+    return Buffer.concat([length, Buffer.from(type, 'latin1'), data, new Uint8Array(4)]);
+  };
+  const signature = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
+  const picture = (type: string, data: Uint8Array): Report =>
+    inspect(fromBytes(Buffer.concat([signature, chunk(type, data), chunk('IEND', new Uint8Array())])));
+  const packed = deflateSync(ORDER);
+  t.same(said(picture('tEXt', Buffer.from(`Comment\0${ORDER}`))), ['text.injection medium']);
+  t.same(said(picture('zTXt', Buffer.concat([Buffer.from('Comment\0\0'), packed]))), ['text.injection medium']);
+  t.same(said(picture('iTXt', Buffer.concat([Buffer.from('C\0\x01\0en\0x\0'), packed]))), ['text.injection medium']);
+  t.same(said(picture('tEXt', Buffer.from('Software\0gimp'))), []);
+  const comment = Buffer.from(`\xff\xd8\xff\xfe\x00${String.fromCharCode(ORDER.length + 2)}${ORDER}\xff\xd9`, 'latin1');
+  t.same(said(inspect(fromBytes(comment))), ['text.injection medium']);
 });
 
 t.test('read by Range, cells are left for the whole file', async (t) => {

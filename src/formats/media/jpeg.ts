@@ -2,23 +2,29 @@ import { createCursor } from '../../bytes/cursor.ts';
 import { KIB } from '../../bytes/limits.ts';
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { type Context, complete, type Format, type Inspection } from '../format.ts';
+import { type Captions, createCaptions } from './captions.ts';
 import { checkTrailing } from './trailing.ts';
 
 /** Bytes of entropy-coded data read at a time. */
 const BLOCK = 256 * KIB;
 const SCAN = 0xda;
 const END = 0xd9;
+/** Comments, and the segments of Exif, XMP and IPTC. */
+const CAPTIONS = [0xfe, 0xe1, 0xed];
 
 /** JPEG: marker segments and scans up to the end of image, nothing behind. */
 export const jpeg: Format = {
   name: 'jpeg',
   title: 'JPEG image',
   recognisedBy: 'the start-of-image marker followed by another marker',
-  checks: 'every segment up to the end-of-image marker; what stands behind it is inspected; damage is told',
+  checks:
+    'every segment up to the end-of-image marker; comments and metadata against the rules for injected text; what stands behind it is inspected; damage is told',
   references: ['ITU-T T.81, annex B'],
   recognise: (head) => head[0] === 0xff && head[1] === 0xd8 && head[2] === 0xff,
   inspect(source, context): Inspection {
-    const end = endOfImage(source, context);
+    const captions = createCaptions(context);
+    const end = endOfImage(source, context, captions);
+    captions.finish();
     if (typeof end === 'string') {
       const message = `the image is damaged (${end}), as images from the web often are`;
       context.report({ rule: 'jpeg.damaged', severity: 'info', message, offset: 0 });
@@ -30,7 +36,7 @@ export const jpeg: Format = {
 };
 
 /** Offset behind the end-of-image marker, or what is wrong. A decoder that meets the damage stops; none runs anything. */
-const endOfImage = (source: RandomAccess, context: Context): number | string => {
+const endOfImage = (source: RandomAccess, context: Context, captions: Captions): number | string => {
   const cursor = createCursor(source, 2);
   while (cursor.remaining() > 2) {
     context.budget.spend('steps', 1);
@@ -43,7 +49,8 @@ const endOfImage = (source: RandomAccess, context: Context): number | string => 
     if (cursor.remaining() < 2) break;
     const length = cursor.u8() * 0x100 + cursor.u8();
     if (length < 2 || length - 2 > cursor.remaining()) return 'a segment goes beyond the file';
-    cursor.skip(length - 2);
+    if (CAPTIONS.includes(marker)) captions.add('comment', cursor.bytes(length - 2), cursor.position);
+    else cursor.skip(length - 2);
     if (marker === SCAN) cursor.position = endOfScan(source, cursor.position);
   }
   const [first, second] = cursor.remaining() === 2 ? cursor.bytes(2) : [];

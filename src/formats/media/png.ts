@@ -1,22 +1,30 @@
 import { createCursor } from '../../bytes/cursor.ts';
+import { MIB } from '../../bytes/limits.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import { complete, type Format, type Inspection } from '../format.ts';
+import { captionOfChunk, createCaptions } from './captions.ts';
 import { checkTrailing } from './trailing.ts';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 /** Length, type and checksum around the data of a chunk. */
 const END_CHUNK = 0x49454e44;
 
+/** Chunks of text, and bytes of one that are read: larger ones hold no caption that anything shows. */
+const CAPTIONS = ['tEXt', 'zTXt', 'iTXt'];
+const CAPTION = 16 * MIB;
+
 /** PNG: chunks up to IEND, nothing behind. */
 export const png: Format = {
   name: 'png',
   title: 'PNG image',
   recognisedBy: 'the eight bytes of its signature',
-  checks: 'every chunk in bounds up to IEND; what stands behind it is inspected',
+  checks:
+    'every chunk in bounds up to IEND; captions against the rules for injected text; what stands behind it is inspected',
   references: ['https://www.w3.org/TR/png-3/'],
   recognise: (head) => SIGNATURE.every((byte, index) => head[index] === byte),
   inspect(source, context): Inspection {
     const cursor = createCursor(source, SIGNATURE.length);
+    const captions = createCaptions(context);
     for (;;) {
       context.budget.spend('steps', 1);
       const prefix = cursor.bytes(8);
@@ -24,9 +32,16 @@ export const png: Format = {
       const length = view.getUint32(0);
       if (length > cursor.remaining() - 4)
         throw new WeighbridgeError('FORMAT_TRUNCATED', 'a chunk ends behind the file', { offset: cursor.position });
-      cursor.skip(length + 4);
+      const type = String.fromCharCode(...prefix.subarray(4));
+      if (CAPTIONS.includes(type) && length <= CAPTION) {
+        const at = cursor.position;
+        const caption = captionOfChunk(type, cursor.bytes(length));
+        if (caption !== undefined) captions.add(type, caption, at);
+        cursor.skip(4);
+      } else cursor.skip(length + 4);
       if (view.getUint32(4) === END_CHUNK) break;
     }
+    captions.finish();
     const content = checkTrailing(source, cursor.position, 'png', context);
     return { format: 'png', content, coverage: complete(source.size) };
   },
