@@ -29,7 +29,7 @@ export const arrow: Format = {
   title: 'Apache Arrow IPC',
   recognisedBy: '`ARROW1`, or a continuation marker and a metadata length',
   checks:
-    'every message and body in bounds, from the first to the end of the stream; the footer of the file form; pickled extension types',
+    'every message and body in bounds, from the first to the end of the stream; the footer of the file form; pickled extension types; cells of text and bytes (lists, views, dictionaries; LZ4, Zstandard) against the rules for injected text',
   references: [
     'https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc',
     'CVE-2023-47248',

@@ -34,7 +34,7 @@ export const parquet: Format = {
   title: 'Apache Parquet',
   recognisedBy: '`PAR1` at the start',
   checks:
-    '`PAR1` at the end, footer length in bounds, Thrift metadata read whole, column chunks inside the file, no columns in other files, key-value metadata, pickled Arrow extension types, cells in statistics that are pickles',
+    '`PAR1` at the end, footer length in bounds, Thrift metadata read whole, column chunks inside the file, no columns in other files, key-value metadata, pickled Arrow extension types, cells of byte arrays (plain, dictionary and delta encodings; Snappy, gzip, Zstandard, LZ4) against the rules for injected text, and those that are pickles',
   references: ['https://github.com/apache/parquet-format', 'CVE-2023-47248'],
   recognise: (head) => MAGIC.every((byte, index) => head[index] === byte),
   inspect(source, context): Inspection {

@@ -61,7 +61,7 @@ export const jsonLines: Format = {
   title: 'JSON Lines',
   recognisedBy: 'text whose first line is one whole JSON object or array, with more lines behind it',
   checks:
-    'grammar, depth and duplicate keys of every line; plain prompt injection and what is checked in JSON documents',
+    'grammar, depth and duplicate keys of every line; every text against the rules for injected text, by column and rate; planted triggers; what is checked in JSON documents',
   references: ['https://jsonlines.org/', 'RFC 8259'],
   recognise: (head, source) => kindOf(head, source) === 'jsonl',
   inspect(source, context): Inspection {

@@ -18,7 +18,7 @@ export const plainText: Format = {
   title: 'plain text',
   recognisedBy: 'UTF-8, or UTF-16 with a byte order mark, without control characters, and no other kind of text',
   checks:
-    'encoding to the last byte; commands that download and run, active markup, package sources, YAML (parsed up to 128 KiB): tags that construct, Hydra targets, MLflow loaders; XML entities, template tags, plain prompt injection',
+    'encoding to the last byte; commands that download and run, active markup, package sources, YAML (parsed up to 128 KiB): tags that construct, Hydra targets, MLflow loaders; XML entities, template tags; cells of tables and passages of prose against the rules for injected text, planted triggers',
   references: ['RFC 3629', 'RFC 4180'],
   recognise: (head, source) => kindOf(head, source) === 'plain',
   inspect(source, context): Inspection {
