@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.ts';
@@ -11,6 +10,7 @@ import { execute } from '../transcode/execute.ts';
 import { CONVERTER_VERSION, layOut } from '../transcode/layout.ts';
 import type { TensorDigest } from '../transcode/types.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
+import { digest, readExactly } from './local-file.ts';
 
 const usage = `usage: weighbridge convert IN OUT
        weighbridge convert -            reads IN<TAB>OUT lines
@@ -90,7 +90,7 @@ const convertFile = async (sandbox: Sandbox, input: string, output: string, stat
     const sha256 = await writeWhole(output, readAhead(execute(plan, layout, source, options)));
     if (statement !== undefined) {
       const text = {
-        source: { sha256: await digestOf(input) },
+        source: { sha256: await digest(file, size) },
         converter: CONVERTER_VERSION,
         output: { sha256, size: layout.size },
         tensors,
@@ -147,20 +147,3 @@ async function* readAhead(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Ui
     await chunks.return(undefined);
   }
 }
-
-const readExactly = async (file: FileHandle, offset: number, length: number): Promise<Uint8Array> => {
-  const bytes = Buffer.allocUnsafeSlow(length);
-  let at = 0;
-  while (at < length) {
-    const { bytesRead } = await file.read(bytes, at, length - at, offset + at);
-    if (bytesRead === 0) throw new WeighbridgeError('FORMAT_TRUNCATED', 'the file became shorter while it was read');
-    at += bytesRead;
-  }
-  return bytes;
-};
-
-const digestOf = async (path: string): Promise<string> => {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk);
-  return hash.digest('hex');
-};

@@ -1,15 +1,10 @@
-import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open } from 'node:fs/promises';
-import { MIB } from '../../bytes/limits.ts';
-import { WeighbridgeError } from '../../errors.ts';
 import type { Report } from '../../formats/format.ts';
 import { factsOfFile } from '../../gateway/local.ts';
 import { version } from '../../package.ts';
 import type { Sandbox } from '../../sandbox/types.ts';
+import { digest, readExactly } from '../local-file.ts';
 import type { Target } from './types.ts';
-
-/** Bytes hashed at once. */
-const BLOCK = 1 * MIB;
 
 const US = { requester: { id: 'local', team: '' }, client: { name: 'weighbridge', version } };
 
@@ -52,20 +47,4 @@ export const inspectOpen = async (sandbox: Sandbox, file: FileHandle, begin: () 
   const after = await file.stat();
   if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) throw new Error('it changed while it was read');
   return { report, sha256, size: before.size };
-};
-
-const readExactly = async (file: FileHandle, offset: number, length: number): Promise<Uint8Array> => {
-  const bytes = new Uint8Array(length);
-  for (let at = 0; at < length; ) {
-    const { bytesRead } = await file.read(bytes, at, length - at, offset + at);
-    if (bytesRead === 0) throw new WeighbridgeError('FORMAT_TRUNCATED', 'it became shorter while it was read');
-    at += bytesRead;
-  }
-  return bytes;
-};
-
-const digest = async (file: FileHandle, size: number): Promise<string> => {
-  const hash = createHash('sha256');
-  for (let at = 0; at < size; at += BLOCK) hash.update(await readExactly(file, at, Math.min(BLOCK, size - at)));
-  return hash.digest('hex');
 };
