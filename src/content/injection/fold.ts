@@ -98,6 +98,3 @@ export const isWordUnit = (unit: number): boolean =>
 /** True for scripts that write without spaces between words, or join particles to them. */
 export const isUnspaced = (unit: number): boolean =>
   (unit >= 0x3041 && unit <= 0xd7a3) || (unit >= 0xe01 && unit <= 0xe4e);
-
-/** Units of astral letters that fold. */
-export const isStyledLead = (unit: number): boolean => unit === STYLED_LEAD || unit === ENCLOSED_LEAD;
