@@ -29,7 +29,10 @@ const build = async (
   t.equal(report.details?.['sandbox'], undefined, 'the parsers answered, not the pool for them');
   return sandbox.walls();
 };
-type Tap = { teardown(handler: () => Promise<void>): void; match(found: unknown, wanted: unknown): boolean };
+type Tap = {
+  teardown(handler: () => Promise<void>): void;
+  equal(found: unknown, wanted: unknown, what?: string): boolean;
+};
 
 const all = findTools();
 const nothing: Tools = { bwrap: undefined, prlimit: undefined, setpriv: undefined };

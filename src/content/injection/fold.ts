@@ -23,8 +23,6 @@ const STYLED: readonly (readonly [first: number, last: number])[] = [
 ];
 /** Mathematical letters (U+1D400 to U+1D7FF) share the lead unit 0xd835; the low unit says which letter. */
 const STYLED_LEAD = 0xd835;
-/** Enclosed and regional letters (U+1F130 to U+1F1FF). */
-const ENCLOSED_LEAD = 0xd83c;
 
 /** Letters of scripts that are kept as they are. */
 const isOtherLetter = (code: number): boolean =>
