@@ -32,7 +32,7 @@ const build = async (
 };
 type Tap = {
   teardown(handler: () => Promise<void>): void;
-  equal(found: unknown, wanted: unknown, what?: string): boolean;
+  equal(found: unknown, wanted: unknown): boolean;
 };
 
 const all = findTools();
