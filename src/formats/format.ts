@@ -81,8 +81,8 @@ export type PlanStorage = {
   readonly method: 'stored' | 'deflated';
   readonly byteOrder: 'little' | 'big';
   /**
-   * Of a zip member: where its local header begins, checked by the executor as it passes when the plan was made by
-   * Range without reading it (`offset` is then derived from the member before).
+   * Of a zip member, when the plan was made by Range: where its local header begins. It was not read, so `offset` is
+   * derived from the next member; the executor takes the true one from the header as it passes.
    */
   readonly localHeader?: number;
 };

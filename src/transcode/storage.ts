@@ -16,7 +16,9 @@ const inflate = promisify(inflateRaw);
 
 /**
  * Opens storages of `source` one at a time. Where the plan was made without seeing a member's local header, that is
- * read now and must put the data where the plan expects it. Throws UPSTREAM_MISMATCH otherwise.
+ * read now and says where the data begin, as it does to every loader: what lies between records differs from writer to
+ * writer (beyond 4 GiB some end a member with 24 bytes, some with 16), so the place in the plan is a guess. Throws
+ * UPSTREAM_MISMATCH when there is no such header or the data would not lie inside the source.
  */
 export const checkedStorage = (source: PlanSource): ((storage: PlanStorage) => Promise<PlanSource>) => {
   let last: { storage: PlanStorage; opened: PlanSource } | undefined;
@@ -29,13 +31,14 @@ export const checkedStorage = (source: PlanSource): ((storage: PlanStorage) => P
 };
 
 const openStorage = async (source: PlanSource, storage: PlanStorage): Promise<PlanSource> => {
-  if (storage.localHeader !== undefined) await checkLocalHeader(source, storage, storage.localHeader);
   if (storage.method === 'deflated') return inflated(source, storage);
+  const { localHeader, size } = storage;
+  const start = localHeader === undefined ? storage.offset : await dataStart(source, storage, localHeader);
   return {
-    size: storage.size,
+    size,
     read(offset, length) {
-      if (offset + length > storage.size) throw outside(storage);
-      return source.read(storage.offset + offset, length);
+      if (offset + length > size) throw outside(storage);
+      return source.read(start + offset, length);
     },
   };
 };
@@ -55,14 +58,14 @@ const inflated = async (source: PlanSource, storage: PlanStorage): Promise<PlanS
   };
 };
 
-const checkLocalHeader = async (source: PlanSource, storage: PlanStorage, at: number): Promise<void> => {
+/** Where the data of a stored member begin (APPNOTE 4.3.7): behind its local header, name and extra field. */
+const dataStart = async (source: PlanSource, storage: PlanStorage, at: number): Promise<number> => {
   const header = await source.read(at, LOCAL_HEADER);
   const view = new DataView(header.buffer, header.byteOffset, header.length);
-  const data = at + LOCAL_HEADER + view.getUint16(26, true) + view.getUint16(28, true);
-  const method = view.getUint16(8, true);
-  if (view.getUint32(0, true) !== LOCAL_SIGNATURE || data !== storage.offset || method !== 0) {
-    throw new WeighbridgeError('UPSTREAM_MISMATCH', `the local header of ${storage.name} differs from the directory`);
-  }
+  const start = at + LOCAL_HEADER + view.getUint16(26, true) + view.getUint16(28, true);
+  const stored = view.getUint32(0, true) === LOCAL_SIGNATURE && view.getUint16(8, true) === 0;
+  if (stored && start + storage.length <= source.size) return start;
+  throw new WeighbridgeError('UPSTREAM_MISMATCH', `the local header of ${storage.name} differs from the directory`);
 };
 
 const outside = (storage: PlanStorage): WeighbridgeError =>
