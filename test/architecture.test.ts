@@ -214,7 +214,7 @@ t.test('no file names a package registry by host or a path of the machine it was
     ['registry', 'npmjs', 'org'],
     ['registry', 'yarnpkg', 'com'],
     ['pypi', 'org'],
-    ['files', 'pythonhosted', 'org'],
+    ['files', ['python', 'hosted'].join(''), 'org'],
     ['static', 'crates', 'io'],
     ['proxy', 'golang', 'org'],
     ['conda', 'anaconda', 'org'],

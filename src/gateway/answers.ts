@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AccessLog, Entry } from '../audit/types.ts';
 import type { Decision } from '../policy/types.ts';
-import type { Sandbox } from '../sandbox/types.ts';
 import type { Blobs } from '../store/types.ts';
 import type { Conversions } from './conversions.ts';
 import type { Intakes } from './intake.ts';
@@ -14,7 +13,6 @@ import type { Scales } from './weigh.ts';
 /** The parts of the gateway that the ways to answer are made of. */
 export type Parts = {
   readonly blobs: Blobs;
-  readonly sandbox: Sandbox;
   readonly log: AccessLog;
   readonly judge: Judge;
   readonly intakes: Intakes;

@@ -9,19 +9,31 @@ import { unlessGone } from './waiting.ts';
 
 type Converted = Extract<Candidate, { state: 'converted' }>;
 
-/** Answers a HEAD of a path that upstream does not have: a converted file, a minted index, or nothing. */
-export const describeConverted = async (parts: Parts, repo: RepoAt, path: string, who: Requester): Promise<Answer> => {
-  const { conversions, views } = parts;
+/** What stands under a path that upstream does not have: a minted index, or what became of the checkpoint behind it. */
+type Found = { readonly minted: MintedIndex } | { readonly source: ListedFile; readonly candidate: Candidate };
+
+const find = async ({ views }: Parts, repo: RepoAt, path: string, who: Requester): Promise<Found | undefined> => {
   const minted = await views.index(repo, path, who);
-  if (minted !== undefined) return { kind: 'ready', file: describeIndex(minted), decision: minted.decision };
+  if (minted !== undefined) return { minted };
   const source = views.sourceOf(repo, path) ?? (await views.refusedShard(repo, path, who));
   const candidate = source === undefined ? undefined : await views.candidate(repo, source, who);
-  if (source === undefined || candidate === undefined || candidate.state === 'superseded') return { kind: 'missing' };
-  if (candidate.state === 'converted') {
-    return { kind: 'ready', file: await describeConversion(candidate, conversions), decision: candidate.decision };
+  return source === undefined || candidate === undefined ? undefined : { source, candidate };
+};
+
+/** Answers a HEAD of a path that upstream does not have: a converted file, a minted index, or nothing. */
+export const describeConverted = async (parts: Parts, repo: RepoAt, path: string, who: Requester): Promise<Answer> => {
+  const found = await find(parts, repo, path, who);
+  if (found === undefined) return { kind: 'missing' };
+  if ('minted' in found) {
+    return { kind: 'ready', file: describeIndex(found.minted), decision: found.minted.decision };
   }
+  const { source, candidate } = found;
+  if (candidate.state === 'superseded') return { kind: 'missing' };
   const { decision } = candidate;
-  return decision.action === 'allow' ? { kind: 'missing' } : refusal(views, repo, source.path, decision, who);
+  if (candidate.state === 'converted') {
+    return { kind: 'ready', file: await describeConversion(candidate, parts.conversions), decision };
+  }
+  return decision.action === 'allow' ? { kind: 'missing' } : refusal(parts.views, repo, source.path, decision, who);
 };
 
 /** Answers a GET of a path that upstream does not have. */
@@ -32,12 +44,12 @@ export const serveConverted = async (
   wanted: ByteRangeRequest | undefined,
   who: Requester,
 ): Promise<Answer> => {
-  const { judge, scales, views } = parts;
-  const minted = await unlessGone(views.index(repo, path, who), who.signal);
-  if (minted !== undefined) return serveIndex(parts, repo, minted, wanted, who);
-  const source = views.sourceOf(repo, path) ?? (await unlessGone(views.refusedShard(repo, path, who), who.signal));
-  const candidate = source === undefined ? undefined : await unlessGone(views.candidate(repo, source, who), who.signal);
-  if (source === undefined || candidate === undefined || candidate.state === 'superseded') return { kind: 'missing' };
+  const { judge, scales } = parts;
+  const found = await unlessGone(find(parts, repo, path, who), who.signal);
+  if (found === undefined) return { kind: 'missing' };
+  if ('minted' in found) return serveIndex(parts, repo, found.minted, wanted, who);
+  const { source, candidate } = found;
+  if (candidate.state === 'superseded') return { kind: 'missing' };
   if (candidate.state === 'converted') return transcoded(parts, repo, source, candidate, wanted, who);
   if (candidate.decision.action === 'allow') return { kind: 'missing' };
   return enterRefusal(parts, await judge(repo, source, who, await scales.early(repo, source)), repo, source.path, who);

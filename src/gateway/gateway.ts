@@ -108,5 +108,5 @@ const assemble = ({ blobs, records, sandbox, log, policies, knownBad, timings }:
   };
   const conversions = createConversions(blobs, records, intakes, scales, enter);
   const views = createViews({ blobs, intakes, scales, conversions, judge });
-  return { blobs, sandbox, log, judge, intakes, scales, conversions, views, timings: { ...TIMINGS, ...timings } };
+  return { blobs, log, judge, intakes, scales, conversions, views, timings: { ...TIMINGS, ...timings } };
 };
