@@ -181,7 +181,7 @@ const scanOf = ({ config, store, sandbox, policies, knownBad, log }: Parts): Sca
   sandbox,
   policies: policies.current,
   knownBad: knownBad.lookup,
-  pseudonym: log.pseudonym,
+  log,
   limit: config.uploads.limit,
 });
 

@@ -7,6 +7,8 @@ export type Entry = {
     | 'artefact.outcome'
     | 'artefact.head'
     | 'listing'
+    | 'upload.decision'
+    | 'upload.failed'
     | 'policy.loaded'
     | 'policy.rejected'
     | 'knownbad.loaded'

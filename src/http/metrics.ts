@@ -55,7 +55,8 @@ export const createMetrics = (): Metrics => {
     }),
     observe({ kind, artefact, decision, served }) {
       const ecosystem = artefact?.ecosystem ?? '';
-      if (kind === 'artefact.decision' && decision !== undefined) decisions.inc({ ecosystem, action: decision.action });
+      const decides = kind === 'artefact.decision' || kind === 'upload.decision';
+      if (decides && decision !== undefined) decisions.inc({ ecosystem, action: decision.action });
       if (served !== undefined) bytes.inc({ ecosystem, release: served.release }, served.bytes);
     },
     gauge(name, help, read) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { pino } from 'pino';
 import t from 'tap';
+import { createAccessLog } from '../../src/audit/access-log.ts';
 import { MIB } from '../../src/bytes/limits.ts';
 import { loadConfig } from '../../src/config.ts';
 import { createApp } from '../../src/http/app.ts';
@@ -47,18 +48,21 @@ let stores = 0;
 const start = async (t: Tap, { limit = 10 * MIB, env = {} }: { limit?: number; env?: Record<string, string> } = {}) => {
   const data = join(folder, `store-${stores++}`);
   const store = await openStore({ data, limit: 1024 * MIB });
+  const directory = join(data, 'log');
+  const log = await createAccessLog({ directory, origin: 'test.invalid/log', remember: () => undefined });
   const { server } = await createApp({
     config: loadConfig({ env: { WEIGHBRIDGE_PORT: '0', ...env } }),
     ecosystems: [],
     metrics: createMetrics(),
     health: async () => [],
     lookups: { reports: (digest) => store.records.get('report', `${sandbox.ruleset}/${digest}`) },
-    scan: { ...store, sandbox, policies: () => policies, pseudonym: (identity) => `pseudonym of ${identity}`, limit },
+    scan: { ...store, sandbox, policies: () => policies, log, limit },
     logger: pino({ level: 'silent' }),
   });
   t.teardown(async () => {
     server.server.closeAllConnections();
     await server.close();
+    await log.close();
     await store.close();
   });
   const url = await server.listen({ host: '127.0.0.1', port: 0 });
@@ -67,8 +71,19 @@ const start = async (t: Tap, { limit = 10 * MIB, env = {} }: { limit?: number; e
   const settled = async (): Promise<void> => {
     for (let tries = 0; spooled().length > 0 && tries < 200; tries++) await wait(25);
   };
-  return { url, data, port: Number(new URL(url).port), store, spooled, settled };
+  const entries = (): readonly Logged[] =>
+    readdirSync(directory)
+      .filter((name) => name.endsWith('.jsonl') && name.startsWith('audit'))
+      .flatMap((name) => readFileSync(join(directory, name), 'utf8').trim().split('\n'))
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line));
+  return { url, data, port: Number(new URL(url).port), store, log, spooled, settled, entries };
 };
+
+type Logged = {
+  readonly kind: string;
+  readonly artefact?: { readonly path: string; readonly size: number };
+} & Readonly<Record<'request' | 'decision' | 'evidence' | 'detail' | 'actor', unknown>>;
 
 const form = (files: Readonly<Record<string, Uint8Array>>): FormData => {
   const body = new FormData();
@@ -77,7 +92,11 @@ const form = (files: Readonly<Record<string, Uint8Array>>): FormData => {
 };
 type Said = {
   readonly error: string;
-  readonly files: readonly { readonly path: string; readonly report: { readonly findings: readonly unknown[] } }[];
+  readonly files: readonly {
+    readonly path: string;
+    readonly evidence: { readonly facts: string };
+    readonly report: { readonly findings: readonly unknown[] };
+  }[];
 };
 const post = async (url: string, body: FormData, headers: Record<string, string> = {}) => {
   const answer = await fetch(`${url}/api/v1/scan`, { method: 'POST', body, headers });
@@ -156,6 +175,53 @@ const streamed = async (port: number, body: AsyncIterable<Uint8Array> | Iterable
   return { status: answer.statusCode, json: (await json(answer)) as { files: unknown[]; error: string } };
 };
 
+t.test('each file that is scanned is entered in the log before the answer, whatever it is called', async (t) => {
+  const { url, entries, store, log } = await start(t);
+  const text = Buffer.from('good day\n');
+  const secret = ['hf', 'Zq7w9Lm2Xc4Vb6Nn8Kk1Jj3Hh5Gg7Ff9Dd'].join('_');
+  const odd = `a\u202eb\u001b[2J/../${secret}`;
+  const files = { 'notes.txt': text, [odd]: ATTACK, [`${'n'.repeat(5000)}.txt`]: text };
+  const { json: said } = await post(url, form(files));
+  const entered = entries();
+  t.match(entered, [
+    {
+      v: 1,
+      kind: 'upload.decision',
+      request: { method: 'POST', route: '/api/v1/scan' },
+      actor: /^p_/,
+      client: { name: 'upload' },
+      artefact: { ecosystem: 'file', path: 'notes.txt', sha256: sha256(text), size: text.length, format: 'text' },
+      decision: { action: 'allow', rule: 'here/inert' },
+      evidence: { policySet: policies.digest, ruleset: sandbox.ruleset, facts: /^[0-9a-f]{64}$/ },
+      detail: { kept: false },
+    },
+    {
+      kind: 'upload.decision',
+      artefact: { path: /^a.*b.*\[redacted\]$/, sha256: sha256(ATTACK), format: 'pickle' },
+      decision: { action: 'deny', rule: 'here/harm' },
+    },
+    { kind: 'upload.decision', artefact: { path: /^n{1000,1024}\.*$/ } },
+  ]);
+  t.equal(entered.length, 3);
+  t.notMatch(JSON.stringify(entered), new RegExp(secret));
+  t.same(
+    said.files.map(({ evidence }) => evidence),
+    entered.map(({ evidence }) => evidence),
+    'the answer names the same evidence',
+  );
+  t.equal(await store.records.get('facts', said.files[0]?.evidence.facts ?? ''), undefined, 'and nothing is kept');
+  await fetch(`${url}/api/v1/scan?keep=true`, { method: 'POST', body: form({ 'kept.txt': text }) });
+  const kept = entries().at(-1);
+  t.match(kept, { kind: 'upload.decision', detail: { kept: true } });
+  const facts = await store.records.get('facts', kept?.evidence?.facts ?? '');
+  t.match(facts, { artefact: { path: 'kept.txt', sha256: sha256(text) }, requester: { id: kept?.actor } });
+  t.equal(policies.decide(facts as never, Date.now()).action, 'allow', 'what is kept decides again');
+  await log.close();
+  const closed = await post(url, form({ 'notes.txt': text }));
+  t.equal(closed.status, 503, 'what cannot be entered is not told');
+  t.notOk(closed.json.files);
+});
+
 setFlagsFromString('--expose-gc');
 /** Lets go of what nobody uses, so that what is counted is in use. */
 const collect: () => void = runInNewContext('gc');
@@ -191,8 +257,8 @@ t.test('a large file streams through with little memory', async (t) => {
   t.same(spooled(), []);
 });
 
-t.test('an upload that is cut leaves nothing behind', async (t) => {
-  const { port, url, store, spooled, settled } = await start(t);
+t.test('an upload that is cut leaves nothing behind but an entry', async (t) => {
+  const { port, url, store, spooled, settled, entries } = await start(t);
   for (const bytes of [`${part('cut')}${'x'.repeat(100_000)}`, part('cut'), `--${BOUNDARY}\r\nContent-Dispo`]) {
     const socket = connect(port, '127.0.0.1').on('error', () => undefined);
     const head = `POST /api/v1/scan HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=${BOUNDARY}\r\n`;
@@ -207,6 +273,16 @@ t.test('an upload that is cut leaves nothing behind', async (t) => {
   t.same(spooled(), []);
   t.equal((await store.blobs.usage()).bytes, 0);
   t.equal((await post(url, form({ 'a.txt': Buffer.from('still here\n') }))).status, 200);
+  const failed = { kind: 'upload.failed', decision: undefined };
+  t.match(entries(), [
+    { ...failed, artefact: { path: 'cut' }, detail: { fault: 'CANCELLED' } },
+    { ...failed, artefact: undefined, detail: { fault: 'CANCELLED' } },
+    { ...failed, artefact: undefined, detail: { fault: 'CANCELLED' } },
+    { ...failed, artefact: { path: 'short' }, detail: { fault: 'REQUEST_INVALID' } },
+    { kind: 'upload.decision', artefact: { path: 'a.txt' } },
+  ]);
+  const received = entries()[0]?.artefact?.size ?? 0;
+  t.ok(received > 0 && received <= 100_000, `${received} bytes had arrived`);
 });
 
 /** Sends bytes and gives what comes back until the connection ends or `until` has come. */
@@ -242,7 +318,7 @@ const head = (length: number, more = ''): string =>
 
 t.test('what is too large is refused with the limit, before the body where its length is said', async (t) => {
   const limit = 3 * MIB;
-  const { port, url, spooled } = await start(t, { limit });
+  const { port, url, spooled, entries } = await start(t, { limit });
   t.match(await (await fetch(`${url}/api/v1/scan`)).json(), { limits: { bytes: limit, files: 100 } });
   const waiting = await raw(port, head(limit * 2, 'Expect: 100-continue\r\n'));
   t.match(waiting.text, /^HTTP\/1\.1 413 /);
@@ -258,6 +334,14 @@ t.test('what is too large is refused with the limit, before the body where its l
   const alone = await streamed(port, [part('a'), half, half, END]);
   t.equal(alone.status, 413);
   t.same(spooled(), []);
+  const tooLarge = { kind: 'upload.failed', detail: { fault: 'LIMIT_EXCEEDED' }, decision: undefined };
+  t.match(entries(), [
+    { ...tooLarge, artefact: undefined },
+    { ...tooLarge, artefact: undefined },
+    { kind: 'upload.decision', artefact: { path: 'a', size: half.length } },
+    { ...tooLarge, artefact: { path: 'b' } },
+    { ...tooLarge, artefact: { path: 'a' } },
+  ]);
 });
 
 t.test('a sender that waits for 100 Continue gets it when nothing speaks against its upload', async (t) => {
@@ -295,7 +379,7 @@ t.test('a fifth upload at the same time is told to come again', async (t) => {
 });
 
 t.test('what is no upload is refused, and says what one is', async (t) => {
-  const { url, port } = await start(t);
+  const { url, port, entries } = await start(t);
   const send = async (body: string, type: string, query = '', headers = {}) => {
     const answer = await fetch(`${url}/api/v1/scan${query}`, {
       method: 'POST',
@@ -326,7 +410,11 @@ t.test('what is no upload is refused, and says what one is', async (t) => {
   const proto = whole.replace('name="file"', 'name="__proto__"');
   t.match(await send(proto, type), [400, /not valid/]);
   const many = Array.from({ length: 101 }, (_, index) => `${part(`f${index}`)}x\r\n`).join('');
+  const before = entries().length;
   t.match(await send(`${many}--${BOUNDARY}--\r\n`, type), [413, /100 files/]);
+  const entered = entries().slice(before);
+  t.equal(entered.filter(({ kind }) => kind === 'upload.decision').length, 100, 'those before have their decisions');
+  t.match(entered.at(-1), { kind: 'upload.failed', artefact: undefined });
   const fields = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="x"\r\n\r\ny\r\n`.repeat(50);
   t.match(await send(`${fields}${whole}`, type), [413, /files/]);
   const header = await streamed(port, [`--${BOUNDARY}\r\nX: ${'a'.repeat(200_000)}\r\n\r\nx${END}`]);

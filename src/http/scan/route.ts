@@ -4,12 +4,12 @@ import { z } from 'zod';
 import { KIB } from '../../bytes/limits.ts';
 import { isFault, WeighbridgeError } from '../../errors.ts';
 import { allowUpload } from '../bodies.ts';
+import { sendError } from '../errors.ts';
+import { type Arriving, enterFailure, faultOf, type Uploader } from './enter.ts';
 import { letGo, refuseUnread } from './refuse.ts';
 import { type Scales, type Verdict, weighUpload } from './weigh.ts';
 
 export type ScanParts = Scales & {
-  /** The keyed pseudonym of whoever asks, for the policies. */
-  readonly pseudonym: (identity: string) => string;
   /** Bytes of all files of one upload together. */
   readonly limit: number;
 };
@@ -54,20 +54,25 @@ export const serveScan = async (app: FastifyInstance, parts: ScanParts): Promise
         const objection = objectionTo(request, parts.limit, running);
         if (objection === undefined) return undefined;
         if (objection.status === 503) reply.header('retry-after', RETRY_AFTER);
+        if (objection.status === 413)
+          await enterFailure(parts.log, uploader(request, parts), objection.code, undefined);
         return refuseUnread(request, limited(reply, parts.limit), objection);
       },
       handler: async (request, reply) => {
         running += 1;
         allowUpload(request.raw);
+        const gone = whenGone(reply);
+        const upload: Arrival = { who: uploader(request, parts), gone, arriving: undefined };
         try {
-          return await answer(request, parts, whenGone(reply));
+          return await answer(request, parts, upload).finally(() => {
+            running -= 1;
+          });
         } catch (error) {
-          const objection = worded(error, parts.limit);
-          if (objection !== undefined) return refuseUnread(request, limited(reply, parts.limit), objection);
           letGo(request, reply);
-          throw error;
-        } finally {
-          running -= 1;
+          const objection = worded(error, parts.limit);
+          await enterFailure(parts.log, upload.who, faultOf(error, gone.aborted, objection), upload.arriving);
+          if (objection === undefined) throw error;
+          return sendError(request, limited(reply, parts.limit), objection);
         }
       },
     });
@@ -99,23 +104,32 @@ const tooLarge = (limit: number): Objection => ({
   message: `an upload may have ${limit} bytes in all (uploads.limit)`,
 });
 
+/** An upload under way: who sends it, when they have gone, and the file that is arriving. */
+type Arrival = { readonly who: Uploader; readonly gone: AbortSignal; arriving: Arriving | undefined };
+
+const uploader = ({ id, method, caller, ip }: FastifyRequest, { log }: ScanParts): Uploader => ({
+  request: { id, method, route: PATH },
+  requester: { id: log.pseudonym(caller?.name ?? ip), team: caller?.team ?? '' },
+  client: { name: 'upload', version: '' },
+});
+
 const answer = async (
   request: FastifyRequest,
   parts: ScanParts,
-  signal: AbortSignal,
+  upload: Arrival,
 ): Promise<{ readonly files: readonly Verdict[] }> => {
   const asked = query.safeParse(request.query);
   if (!asked.success) throw new WeighbridgeError('REQUEST_INVALID', 'the only parameter is keep, true or false');
   const keep = asked.data.keep === 'true';
-  const who = {
-    requester: { id: parts.pseudonym(request.caller?.name ?? request.ip), team: request.caller?.team ?? '' },
-    client: { name: 'upload', version: '' },
-  };
   const files: Verdict[] = [];
   const meter = createMeter(parts.limit);
   for await (const part of request.parts()) {
     if (part.type !== 'file') continue;
-    files.push(await weighUpload(parts, { name: part.filename, bytes: meter(part.file), keep, signal }, who));
+    const arriving = { name: part.filename, bytes: 0 };
+    upload.arriving = arriving;
+    const bytes = meter(part.file, arriving);
+    files.push(await weighUpload(parts, { name: part.filename, bytes, keep, signal: upload.gone }, upload.who));
+    upload.arriving = undefined;
   }
   if (files.length === 0) throw new WeighbridgeError('REQUEST_INVALID', 'the upload has no file in it');
   return { files };
@@ -133,9 +147,13 @@ const whenGone = (reply: FastifyReply): AbortSignal => {
 /** Passes bytes on until all files together are too many. */
 const createMeter = (limit: number) => {
   let total = 0;
-  return async function* (bytes: AsyncIterable<Uint8Array> & { truncated?: boolean }): AsyncGenerator<Uint8Array> {
+  return async function* (
+    bytes: AsyncIterable<Uint8Array> & { truncated?: boolean },
+    arriving: Arriving,
+  ): AsyncGenerator<Uint8Array> {
     for await (const chunk of bytes) {
       total += chunk.length;
+      arriving.bytes += chunk.length;
       if (total > limit) throw new WeighbridgeError('LIMIT_EXCEEDED', 'the upload is too large');
       yield chunk;
     }

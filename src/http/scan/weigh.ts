@@ -1,11 +1,13 @@
+import type { AccessLog } from '../../audit/types.ts';
 import { WeighbridgeError } from '../../errors.ts';
-import { printable, type Report } from '../../formats/format.ts';
-import { withKnownBad } from '../../gateway/facts.ts';
+import type { Report } from '../../formats/format.ts';
+import { factsDigest, withKnownBad } from '../../gateway/facts.ts';
 import { factsOfFile } from '../../gateway/local.ts';
 import type { KnownBadLookup } from '../../policy/known-bad.ts';
 import type { Decision, Facts, PolicySet } from '../../policy/types.ts';
 import type { Sandbox } from '../../sandbox/types.ts';
 import type { Blobs, BlobWriter, Records } from '../../store/types.ts';
+import { calledAs, type Evidence, enterDecision, evidenceOf, type Uploader } from './enter.ts';
 
 /** What an upload is weighed with. */
 export type Scales = {
@@ -13,6 +15,8 @@ export type Scales = {
   readonly records: Records;
   readonly sandbox: Sandbox;
   readonly policies: () => PolicySet;
+  /** Every decision is entered here before it is told. */
+  readonly log: AccessLog;
   /** The admin's list of digests that are known to be bad. */
   readonly knownBad?: KnownBadLookup;
 };
@@ -33,34 +37,44 @@ export type Verdict = {
   /** Whether the bytes and the report are in the store now. */
   readonly kept: boolean;
   readonly decision: Pick<Decision, 'action' | 'rule' | 'reason'>;
+  /** By digest what the decision was computed from, as the entry in the access log has it. */
+  readonly evidence: Evidence;
   readonly convertible: boolean;
   readonly report: Omit<Report, 'plan'>;
 };
 
-type Who = Pick<Facts, 'requester' | 'client'>;
-
-/** Characters of a file's name. */
-const MAX_NAME = 1024;
-
 /**
- * Spools a file in the store's temporary folder while it arrives, inspects it there and judges it. Nothing stays unless
- * `keep` is set, whatever happens.
+ * Spools a file in the store's temporary folder while it arrives, inspects it there, judges it and enters the decision.
+ * Nothing but the entry stays unless `keep` is set, whatever happens.
  */
-export const weighUpload = async (scales: Scales, upload: Upload, who: Who): Promise<Verdict> => {
+export const weighUpload = async (scales: Scales, upload: Upload, who: Uploader): Promise<Verdict> => {
   const writer = await scales.blobs.create();
   try {
     for await (const chunk of upload.bytes) await writer.write(chunk);
     const { sha256 } = await writer.digests();
     const { size } = writer;
     const report = await inspect(scales, writer, sha256, upload.signal);
-    if (upload.keep) await keep(scales, writer, sha256, report);
-    const path = printable(upload.name, MAX_NAME);
-    const facts = withKnownBad(factsOfFile({ path, size, sha256 }, report, who), scales.knownBad?.(sha256));
-    const { action, rule, reason } = scales.policies().decide(facts, Date.now());
+    const path = calledAs(upload.name);
+    const { requester, client } = who;
+    const known = factsOfFile({ path, size, sha256 }, report, { requester, client });
+    const facts = withKnownBad(known, scales.knownBad?.(sha256));
+    const set = scales.policies();
+    const decided = set.decide(facts, Date.now());
+    const evidence = evidenceOf(set.digest, scales.sandbox.ruleset, facts);
+    await enterDecision(scales.log, who, facts, decided, evidence, upload.keep);
+    if (upload.keep) await keep(scales, writer, report, facts);
     const { plan, ...reported } = report;
-    const told = { ...reported, findings: facts.findings };
-    const decision = { action, rule, reason };
-    return { path, sha256, size, kept: upload.keep, decision, convertible: plan !== undefined, report: told };
+    const { action, rule, reason } = decided;
+    return {
+      path,
+      sha256,
+      size,
+      kept: upload.keep,
+      decision: { action, rule, reason },
+      evidence,
+      convertible: plan !== undefined,
+      report: { ...reported, findings: facts.findings },
+    };
   } finally {
     // Does nothing to what was kept.
     await writer.abort(new WeighbridgeError('CANCELLED', 'an upload is not kept'));
@@ -78,8 +92,10 @@ const inspect = async (
   return known ?? sandbox.inspect({ size, read: (offset, length) => writer.read(offset, length) }, { signal });
 };
 
-const keep = async ({ records, sandbox }: Scales, writer: BlobWriter, sha256: string, report: Report) => {
+const keep = async ({ records, sandbox }: Scales, writer: BlobWriter, report: Report, facts: Facts) => {
+  const { sha256 } = facts.artefact;
   await writer.commit();
+  await records.add('facts', factsDigest(facts), JSON.parse(JSON.stringify(facts)));
   // What the sandbox could not finish may go better next time.
   if (report.details?.['sandbox'] === undefined) await records.put('report', `${sandbox.ruleset}/${sha256}`, report);
 };
