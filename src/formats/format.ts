@@ -106,6 +106,21 @@ export type Plan = {
   readonly dropped: readonly { readonly path: string; readonly type: string }[];
 };
 
+/**
+ * What a file says of bare bytes that lie beside it in files without a mark of their own: that they are the bytes of
+ * tensors, every one of them. Whether such a file is there, and fits, is not known to the one who reads this file.
+ */
+export type Companion = {
+  /** Files in the folder of this one, by name (never a path): their bytes, one file after the other, are laid out. */
+  readonly names: readonly string[];
+  /** True when the names are ends of names: what comes before is this file's own name without its extension. */
+  readonly sameStem: boolean;
+  /** Bytes of all those files together; tensors and padding leave none over. */
+  readonly size: number;
+  /** The bytes that belong to no tensor, where they are and the little-endian number that they must be: padding is 0. */
+  readonly fixed: readonly { readonly offset: number; readonly length: number; readonly value: number }[];
+};
+
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** What one reading of a file found. */
@@ -119,7 +134,12 @@ export type Inspection = {
   readonly notConvertible?: string;
   /** Plain facts for bills of materials and policies: counts, architecture, licence. Small. */
   readonly details?: { readonly [key: string]: Json };
+  /** Of an index: the bare bytes that it lays out. Only what is laid out without gap and overlap is named. */
+  readonly companions?: readonly Companion[];
 };
+
+/** Why the report of bytes that no registered format recognises is opaque. */
+export const UNRECOGNISED = 'no registered format recognises the content';
 
 /** The whole report of a blob: a pure function of its bytes and the ruleset. */
 export type Report = Inspection & { readonly findings: readonly Finding[] };

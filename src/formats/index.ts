@@ -29,6 +29,7 @@ import {
   incomplete,
   printable,
   type Report,
+  UNRECOGNISED,
   worseContent,
 } from './format.ts';
 import { ggml } from './ggml.ts';
@@ -193,7 +194,7 @@ const readAll = (source: RandomAccess, shared: Shared, path: readonly string[]):
     .filter((format) => recognises(format, start, source, shared.provisional))
     .map((format) => readAs(format, source, shared, path));
   const [first, ...others] = readings;
-  if (first === undefined) return unknown(source, 'no registered format recognises the content');
+  if (first === undefined) return unknown(source, UNRECOGNISED);
   return others.reduce(merge, first);
 };
 
@@ -241,9 +242,12 @@ const contextAt = (shared: Shared, path: readonly string[]): Context => ({
   budget: shared.budget,
   provisional: shared.provisional,
   report: (finding) => record(shared, finding, path),
-  nested: (member, name) => readAll(member, shared, [...path, printable(name)]),
+  nested: (member, name) => alone(readAll(member, shared, [...path, printable(name)])),
   inside: (name) => contextAt(shared, [...path, printable(name)]),
 });
+
+/** A member of a container lies beside nothing: no loader finds bytes for it outside. */
+const alone = ({ companions, ...inspection }: Inspection): Inspection => inspection;
 
 const record = (shared: Shared, finding: Parameters<Context['report']>[0], path: readonly string[]): void => {
   if (shared.findings.length >= shared.budget.limits.findings) {

@@ -68,6 +68,17 @@ const plan = z.strictObject({
   dropped: z.array(z.strictObject({ path: name, type: name })).max(TENSORS),
 });
 
+/** Companions of one index, names and fixed bytes of one: of formats/companions.ts, with room. */
+const COMPANIONS = 5000;
+const FIXED = 50_000;
+
+const companion = z.strictObject({
+  names: z.array(name.min(1)).min(1).max(COMPANIONS),
+  sameStem: z.boolean(),
+  size: count,
+  fixed: z.array(z.strictObject({ offset: count, length: count, value: count })).max(FIXED),
+});
+
 const isSmall = (value: unknown): boolean => {
   let left = DETAIL_ENTRIES;
   const walk = (part: unknown, depth: number): boolean => {
@@ -88,6 +99,7 @@ const schema = z.strictObject({
   plan: plan.optional(),
   notConvertible: ascii(2000).optional(),
   details: details.optional(),
+  companions: z.array(companion).max(COMPANIONS).optional(),
   findings: z.array(finding).max(FINDINGS),
 });
 

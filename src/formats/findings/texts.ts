@@ -100,6 +100,7 @@ export const textFindings = toFindings({
   ],
   'config.path': ['The configuration names a file outside its folder.', ESCAPES, ASK, PATHS],
   'config.shard-path': ['An index of shards names a file outside its folder.', ESCAPES, DELETE, PATHS],
+  'config.weights-path': ['A manifest of weights names a file outside its folder.', ESCAPES, DELETE, PATHS],
   'config.jsonpickle': ['jsonpickle constructs Python objects from the file.', RUNS, DELETE, UNPICKLING],
   'config.langchain': ['LangChain constructs an object from the file.', RUNS, ASK, ['CVE-2025-68664', ...UNPICKLING]],
   'config.langchain-secret': [

@@ -19,6 +19,7 @@ import { kindOf } from '../text/kind.ts';
 import { checkNotebook, isNotebook } from './notebook.ts';
 import { type Duplicate, isObject, type JsonValue, parseJson } from './parse.ts';
 import { type Checked, checkDocument, checkRow } from './rules.ts';
+import { readManifest } from './weights-manifest.ts';
 
 /** Bytes of one document. The largest tokenizers have some 35 MB; larger data comes as JSON Lines. */
 const DOCUMENT = 128 * MIB;
@@ -35,7 +36,7 @@ export const json: Format = {
   title: 'JSON',
   recognisedBy: 'text that begins like a JSON object or array and is not JSON Lines',
   checks:
-    'grammar, depth, duplicate keys; code to import (auto_map, custom pipelines, Hydra targets, jsonpickle), chat templates, shard and module paths, notebook cells, plain prompt injection',
+    'grammar, depth, duplicate keys; code to import (auto_map, custom pipelines, Hydra targets, jsonpickle), chat templates, shard, weights and module paths, notebook cells, plain prompt injection',
   references: ['RFC 8259', 'CVE-2025-23304', 'CVE-2024-34359'],
   recognise: (head, source) => kindOf(head, source) === 'json',
   inspect(source, context): Inspection {
@@ -49,9 +50,19 @@ export const json: Format = {
     const notebook = isNotebook(value);
     const { remarks, opaque } = checkDocument(value, context.budget);
     reportAt(remarks, text, context);
+    const manifest = readManifest(value, context.budget);
+    reportAt(manifest.remarks, text, context);
     if (notebook) reportAt(checkNotebook(value, context.budget), text, context);
     const coverage = coverageOf(source, opaque);
-    return { format: 'json', content: notebook ? 'code' : 'inert', coverage, details: describe(value) };
+    // Of a key that stands twice readers take one or the other.
+    const { companions } = duplicates.length > 0 ? { companions: [] } : manifest;
+    return {
+      format: 'json',
+      content: notebook ? 'code' : 'inert',
+      coverage,
+      details: describe(value),
+      ...(companions.length === 0 ? {} : { companions }),
+    };
   },
 };
 

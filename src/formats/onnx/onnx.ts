@@ -1,6 +1,7 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { checkMetadata } from '../../content/metadata.ts';
 import { reportAll } from '../../content/remark.ts';
+import { createLayouts, withLayouts } from '../companions.ts';
 import { type Context, type Format, type Inspection, type Json, printable } from '../format.ts';
 import {
   all,
@@ -17,7 +18,7 @@ import {
 } from '../protobuf/walk.ts';
 import { checkNode, functionKey, type Used } from './node.ts';
 import { ONNX } from './schema.ts';
-import { checkTensor } from './tensor.ts';
+import { checkTensor, padsExternal } from './tensor.ts';
 
 /** The newest IR version that is known; newer ones may hold what no rule here has seen. */
 const NEWEST = 14;
@@ -59,26 +60,23 @@ const inspectModel = (wire: Wire, context: Context): Inspection => {
   const used: Used = { nodes: 0, domains: new Set(), reported: new Set() };
   const counts = { tensors: 0, parameters: 0 };
   const details: { [key: string]: Json } = {};
+  const layouts = createLayouts({ pads: padsExternal });
   const visitor: Visitor = {
     ModelProto: (fields) => Object.assign(details, checkModel(wire, fields, context)),
     NodeProto: (fields, { start }) => checkNode(wire, fields, start, functions, used),
     TensorProto: (fields, { start }) => {
       counts.tensors += 1;
-      counts.parameters += checkTensor(wire, fields, start);
+      counts.parameters += checkTensor(wire, fields, start, layouts);
     },
   };
   walk(wire, 'ModelProto', whole, visitor);
   const { nodes, domains } = used;
+  const named = [...domains].slice(0, 16).map((domain) => printable(domain, 80));
   return {
     format: 'onnx',
     content: 'inert',
     coverage: coverageOf(wire),
-    details: {
-      ...details,
-      nodes,
-      ...counts,
-      domains: [...domains].slice(0, 16).map((domain) => printable(domain, 80)),
-    },
+    ...withLayouts({ ...details, nodes, ...counts, domains: named }, layouts),
   };
 };
 

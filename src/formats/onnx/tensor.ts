@@ -1,4 +1,5 @@
 import { section } from '../../bytes/random-access.ts';
+import type { Layouts } from '../companions.ts';
 import { disguiseOf } from '../disguise.ts';
 import { printable, type Severity } from '../format.ts';
 import { all, type Fields, look, one, text, type Wire } from '../protobuf/walk.ts';
@@ -51,7 +52,7 @@ const TYPED = [
 type Say = (rule: string, severity: Severity, message: string, evidence: string, refs: readonly string[]) => void;
 
 /** Checks that a tensor has the bytes that its shape and type need, and that what lies outside the file lies beside it. */
-export const checkTensor = (wire: Wire, fields: Fields, offset: number): number => {
+export const checkTensor = (wire: Wire, fields: Fields, offset: number, layouts: Layouts): number => {
   const name = printable(text(wire, fields, 'name'), 80);
   const say: Say = (rule, severity, message, evidence, refs) =>
     wire.context.report({ rule: `onnx.${rule}`, severity, message, offset, evidence, refs });
@@ -63,7 +64,7 @@ export const checkTensor = (wire: Wire, fields: Fields, offset: number): number 
   const bytes = bits === undefined || elements === undefined ? undefined : (elements * BigInt(bits) + 7n) / 8n;
   const outside =
     all(fields, 'external_data').length > 0 || Number(one(fields, 'data_location')?.value ?? 0) === EXTERNAL;
-  if (outside) checkExternal(wire, fields, bytes, say);
+  if (outside) checkExternal(wire, fields, bytes, say, layouts);
   else checkInside(wire, fields, bytes, elements, say, name);
   return elements === undefined || elements > BigInt(Number.MAX_SAFE_INTEGER) ? 0 : Number(elements);
 };
@@ -122,7 +123,7 @@ const BESIDE = /^(?:\.\/)?[^\\/:*?"<>|\0]+$/;
 const INSIDE = /^(?:\.\/)?(?:[^\\/:*?"<>|\0]+\/)+[^\\/:*?"<>|\0]+$/;
 
 /** Where a tensor's bytes are that are not in the file (onnx/docs/ExternalData.md). */
-const checkExternal = (wire: Wire, fields: Fields, bytes: bigint | undefined, say: Say): void => {
+const checkExternal = (wire: Wire, fields: Fields, bytes: bigint | undefined, say: Say, layouts: Layouts): void => {
   const entries = new Map<string, string>();
   for (const field of all(fields, 'external_data')) {
     const entry = look(wire, 'StringStringEntryProto', field);
@@ -146,7 +147,27 @@ const checkExternal = (wire: Wire, fields: Fields, bytes: bigint | undefined, sa
     say('external-range', 'high', 'offset or length of external data is no count', evidence, ['CWE-190']);
   else if (length > 0n && bytes !== undefined && length !== bytes)
     say('external-size', 'high', 'external data have another size than shape and type need', evidence, ['CWE-125']);
+  layOutExternal(layouts, location.replace(/^\.\//, ''), countOf(entries.get('offset')), bytes);
 };
+
+/** Notes where the tensor is. Without a length readers take all that follows, so that is the length that the shape needs. */
+const layOutExternal = (
+  layouts: Layouts,
+  name: string,
+  offset: bigint | undefined,
+  bytes: bigint | undefined,
+): void => {
+  if (offset === undefined || bytes === undefined) layouts.refuse(name, 'a tensor in it has no known size');
+  else layouts.place(name, Number(offset), Number(offset + bytes));
+};
+
+/** Bytes to a multiple of which writers move large tensors, so that they can be mapped, and the largest such step. */
+const PAGE = 4096;
+const STEP = 65_536;
+
+/** Whether onnx, onnx_ir and ONNX Runtime leave such a gap before a tensor: zeros up to the next step. */
+export const padsExternal = ({ offset, length }: { readonly offset: number; readonly length: number }): boolean =>
+  length < STEP && (offset + length) % PAGE === 0;
 
 /** A count in decimal; zero when it is not said, undefined when it is something else. */
 const countOf = (digits: string | undefined): bigint | undefined => {

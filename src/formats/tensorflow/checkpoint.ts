@@ -1,5 +1,6 @@
 import { WeighbridgeError } from '../../errors.ts';
-import { type Format, type Inspection, type Json, printable } from '../format.ts';
+import { createLayouts, type Layouts, withLayouts } from '../companions.ts';
+import { type Format, type Inspection, printable } from '../format.ts';
 import { schemaOf } from '../protobuf/schema.ts';
 import { all, coverageOf, type Fields, look, one, openWire, type Wire, walk } from '../protobuf/walk.ts';
 import { entriesOf, isTable } from './table.ts';
@@ -26,10 +27,15 @@ const BYTES: ReadonlyMap<number, number> = new Map([
   [18, 16],
 ]);
 
+/** DT_STRING: lengths, a checksum and the texts; what reads them makes nothing but texts of them. */
+const STRING = 7;
+/** Characters of the numbers in the name of a shard (`tensor_bundle/naming.cc`, DataFilename). */
+const DIGITS = 5;
+
 /**
  * The index of a TensorFlow checkpoint (`variables.index`): a table of LevelDB from the names of variables to where their
  * bytes are in the shards beside it. The first key is empty and says how many shards there are. Restoring reads numbers
- * from the shards; nothing in the index names a file.
+ * from the shards; nothing in the index names a file: a shard has the name of the index with its number.
  */
 export const checkpointIndex: Format = {
   name: 'tf-checkpoint-index',
@@ -42,6 +48,7 @@ export const checkpointIndex: Format = {
   inspect(source, context): Inspection {
     const wire = openWire(source, BUNDLE, context, 'tensorflow');
     const facts = { variables: 0, shards: 0 };
+    const layouts = createLayouts({ sameStem: true });
     for (const { key, start, end } of entriesOf(source, context)) {
       if (key === '') {
         const header = look(wire, 'BundleHeaderProto', { start, end });
@@ -57,12 +64,19 @@ export const checkpointIndex: Format = {
         'BundleEntryProto',
         { start, end },
         {
-          BundleEntryProto: (fields) => checkEntry(wire, fields, key, start, facts.shards),
+          BundleEntryProto: (fields) => {
+            checkEntry(wire, fields, key, start, facts.shards);
+            layOutEntry(layouts, fields, facts.shards);
+          },
         },
       );
     }
-    const details: { [key: string]: Json } = facts;
-    return { format: 'tf-checkpoint-index', content: 'inert', coverage: coverageOf(wire), details };
+    return {
+      format: 'tf-checkpoint-index',
+      content: 'inert',
+      coverage: coverageOf(wire),
+      ...withLayouts(facts, layouts),
+    };
   },
 };
 
@@ -88,4 +102,16 @@ const checkEntry = (wire: Wire, fields: Fields, key: string, offset: number, sha
     return product * BigInt(size);
   }, 1n);
   if (elements * BigInt(width) !== BigInt(number('size'))) wrong('a variable has another size than its shape needs');
+};
+
+/** Where the bytes of a variable are. One that is kept in slices has none itself: its slices are entries of their own. */
+const layOutEntry = (layouts: Layouts, fields: Fields, shards: number): void => {
+  const number = (name: string): number => Number(one(fields, name)?.value ?? 0);
+  if (all(fields, 'slices').length > 0) return;
+  const digits = (value: number): string => String(value).padStart(DIGITS, '0');
+  const name = `.data-${digits(number('shard_id'))}-of-${digits(shards)}`;
+  const type = number('dtype');
+  // A variant is decoded by whatever wrote it: of an iterator it is a graph that runs.
+  if (!BYTES.has(type) && type !== STRING) layouts.refuse(name, 'a variable is more than numbers or texts');
+  else layouts.place(name, number('offset'), number('offset') + number('size'));
 };
