@@ -1,8 +1,8 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { head } from '../../bytes/random-access.ts';
 import { WeighbridgeError } from '../../errors.ts';
-import { complete, type Format, type Inspection, incomplete } from '../format.ts';
-import { ascii, type Stream, xdr } from './stream.ts';
+import { complete, type Format, type Inspection } from '../format.ts';
+import { ascii, binary, type Stream } from './stream.ts';
 import { walkValue } from './walk.ts';
 
 /** Oldest readers that the two versions of the encoding name: R 2.3.0 and R 3.5.0. */
@@ -30,7 +30,15 @@ const headerOf = (bytes: Uint8Array): Header | undefined => {
     if (oldest === undefined || !OLDEST.includes(Number(oldest))) return undefined;
     return { start: start + 2, kind: 'ascii', workspace: workspace !== null };
   }
-  return workspace ? { start, kind: 'native', workspace: true } : undefined;
+  const native = workspace !== null || (mark === 'B\n' && isNative(bytes.subarray(start + 2)));
+  return native ? { start: start + 2, kind: 'native', workspace: workspace !== null } : undefined;
+};
+
+/** Version and oldest reader as a little-endian machine writes them; those of a big-endian one are XDR but for the mark. */
+const isNative = (bytes: Uint8Array): boolean => {
+  if (bytes.length < 12) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return OLDEST[view.getUint32(0, true) - 2] === view.getUint32(8, true);
 };
 
 /** Version, writer, oldest reader and, from 3 on, the encoding of the session. */
@@ -38,6 +46,8 @@ const readPreamble = (stream: Stream): number => {
   const version = stream.integer();
   stream.integer();
   stream.integer();
+  if (OLDEST[version - 2] === undefined)
+    throw new WeighbridgeError('FORMAT_INVALID', 'R: an encoding that is not known', { offset: 0 });
   if (version === 3) {
     const length = stream.integer();
     if (length < 0 || length > ENCODING)
@@ -52,19 +62,14 @@ export const rds: Format = {
   name: 'rds',
   title: 'R object or workspace',
   recognisedBy:
-    '`X` or `A` and version 2 or 3 in the first lines, with or without `RDX2`, `RDX3`, `RDA2`, `RDA3` before',
+    '`X`, `A` or `B` and version 2 or 3 in the first lines, with or without `RDX2`, `RDX3`, `RDA2` and the like before',
   checks:
     'one value to the last byte; vectors, lists, attributes and S4 slots are data; promises, calls, functions, environments, byte code and pointers are refused',
   references: ['R Internals 1.8', 'CVE-2024-27322'],
   recognise: (bytes) => headerOf(bytes) !== undefined,
   inspect(source, context): Inspection {
     const header = headerOf(head(source, 64));
-    if (header === undefined || header.kind === 'native')
-      return {
-        format: 'rds',
-        content: 'unknown',
-        coverage: incomplete('opaque', 0, source.size, 'a workspace in the encoding of one machine is not read'),
-      };
+    if (header === undefined) throw new WeighbridgeError('FORMAT_INVALID', 'R: no header', { offset: 0 });
     const stream = streamOf(header, source);
     const version = readPreamble(stream);
     const { content, values } = walkValue(stream, context);
@@ -79,7 +84,7 @@ export const rds: Format = {
 };
 
 const streamOf = ({ kind, start }: Header, source: RandomAccess): Stream =>
-  kind === 'xdr' ? xdr(source, start) : ascii(source, start);
+  kind === 'ascii' ? ascii(source, start) : binary(source, start, kind === 'native');
 
 const checkEnd = (source: RandomAccess, end: number, kind: Header['kind']): void => {
   const rest = source.read(end, Math.min(16, source.size - end));

@@ -5,7 +5,7 @@ import { WeighbridgeError } from '../../errors.ts';
 /** Characters of a number in a text stream. */
 const WORD = 64;
 
-/** The numbers and bytes of a serialised object, whichever of the two portable encodings they have. */
+/** The numbers and bytes of a serialised object, whichever of the encodings they have. */
 export type Stream = {
   /** Offset of what comes next. */
   readonly position: number;
@@ -27,8 +27,8 @@ const pass = (cursor: Cursor, bytes: number): void => {
   cursor.skip(bytes);
 };
 
-/** XDR (RFC 4506): everything big-endian. */
-export const xdr = (source: RandomAccess, start: number): Stream => {
+/** XDR (RFC 4506), where everything is big-endian, or the encoding of a machine, which today is little-endian. */
+export const binary = (source: RandomAccess, start: number, littleEndian: boolean): Stream => {
   const cursor = createCursor(source, start);
   return {
     get position() {
@@ -37,7 +37,7 @@ export const xdr = (source: RandomAccess, start: number): Stream => {
     remaining: () => cursor.remaining(),
     integer() {
       const bytes = cursor.bytes(4);
-      return new DataView(bytes.buffer, bytes.byteOffset, 4).getInt32(0);
+      return new DataView(bytes.buffer, bytes.byteOffset, 4).getInt32(0, littleEndian);
     },
     pass: (count, width) => pass(cursor, count * width),
     text: (length) => cursor.bytes(length),
