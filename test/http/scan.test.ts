@@ -83,7 +83,9 @@ const start = async (t: Tap, { limit = 10 * MIB, env = {} }: { limit?: number; e
 type Logged = {
   readonly kind: string;
   readonly artefact?: { readonly path: string; readonly size: number };
-} & Readonly<Record<'request' | 'decision' | 'detail' | 'actor', unknown>>;
+} & Readonly<Record<'request' | 'decision' | 'detail' | 'actor', unknown>> & {
+    readonly evidence?: { readonly facts: string };
+  };
 
 const form = (files: Readonly<Record<string, Uint8Array>>): FormData => {
   const body = new FormData();
