@@ -14,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   inspect: () => import('./inspect.ts'),
   'log-writer': () => import('./log-writer.ts'),
   'real-weights': () => import('./real-weights.ts'),
+  pickletools: () => import('./pickletools.ts'),
 };
 
 const names = Object.keys(benches);

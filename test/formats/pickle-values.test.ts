@@ -7,6 +7,7 @@ import { inspect } from '../../src/formats/index.ts';
 import { pickle } from '../../src/formats/pickle/format.ts';
 import { entriesOf, itemsOf, lookup, textOf, type Value } from '../../src/formats/pickle/values.ts';
 import { assemble, op, type Piece, pickled, text } from '../support/pickle-assembler.ts';
+import { compareStreams } from '../support/pickle-differential.ts';
 import { accepted, array, payload, randomFrom, refused, tensor, weigh } from '../support/pickle-weigh.ts';
 
 /** Prints what pickletools reads, one JSON line a stream; nothing is loaded. */
@@ -133,6 +134,19 @@ t.test('values of every opcode are what pickletools reads', async (t) => {
     } else t.match(answer.error, /ascii|utf/, 'only text that pickletools shows as ASCII is read more widely');
   }
   t.ok(both > 50, `${both} flipped streams still run`);
+});
+
+t.test('generated streams have the tokens that pickletools reads, and end where it ends', async (t) => {
+  const { unexplained, stopped, refused, ran, explained } = await compareStreams(12_000, 77_000);
+  t.same(unexplained, []);
+  t.ok(stopped > 5000 && refused > 2000 && ran > 2000, `${stopped} to STOP, ${refused} refused, ${ran} run`);
+  t.ok(explained.size > 5, 'documented differences occur');
+});
+
+t.test('a number is broken by white space that C does not know, and a break is where its opcode begins', async (t) => {
+  for (const number of ['I\xa01\n', 'L\xa01L\n', 'F1\xa0\n', 'Np\xa01\n'])
+    t.equal(weigh(pickled(0, number)).stopped, false);
+  t.equal(weigh(assemble(op.shortBinbytes('(t.'))).end, 5, 'also when a constant before it was looked into');
 });
 
 t.test('plain values and containers come out as they went in', async (t) => {

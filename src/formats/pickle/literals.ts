@@ -92,8 +92,11 @@ export const indexLine = (line: Uint8Array): number => {
   return Number(value);
 };
 
+/** Without the white space that C knows; what JavaScript takes for more of it breaks a number for every loader. */
+const stripped = (text: string): string => (text.includes('\xa0') ? invalid('number has letters in it') : text.trim());
+
 const decimal = (text: string): bigint => {
-  const plain = text.trim();
+  const plain = stripped(text);
   if (!/^[+-]?(?:0|[1-9][0-9]*(?:_[0-9]+)*)$/.test(plain)) invalid('number is not decimal');
   if (plain.length > MAX_DIGITS) exceeded('pickle.digits', MAX_DIGITS);
   return BigInt(plain.replaceAll('_', '').replace('+', ''));
@@ -110,9 +113,7 @@ export const binaryLong = (bytes: Uint8Array): Int => {
 
 /** The operand of FLOAT. */
 export const floatLine = (line: Uint8Array): Float => {
-  const text = latin1(line)
-    .trim()
-    .replaceAll(/(?<=\d)_(?=\d)/g, '');
+  const text = stripped(latin1(line)).replaceAll(/(?<=\d)_(?=\d)/g, '');
   if (/^[+-]?(?:inf(?:inity)?|nan)$/i.test(text)) {
     const value = /nan/i.test(text) ? Number.NaN : text.startsWith('-') ? -Infinity : Infinity;
     return { kind: 'float', value };

@@ -42,12 +42,13 @@ const HANDLERS: readonly (Handler | undefined)[] = OPCODE_NAMES.map((name) => na
 export const runPickle = (source: RandomAccess, start: number, options: PickleOptions): PickleRun => {
   const machine = createMachine(source, start, options);
   const fault = execute(machine);
-  const end = machine.reader.position;
+  // Looking into nested pickles moves the place of findings.
+  const end = machine.stopped ? machine.reader.position : machine.at;
   if (machine.stopped) checkEnd(machine);
   runNested(machine, source, looksLikeWith, runPickle);
   return {
     value: machine.result,
-    end: machine.stopped ? end : machine.at,
+    end,
     stopped: machine.stopped,
     fault: fault && printable(fault.message),
     limited: fault?.code === 'LIMIT_EXCEEDED',

@@ -1,0 +1,138 @@
+import type { OpcodeName } from '../../src/formats/pickle/opcodes.ts';
+
+/** Texts of numbers that readers of decimal lines disagree about, or might. */
+export const NUMBERS = [
+  '00',
+  '01',
+  '0',
+  '-0',
+  '+1',
+  '007',
+  '-01',
+  '0x10',
+  '0b1',
+  '1_000',
+  '1__0',
+  '_1',
+  '1_',
+  ' 1',
+  '1 ',
+  '\t1',
+];
+export const ODD_NUMBERS = [
+  '',
+  '-',
+  '1L',
+  '1LL',
+  'L',
+  '1e3',
+  '1.5',
+  '4294967295',
+  '4294967296',
+  '2147483648',
+  '-1',
+  '१',
+  '\xa01',
+];
+export const LARGE = [
+  '9223372036854775807',
+  '-9223372036854775809',
+  '9007199254740993',
+  `1${'0'.repeat(60)}`,
+  '9'.repeat(4300),
+];
+export const FLOATS = [
+  '1.5',
+  '-0.0',
+  '1e400',
+  '-1e-400',
+  'inf',
+  '-Infinity',
+  'nan',
+  '+NaN',
+  '1_0.5',
+  '1._5',
+  '.5',
+  '5.',
+  '.',
+];
+export const ODD_FLOATS = [
+  '1e',
+  'e5',
+  '0x1p3',
+  ' 2.5 ',
+  '\x0b1',
+  '\xa01',
+  '\x1c1',
+  '1e+10',
+  '1E-7',
+  '00.5',
+  'infinit',
+  '',
+  '--1',
+];
+export const ESCAPES = [
+  '\\x41',
+  '\\x4',
+  '\\101',
+  '\\8',
+  '\\777',
+  "\\'",
+  '\\"',
+  '\\\\',
+  '\\n',
+  '\\q',
+  '\\',
+  '\\\r',
+  '\xe9',
+  '\x00',
+];
+export const WIDE_ESCAPES = [
+  '\\u4e2d',
+  '\\U0001f600',
+  '\\ud800',
+  '\\udc00',
+  '\\u12',
+  '\\\\u0041',
+  '\\U00110000',
+  '\\x41',
+  '\xff',
+];
+export const NAMES: readonly (readonly [string, string])[] = [
+  ['os', 'system'],
+  ['collections', 'OrderedDict'],
+  ['builtins', 'eval'],
+  ['torch._utils', '_rebuild_tensor_v2'],
+  ['copyreg', '_reconstructor'],
+  ['a b', ''],
+  ['', 'x'],
+  ['os\\x2e', 'n\\'],
+  ['caf\xe9', 'caf\xc3\xa9'],
+  ['os\r', 'path'],
+];
+
+/** Constants by protocol, as picklers write them. */
+export const SCALARS: readonly (readonly OpcodeName[])[] = [
+  ['NONE', 'INT', 'LONG', 'FLOAT', 'UNICODE', 'STRING'],
+  ['NONE', 'BININT', 'BININT1', 'BININT2', 'BINFLOAT', 'BINUNICODE', 'SHORT_BINSTRING', 'BINSTRING', 'LONG'],
+  ['NONE', 'NEWTRUE', 'NEWFALSE', 'BININT', 'BININT1', 'LONG1', 'LONG4', 'BINFLOAT', 'BINUNICODE'],
+  ['NEWTRUE', 'NONE', 'BININT1', 'BININT2', 'LONG1', 'BINFLOAT', 'BINUNICODE', 'BINBYTES', 'SHORT_BINBYTES'],
+  [
+    'NEWFALSE',
+    'NONE',
+    'BININT1',
+    'BININT',
+    'LONG1',
+    'BINFLOAT',
+    'SHORT_BINUNICODE',
+    'BINUNICODE8',
+    'SHORT_BINBYTES',
+    'BINBYTES8',
+  ],
+  ['NONE', 'BININT1', 'BININT2', 'LONG4', 'BINFLOAT', 'SHORT_BINUNICODE', 'SHORT_BINBYTES', 'BYTEARRAY8'],
+];
+export const ATTACKS = [
+  ['os', 'system'],
+  ['subprocess', 'getoutput'],
+  ['posix', 'system'],
+] as const;
