@@ -79,7 +79,7 @@ const scanAll = async (named: readonly string[], policyPath: string | undefined,
   const config = loadConfig({});
   const policies = loadPolicies(await readPolicyFiles(policyPath ?? config.policies), Date.now());
   const knownBad = await lookupOnce(config.knownBad);
-  const sandbox = await createSandbox(config.sandbox);
+  const sandbox = await createSandbox({ ...config.sandbox, noReserve: true });
   const finder = createFinder(config);
   try {
     const targets = output.progress.count(finder.find(named, output.io.stdin));

@@ -37,11 +37,13 @@ export type PoolOptions = {
   readonly memory: number;
   /** Milliseconds that a file may wait for a worker. */
   readonly patience: number;
+  /** Workers that large files leave to the small ones, where there are more. */
+  readonly reserve?: number;
   readonly start: () => Promise<WorkerProcess>;
 };
 
 /** Keeps `size` workers alive, beginning with `first`, and gives each one inspection at a time. */
-export const createPool = (first: WorkerProcess, { size, memory, patience, start }: PoolOptions): Pool => {
+export const createPool = (first: WorkerProcess, { size, memory, patience, reserve = 1, start }: PoolOptions): Pool => {
   const members = new Set<Member>();
   const queue = createQueue<Job>(WAITING);
   const watch = createWatch(memory);
@@ -77,10 +79,9 @@ export const createPool = (first: WorkerProcess, { size, memory, patience, start
   };
 
   const idle = (): Member | undefined => [...members].find(({ busy }) => busy === 'no');
-  /** Large files leave one worker to the small ones, where there are two. */
   const roomForLarge = (): boolean => {
     const large = [...members].filter(({ busy }) => busy === 'large').length;
-    return large < Math.max(1, size - 1);
+    return large < Math.max(1, size - reserve);
   };
   const dispatch = (): void => {
     for (let member = idle(); member !== undefined; member = idle()) {

@@ -51,6 +51,7 @@ export const createSandbox = async (options: SandboxOptions, internals: Internal
     size: Math.max(1, options.workers),
     memory: options.memory,
     patience: options.timeout * PATIENCE,
+    reserve: options.noReserve === true ? 0 : 1,
     start: () => start(first.level),
   });
   return {

@@ -45,4 +45,6 @@ export type SandboxOptions = {
   /** The weakest acceptable set of walls: start fails below it. */
   readonly require: 'namespaces' | 'permission' | 'isolate';
   readonly limits?: Partial<Limits>;
+  /** Large files may have every worker: nobody waits with a small one, as callers of a gateway do. */
+  readonly noReserve?: boolean;
 };

@@ -183,6 +183,29 @@ t.test('work in order keeps the order, stays within its bound and passes failure
   );
   t.ok(most <= 4 && most > 1, `${most} at the same time`);
 
+  const rest = Promise.withResolvers<void>();
+  const slowFirst = async (each: number): Promise<number> => {
+    if (each === 0) await rest.promise;
+    if (each === 39) rest.resolve();
+    return each;
+  };
+  const beside: number[] = [];
+  for await (const result of inOrder(numbers(40), 2, slowFirst)) beside.push(result);
+  t.same(beside.slice(0, 3), [0, 1, 2], 'the others are worked on while the first takes long');
+  t.equal(beside.length, 40);
+  let begun = 0;
+  const stuck = Promise.withResolvers<number>();
+  const waiting = inOrder(numbers(1000), 2, async (each) => {
+    begun += 1;
+    return each === 0 ? stuck.promise : each;
+  });
+  const first = waiting.next();
+  await wait(20);
+  t.equal(begun, 256, 'but no more than that is kept');
+  stuck.resolve(0);
+  t.match(await first, { value: 0 });
+  await waiting.return(undefined);
+
   const failing = inOrder(numbers(9), 3, async (each) => (each === 5 ? Promise.reject(new Error('five')) : each));
   await t.rejects(async () => {
     for await (const each of failing) t.ok(each < 5);

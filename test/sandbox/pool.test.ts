@@ -198,3 +198,38 @@ t.test('small files and large files wait in lanes of their own and take turns', 
   t.ok(queue.remove('L4'));
   t.notOk(queue.remove('L4'));
 });
+
+t.test('large files leave a worker to small ones, and have them all where nothing is reserved', async (t) => {
+  for (const [reserve, expected] of [
+    [undefined, 1],
+    [0, 2],
+  ] as const) {
+    const started = async () => fakeWorker(honest);
+    const pool = createPool(fakeWorker(honest), {
+      size: 2,
+      ...options,
+      ...(reserve === undefined ? {} : { reserve }),
+      start: started,
+    });
+    await wait(10);
+    t.equal(pool.stats().workers, 2);
+    let reading = 0;
+    let most = 0;
+    const go = Promise.withResolvers<void>();
+    const large: Source = {
+      size: 64 * MIB,
+      read: async (_, length) => {
+        most = Math.max(most, ++reading);
+        await go.promise;
+        reading -= 1;
+        return new Uint8Array(length);
+      },
+    };
+    const reports = [1, 2, 3].map(() => pool.submit(request(large)));
+    await wait(30);
+    t.equal(most, expected, `${expected} of 2 at once`);
+    go.resolve();
+    await Promise.all(reports);
+    await pool.close();
+  }
+});

@@ -1,6 +1,9 @@
+/** Results that are kept until those before them are known: work goes on beside a file that takes long. */
+const KEPT = 256;
+
 /**
  * Works on `items` with at most `limit` at the same time and gives the results in the order of the items, each as soon
- * as it and all before it are known. Reads no further ahead than `limit`. A failure of `items` or `work` ends it.
+ * as it and all before it are known. Reads no further ahead than KEPT. A failure of `items` or `work` ends it.
  */
 export async function* inOrder<Item, Result>(
   items: AsyncIterable<Item>,
@@ -9,16 +12,26 @@ export async function* inOrder<Item, Result>(
 ): AsyncGenerator<Result> {
   const running: Promise<Result>[] = [];
   let added = Promise.withResolvers<void>();
-  let taken = Promise.withResolvers<void>();
+  let room = Promise.withResolvers<void>();
+  let busy = 0;
   let ended = false;
+  const makeRoom = (): void => {
+    room.resolve();
+    room = Promise.withResolvers();
+  };
+  const freed = (): void => {
+    busy -= 1;
+    makeRoom();
+  };
   const produce = async (): Promise<void> => {
     try {
       for await (const item of items) {
-        while (running.length >= limit && !ended) await taken.promise;
+        while ((busy >= limit || running.length >= KEPT) && !ended) await room.promise;
         if (ended) return;
+        busy += 1;
         const result = work(item);
         // Whoever takes the result hears of its failure; until then it is not an unhandled one.
-        result.catch(() => {});
+        result.then(freed, freed);
         running.push(result);
         added.resolve();
       }
@@ -35,8 +48,7 @@ export async function* inOrder<Item, Result>(
       if (first !== undefined) {
         const result = await first;
         void running.shift();
-        taken.resolve();
-        taken = Promise.withResolvers();
+        makeRoom();
         yield result;
       } else if (ended) {
         await produced;
@@ -48,6 +60,6 @@ export async function* inOrder<Item, Result>(
     }
   } finally {
     ended = true;
-    taken.resolve();
+    makeRoom();
   }
 }
