@@ -17,6 +17,14 @@ const content = (path: string, format: string, kind: string, change: Parameters<
 const found = (...severities: Parameters<typeof findingOf>[0][]): Facts['findings'] =>
   severities.map((severity) => findingOf(severity));
 
+/** Bytes of tensors beside their index. */
+const bare = (change: Parameters<typeof factsWith>[0] = {}): Facts =>
+  content('variables/variables.data-00000-of-00001', 'unknown', 'unknown', {
+    ...change,
+    coverage: { state: 'opaque', bytesInspected: 0, reason: 'no registered format recognises the content' },
+    explainedBy: { path: 'variables/variables.index', sha256: 'b'.repeat(64), format: 'tf-checkpoint-index' },
+  });
+
 const cases: readonly Case[] = [
   {
     what: 'safetensors',
@@ -119,6 +127,16 @@ const cases: readonly Case[] = [
     expected: ['quarantine', 'quarantine', 'quarantine'],
   },
   {
+    what: 'bytes that nothing recognises and an index lays out',
+    facts: bare(),
+    expected: ['allow', 'allow', 'allow'],
+  },
+  {
+    what: 'such bytes on the list of known-bad digests',
+    facts: bare({ findings: [findingOf('critical', 'known-bad.digest')] }),
+    expected: ['deny', 'deny', 'deny'],
+  },
+  {
     what: 'a file without a report',
     facts: content('weights.xyz', '', '', { coverage: { state: 'opaque' } }),
     expected: ['quarantine', 'quarantine', 'quarantine'],
@@ -211,6 +229,10 @@ t.test('what is served from a known-safe pickle carries a notice, converted file
   t.match(standard?.decide(content('meta.pkl', 'pickle', 'data'), 0).obligations, { notice: /pickle/ });
   const converted = content('pytorch_model.bin', 'torch-zip', 'tensors', { convertible: true });
   t.same(standard?.decide(converted, 0).obligations, {});
+});
+
+t.test('bytes that an index explains are released when they were judged, never before', async (t) => {
+  for (const set of sets) t.match(set.decide(bare(), 0), { rule: /\/explained$/, obligations: { release: 'hold' } });
 });
 
 t.test('a refusal of a shipped set says what was found and where, or what could not be read', async (t) => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Finding, printable, type Report } from '../formats/format.ts';
 import type { BadDigest } from '../policy/known-bad.ts';
 import type { Facts } from '../policy/types.ts';
+import { UNEXPLAINED } from './explain.ts';
 import { shadowing } from './shadow.ts';
 import type { ListedFile, RepoAt, Requester } from './types.ts';
 
@@ -17,7 +18,7 @@ export const joinFacts = (
   file: ListedFile,
   who: Requester,
   actor: string,
-  known: { readonly sha256?: string; readonly report?: Report },
+  known: { readonly sha256?: string; readonly report?: Report; readonly explainedBy?: Facts['explainedBy'] },
 ): Facts => {
   const { report } = known;
   const [, namespace = ''] = repo.repo.split('/');
@@ -41,6 +42,7 @@ export const joinFacts = (
           findings: [...report.findings, ...ofTheRepo(repo, file)],
           convertible: report.plan !== undefined,
         }),
+    explainedBy: known.explainedBy ?? UNEXPLAINED,
     upstream: repo.upstream,
     requester: { id: actor, team: who.team },
     client: who.client,

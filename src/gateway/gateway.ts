@@ -7,6 +7,7 @@ import type { Blobs, Records } from '../store/types.ts';
 import { briefly, described, type Parts, refusal, subject } from './answers.ts';
 import { type Conversion, createConversions } from './conversions.ts';
 import { describeConverted, serveConverted } from './converted.ts';
+import { createExplainingJudge } from './explained.ts';
 import { createIntakes, type Stored } from './intake.ts';
 import { createJudge, refuses } from './judge.ts';
 import { serveOriginal } from './originals.ts';
@@ -69,7 +70,10 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
     if (refuses(early.decision)) return refusal(views, repo, path, early.decision, who);
     const weighed = await unlessGone(within(scales.early(repo, file), timings.answerWithin), who.signal);
     if (weighed === undefined) return { kind: 'ready', file: described(file), decision: early.decision };
-    const { decision } = await judge(repo, file, who, { ...weighed, provisional: weighed.ranges !== undefined });
+    const judging = judge(repo, file, who, { ...weighed, provisional: weighed.ranges !== undefined });
+    const judged = await unlessGone(within(judging, timings.answerWithin), who.signal);
+    if (judged === undefined) return { kind: 'ready', file: described(file), decision: early.decision };
+    const { decision } = judged;
     if (decision.action !== 'allow') return refusal(views, repo, path, decision, who);
     return { kind: 'ready', file: described(file), decision };
   };
@@ -98,9 +102,10 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
 };
 
 const assemble = ({ blobs, records, sandbox, log, policies, knownBad, timings }: GatewayDeps): Parts => {
-  const judge = createJudge(records, log, sandbox.ruleset, policies, knownBad ?? (() => undefined));
   const intakes = createIntakes(blobs, records);
   const scales = createScales(blobs, records, sandbox, intakes);
+  const alone = createJudge(records, log, sandbox.ruleset, policies, knownBad ?? (() => undefined));
+  const judge = createExplainingJudge(alone, { blobs, intakes, scales });
   const enter = async (repo: RepoAt, { source, sourceSha256, etag }: Conversion, stored: Stored): Promise<void> => {
     const { ecosystem, commit } = repo;
     const artefact = { ecosystem, repo: repo.repo, commit, path: source.path, ...stored };

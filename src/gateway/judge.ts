@@ -19,13 +19,19 @@ export type Judge = (
   repo: RepoAt,
   file: ListedFile,
   who: Requester,
-  known: { readonly sha256?: string; readonly report?: Report; readonly provisional?: boolean },
+  known: Known & { readonly provisional?: boolean },
 ) => Promise<Judgement>;
+
+type Known = {
+  readonly sha256?: string;
+  readonly report?: Report;
+  /** The index that lays out the bytes, where nothing recognises them. */
+  readonly explainedBy?: Facts['explainedBy'];
+};
 
 /** Facts that are known to be stored, with what they were joined from: these and their findings, half a kilobyte each. */
 const MAX_REMEMBERED = 20_000;
 
-type Known = { readonly sha256?: string; readonly report?: Report };
 type Joined = {
   readonly file: ListedFile;
   readonly upstream: Facts['upstream'];
@@ -50,7 +56,9 @@ export const createJudge = (
   const factsOf = async (repo: RepoAt, file: ListedFile, who: Requester, actor: string, known: Known) => {
     const { report, sha256 = '' } = known;
     const { name, version } = who.client;
-    const key = [artefactKey(repo, file.path), actor, who.team, name, version, sha256, report === undefined].join('\n');
+    const explained = Object.values(known.explainedBy ?? {}).join(' ');
+    const asked = [artefactKey(repo, file.path), actor, who.team, name, version];
+    const key = [...asked, sha256, report === undefined, explained].join('\n');
     const before = remembered.get(key);
     const listed = knownBad(known.sha256 ?? file.sha256 ?? '');
     if (before !== undefined && before.report?.deref() === report && before.listed === listed) {

@@ -1,5 +1,6 @@
 import type { Report } from '../formats/format.ts';
 import type { Facts } from '../policy/types.ts';
+import { UNEXPLAINED } from './explain.ts';
 
 /** A file that comes from no upstream: of this machine, or uploaded. Its path is only what it is called. */
 export type LocalFile = { readonly path: string; readonly size: number; readonly sha256: string };
@@ -9,6 +10,7 @@ export const factsOfFile = (
   { path, size, sha256 }: LocalFile,
   report: Report,
   who: Pick<Facts, 'requester' | 'client'>,
+  explainedBy: Facts['explainedBy'] = UNEXPLAINED,
 ): Facts => ({
   stage: 'content',
   artefact: {
@@ -25,6 +27,7 @@ export const factsOfFile = (
   coverage: report.coverage,
   findings: report.findings,
   convertible: report.plan !== undefined,
+  explainedBy,
   upstream: { host: '', private: false, gated: false, licence: '', tags: [], downloads: 0, ageDays: -1 },
   ...who,
 });

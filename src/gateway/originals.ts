@@ -70,7 +70,7 @@ const judged = async (
   const { sha256 } = blob;
   try {
     const report = await unlessGone(scales.stored(sha256), who.signal);
-    const judgement = await judge(repo, file, who, { sha256, report });
+    const judgement = await unlessGone(judge(repo, file, who, { sha256, report }), who.signal);
     const { decision, entry } = judgement;
     if (decision.action !== 'allow') {
       await blob.close();

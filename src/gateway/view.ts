@@ -3,6 +3,7 @@ import { GIB, MIB } from '../bytes/limits.ts';
 import type { Decision } from '../policy/types.ts';
 import type { Blobs } from '../store/types.ts';
 import type { Conversion, Conversions } from './conversions.ts';
+import { mayBeExplained } from './explained.ts';
 import type { Intakes } from './intake.ts';
 import { type Judge, refusalText, refuses } from './judge.ts';
 import { convertedIndexPath, convertedPath, isWeights, supersededBy } from './names.ts';
@@ -205,7 +206,9 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
 
   const knownDecision = async (repo: RepoAt, file: ListedFile, who: Requester): Promise<Decision | undefined> => {
     const weighed = await scales.known(repo, file);
-    return weighed === undefined ? undefined : (await judge(repo, file, who, weighed)).decision;
+    // An index may lie beside it that was not read yet: it is judged when it is asked for.
+    if (weighed === undefined || mayBeExplained(repo, file, weighed)) return undefined;
+    return (await judge(repo, file, who, weighed)).decision;
   };
 
   return { sourceOf, instead, candidate, index, refusedShard, view };

@@ -37,6 +37,7 @@ export const createEnvironment = (): Environment => {
     })
     .registerVariable('findings', 'list<Finding>')
     .registerVariable('convertible', 'bool')
+    .registerVariable('explainedBy', { schema: { path: 'string', sha256: 'string', format: 'string' } })
     .registerVariable('upstream', { schema: UPSTREAM })
     .registerVariable('requester', { schema: { id: 'string', team: 'string' } })
     .registerVariable('client', { schema: { name: 'string', version: 'string' } })

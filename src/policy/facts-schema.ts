@@ -39,6 +39,7 @@ const schema = z.strictObject({
     .default({ state: 'opaque', bytesInspected: 0, bytesTotal: 0, reason: 'not inspected' }),
   findings: z.array(finding).default([]),
   convertible: z.boolean().default(false),
+  explainedBy: z.strictObject({ path: text, sha256: text, format: text }).prefault({}),
   upstream: z
     .strictObject({
       host: text,

@@ -26,6 +26,11 @@ export type Facts = {
   readonly coverage: Coverage;
   readonly findings: readonly Finding[];
   readonly convertible: boolean;
+  /**
+   * Of bytes that no format recognises: the index beside them that lays them out to the last byte, itself complete, inert
+   * and allowed. Empty when there is none.
+   */
+  readonly explainedBy: { readonly path: string; readonly sha256: string; readonly format: string };
   readonly upstream: {
     readonly host: string;
     readonly private: boolean;

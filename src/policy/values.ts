@@ -41,6 +41,7 @@ export const prepare = (facts: Facts): Prepared => {
     },
     findings,
     convertible: facts.convertible,
+    explainedBy: facts.explainedBy,
     upstream: {
       ...upstream,
       tags: upstream.tags.slice(0, MAX_ITEMS),

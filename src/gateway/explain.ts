@@ -1,0 +1,135 @@
+import { GIB, KIB } from '../bytes/limits.ts';
+import { isFault } from '../errors.ts';
+import { type Companion, type Report, UNRECOGNISED } from '../formats/format.ts';
+import type { Facts } from '../policy/types.ts';
+
+type ExplainedBy = Facts['explainedBy'];
+
+/** Nothing beside the file explains it. */
+export const UNEXPLAINED: ExplainedBy = { path: '', sha256: '', format: '' };
+
+/** An index with its whole report, and whether those who ask for the bytes may have it. */
+export type Index = { readonly sha256: string; readonly report: Report; readonly allowed: boolean };
+
+/** Bytes of the file to be explained. */
+export type ReadBytes = (offset: number, length: number) => Promise<Uint8Array>;
+
+/** What lies in the folder of a file that nothing recognises. */
+export type Folder = {
+  /** What stands before each name; ends in a slash, or is empty. */
+  readonly path: string;
+  names(): Promise<Iterable<string>>;
+  /** Bytes of the file of this name; undefined when there is none. */
+  size(name: string): Promise<number | undefined>;
+  /** Fetches and inspects a whole index, as if it were asked for by itself; undefined when it is refused unread. */
+  weigh(name: string): Promise<Index | undefined>;
+  /** Has `look` read the file that is to be explained by `index`; its answer never changes for these two. */
+  check(index: Index, look: (read: ReadBytes) => Promise<boolean>): Promise<boolean>;
+};
+
+/** Indexes that are fetched and read for one file, those with the most alike names first. */
+const MAX_INDEXES = 8;
+/** Bytes of the largest index: protocol buffers end there. */
+const MAX_INDEX_BYTES = 2 * GIB;
+/** Bytes of padding that are read at once. */
+const BLOCK = 64 * KIB;
+
+/**
+ * True for the report of bytes in which no loader recognises anything: nothing was found, nothing failed. Only such may
+ * be explained by an index; whatever a loader would open stands on its own report.
+ */
+export const isBare = ({ format, content, coverage, findings, details }: Report): boolean =>
+  format === 'unknown' &&
+  content === 'unknown' &&
+  coverage.reason === UNRECOGNISED &&
+  findings.length === 0 &&
+  details?.['sandbox'] === undefined;
+
+/** Names of the indexes that may lay out the file `name`. They say where to look and never what passes. */
+export const indexesFor = (name: string, names: Iterable<string>): readonly string[] => {
+  const shard = /^(.+)\.data-\d{5}-of-\d{5}$/.exec(name)?.[1];
+  const found: { readonly other: string; readonly alike: number }[] = [];
+  for (const other of names) {
+    if (shard !== undefined ? other === `${shard}.index` : /\.(?:onnx|json|xml|param)$/.test(other) && other !== name)
+      found.push({ other, alike: likeness(name, other) });
+  }
+  const best = found.sort((a, b) => b.alike - a.alike || (a.other < b.other ? -1 : 1));
+  return best.slice(0, MAX_INDEXES).map(({ other }) => other);
+};
+
+/** How many letters two names begin with in common; TensorFlow.js names files of weights by number. */
+const likeness = (name: string, other: string): number => {
+  if (other === 'model.json' && /^group\d/.test(name)) return name.length;
+  let alike = 0;
+  while (alike < name.length && name[alike] === other[alike]) alike += 1;
+  return alike;
+};
+
+/**
+ * The index beside a file that lays out every byte of it; undefined when there is none. The index must be complete, inert
+ * and allowed. Rejects when an index could not be had now and may be later.
+ */
+export const explain = async (name: string, folder: Folder): Promise<ExplainedBy | undefined> => {
+  let fault: unknown;
+  for (const index of indexesFor(name, await folder.names())) {
+    try {
+      const found = await explainBy(name, index, folder);
+      if (found !== undefined) return found;
+    } catch (error) {
+      if (isFault(error) && error.retry) fault ??= error;
+      else if (!isFault(error) && !isMissing(error)) throw error;
+    }
+  }
+  if (fault !== undefined) throw fault;
+  return undefined;
+};
+
+/** A file of this machine that went away or may not be read explains nothing. */
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error;
+
+const explainBy = async (name: string, index: string, folder: Folder): Promise<ExplainedBy | undefined> => {
+  const size = await folder.size(index);
+  if (size === undefined || size > MAX_INDEX_BYTES) return undefined;
+  const weighed = await folder.weigh(index);
+  if (weighed === undefined || !weighed.allowed) return undefined;
+  const { sha256, report } = weighed;
+  if (report.coverage.state !== 'complete' || report.content !== 'inert') return undefined;
+  for (const companion of report.companions ?? []) {
+    const names = namesOf(companion, index);
+    if (!names.includes(name) || (await totalSize(names, folder)) !== companion.size) continue;
+    if (await isPadded(companion, weighed, folder)) return { path: folder.path + index, sha256, format: report.format };
+  }
+  return undefined;
+};
+
+const namesOf = ({ names, sameStem }: Companion, index: string): readonly string[] =>
+  sameStem ? names.map((name) => index.replace(/\.[^.]*$/, '') + name) : names;
+
+/** Bytes of all files of these names; undefined when one is missing. */
+const totalSize = async (names: readonly string[], folder: Folder): Promise<number | undefined> => {
+  let total = 0;
+  for (const name of names) {
+    const size = await folder.size(name);
+    if (size === undefined) return undefined;
+    total += size;
+  }
+  return total;
+};
+
+/** Whether the bytes that belong to no tensor are those that the index says: padding is zeros. */
+const isPadded = async ({ fixed, names }: Companion, index: Index, folder: Folder): Promise<boolean> => {
+  if (fixed.length === 0) return true;
+  if (names.length > 1) return false;
+  return folder.check(index, async (read) => {
+    for (const { offset, length, value } of fixed) {
+      for (let at = 0; at < length; at += BLOCK) {
+        const bytes = await read(offset + at, Math.min(BLOCK, length - at));
+        if (bytes.some((byte, index) => byte !== byteOf(value, at + index))) return false;
+      }
+    }
+    return true;
+  });
+};
+
+/** The byte at `index` of a little-endian number. */
+const byteOf = (value: number, index: number): number => (index < 8 ? Math.floor(value / 256 ** index) % 256 : 0);

@@ -1,0 +1,79 @@
+import type { Blobs } from '../store/types.ts';
+import { explain, type Folder, indexesFor, isBare } from './explain.ts';
+import type { Intakes } from './intake.ts';
+import { type Judge, refuses } from './judge.ts';
+import { createMemo } from './memo.ts';
+import { openStored } from './release.ts';
+import type { ListedFile, RepoAt, Requester } from './types.ts';
+import type { Scales, Weighed } from './weigh.ts';
+
+/** True when there is an index in the listing that may explain what the report does not recognise. */
+export const mayBeExplained = (repo: RepoAt, file: ListedFile, { report }: Weighed): boolean => {
+  const path = folderPath(file);
+  return isBare(report) && indexesFor(file.path.slice(path.length), namesIn(repo, path)).length > 0;
+};
+
+const folderPath = ({ path }: ListedFile): string => path.slice(0, path.lastIndexOf('/') + 1);
+
+/** Names of the files in a folder, without those below it. */
+const namesIn = function* ({ files }: RepoAt, folder: string): Generator<string> {
+  for (const path of files.keys())
+    if (path.startsWith(folder) && !path.includes('/', folder.length)) yield path.slice(folder.length);
+};
+
+type Parts = { readonly blobs: Blobs; readonly intakes: Intakes; readonly scales: Scales };
+
+/** Files whose padding was read and is as their index says; they never change. */
+const MAX_READ = 10_000;
+
+/**
+ * Judges like `judge`, but looks beside bytes that nothing recognises for the index that lays them out, at the same commit.
+ * The index takes the way of any file that is asked for: fetched once for all, inspected, judged for the same caller.
+ */
+export const createExplainingJudge = (judge: Judge, { blobs, intakes, scales }: Parts): Judge => {
+  const padded = createMemo<boolean>(MAX_READ);
+
+  const weigh = async (repo: RepoAt, index: ListedFile, who: Requester) => {
+    const early = await judge(repo, index, who, {});
+    if (refuses(early.decision)) return undefined;
+    const { sha256 } = (await intakes.known(repo, index)) ?? (await intakes.fetched(repo, index));
+    const report = await scales.stored(sha256);
+    const { decision } = await judge(repo, index, who, { sha256, report });
+    return { sha256, report, allowed: decision.action === 'allow' };
+  };
+
+  const folderOf = (repo: RepoAt, file: ListedFile, sha256: string, who: Requester): Folder => {
+    const path = folderPath(file);
+    return {
+      path,
+      names: async () => namesIn(repo, path),
+      size: async (name) => repo.files.get(path + name)?.size,
+      async weigh(name) {
+        const index = repo.files.get(path + name);
+        return index === undefined ? undefined : weigh(repo, index, who);
+      },
+      async check(index, look) {
+        const key = `${sha256}/${index.sha256}/${file.path}`;
+        const before = padded.get(key);
+        if (before !== undefined) return before;
+        if (!(await blobs.has(sha256))) await intakes.fetched(repo, file);
+        const blob = await openStored(blobs, sha256);
+        try {
+          const answer = await look((offset, length) => blob.read(offset, length));
+          padded.set(key, answer);
+          return answer;
+        } finally {
+          await blob.close();
+        }
+      },
+    };
+  };
+
+  return async (repo, file, who, known) => {
+    const { report, sha256 } = known;
+    if (report === undefined || sha256 === undefined || !isBare(report)) return judge(repo, file, who, known);
+    const name = file.path.slice(folderPath(file).length);
+    const explainedBy = await explain(name, folderOf(repo, file, sha256, who));
+    return judge(repo, file, who, explainedBy === undefined ? known : { ...known, explainedBy });
+  };
+};
