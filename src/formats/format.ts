@@ -1,5 +1,6 @@
 import type { Budget } from '../bytes/limits.ts';
 import type { RandomAccess } from '../bytes/random-access.ts';
+import type { DatasetRows } from './dataset-rows.ts';
 
 /** How bad a finding is. In policies these are the constants 0 to 4. */
 export const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const;
@@ -132,6 +133,8 @@ export type Inspection = {
   /** Present when the file can be converted; `notConvertible` says why when a checkpoint cannot. */
   readonly plan?: Plan;
   readonly notConvertible?: string;
+  /** Of a dataset that is read row by row. */
+  readonly rows?: DatasetRows;
   /** Plain facts for bills of materials and policies: counts, architecture, licence. Small. */
   readonly details?: { readonly [key: string]: Json };
   /** Of an index: the bare bytes that it lays out. Only what is laid out without gap and overlap is named. */

@@ -17,6 +17,7 @@ import { coreml } from './coreml/coreml.ts';
 import { coremlWeights } from './coreml/weights.ts';
 import { engines } from './engines.ts';
 import { faiss } from './faiss.ts';
+import { withoutRuns } from './dataset-rows.ts';
 import { explain } from './findings/explain.ts';
 import {
   CONTENTS,
@@ -165,7 +166,7 @@ type Shared = { readonly budget: Budget; readonly provisional: boolean; readonly
 export const inspect = (source: RandomAccess, options: Options = {}): Report => {
   const budget = createBudget({ ...DEFAULT_LIMITS, ...options.limits });
   const shared: Shared = { budget, provisional: options.provisional ?? false, findings: [], dropped: 0 };
-  const inspection = withStructure(onlyOfData(readAll(begun(metered(source, budget), shared), shared, [])));
+  const inspection = withStructure(onlyOfDataset(onlyOfData(readAll(begun(metered(source, budget), shared), shared, []))));
   if (shared.dropped === 0) return { ...inspection, findings: shared.findings };
   const reason = `${shared.dropped} findings beyond the limit of ${budget.limits.findings} are not listed`;
   const { bytesInspected, bytesTotal } = inspection.coverage;
@@ -246,8 +247,11 @@ const contextAt = (shared: Shared, path: readonly string[]): Context => ({
   inside: (name) => contextAt(shared, [...path, printable(name)]),
 });
 
-/** A member of a container lies beside nothing: no loader finds bytes for it outside. */
-const alone = ({ companions, ...inspection }: Inspection): Inspection => inspection;
+/**
+ * A member of a container lies beside nothing: no loader finds bytes for it outside. And its rows are not the
+ * container's, which is not read row by row.
+ */
+const alone = ({ companions, rows, ...inspection }: Inspection): Inspection => inspection;
 
 const record = (shared: Shared, finding: Parameters<Context['report']>[0], path: readonly string[]): void => {
   if (shared.findings.length >= shared.budget.limits.findings) {
@@ -272,6 +276,13 @@ const onlyOfData = (inspection: Inspection): Inspection => {
   return plan === undefined ? rest : { ...rest, notConvertible: `it holds ${inspection.content} content` };
 };
 
+/** Rows are left out only of what is nothing but a dataset, and was read to its end. */
+const onlyOfDataset = (inspection: Inspection): Inspection => {
+  const { rows, content, coverage } = inspection;
+  if (rows === undefined || (content === 'inert' && coverage.state === 'complete')) return inspection;
+  return { ...inspection, rows: withoutRuns(rows, 'it is not only a dataset, or was not read to its end') };
+};
+
 /** A checkpoint with a plan has the structure of the safetensors file that it becomes. */
 const withStructure = (inspection: Inspection): Inspection => {
   const { plan, details } = inspection;
@@ -284,6 +295,7 @@ const merge = (a: Inspection, b: Inspection): Inspection => ({
   ...a,
   content: worseContent(a.content, b.content),
   coverage: lesser(a.coverage, b.coverage),
+  ...(a.rows === undefined ? {} : { rows: withoutRuns(a.rows, 'it can be read as more than one format') }),
 });
 
 const lesser = (a: Coverage, b: Coverage): Coverage => {

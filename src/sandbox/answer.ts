@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { WeighbridgeError } from '../errors.ts';
+import { MAX_RUNS, MAX_SHOWN } from '../formats/dataset-rows.ts';
 import { CONTENTS, DTYPES, type Json, type Report, SEVERITIES } from '../formats/format.ts';
 import type { SandboxFault } from './opaque.ts';
 
@@ -11,6 +12,8 @@ const TENSORS = 200_000;
 const DIMENSIONS = 64;
 /** Characters of a name from inside a file: a tensor, a member. */
 const NAME = 4096;
+/** Rules that flagged rows, and ways in which these steer. */
+const RULES = 100;
 /** Nesting and entries of `details`. */
 const DETAIL_DEPTH = 8;
 const DETAIL_ENTRIES = 5000;
@@ -27,8 +30,10 @@ const name = z
 const count = z.int().min(0);
 const keyOf = <T extends object>(table: T) => z.enum(Object.keys(table) as [keyof T & string, ...(keyof T & string)[]]);
 
+const ruleId = ascii(100).regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/);
+
 const finding = z.strictObject({
-  rule: ascii(100).regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/),
+  rule: ruleId,
   severity: z.enum(SEVERITIES),
   message: ascii(2000),
   where: z.strictObject({ path: z.array(ascii(400)).max(16), offset: count }),
@@ -79,6 +84,19 @@ const companion = z.strictObject({
   fixed: z.array(z.strictObject({ offset: count, length: count, value: count })).max(FIXED),
 });
 
+const row = count.min(1);
+const run = z.strictObject({ first: row, last: row, rule: ruleId, start: count, end: count });
+
+const rows = z.strictObject({
+  total: count,
+  flagged: count,
+  rules: z.array(z.strictObject({ rule: ruleId, rows: count })).max(RULES),
+  kinds: z.array(ascii(100)).max(RULES),
+  shown: z.array(z.strictObject({ row, column: ascii(200), rule: ruleId, evidence: ascii(200) })).max(MAX_SHOWN),
+  runs: z.array(run).max(MAX_RUNS).optional(),
+  notDroppable: ascii(2000).optional(),
+});
+
 const isSmall = (value: unknown): boolean => {
   let left = DETAIL_ENTRIES;
   const walk = (part: unknown, depth: number): boolean => {
@@ -98,6 +116,7 @@ const schema = z.strictObject({
   coverage,
   plan: plan.optional(),
   notConvertible: ascii(2000).optional(),
+  rows: rows.optional(),
   details: details.optional(),
   companions: z.array(companion).max(COMPANIONS).optional(),
   findings: z.array(finding).max(FINDINGS),
@@ -126,7 +145,7 @@ export const readFailure = (json: string): SandboxFault => {
 
 /** What a report may not say about a file of `size` bytes, however well it is formed; undefined when it is plausible. */
 const contradiction = (
-  { coverage: { state, bytesInspected, bytesTotal, reason }, plan: made }: z.infer<typeof schema>,
+  { coverage: { state, bytesInspected, bytesTotal, reason }, plan: made, rows: said }: z.infer<typeof schema>,
   size: number,
 ) => {
   if (bytesTotal !== size) return `it speaks of ${bytesTotal} bytes where the file has ${size}`;
@@ -138,7 +157,20 @@ const contradiction = (
   if (made?.tensors.some((each) => each.storage >= made.storages.length || each.shape.length !== each.strides.length)) {
     return 'its plan has a tensor without a storage';
   }
-  return undefined;
+  return said === undefined ? undefined : contradictionOfRows(said, size);
+};
+
+/** Runs are in order and apart, inside the file, and hold as many rows as are flagged; some row stays. */
+const contradictionOfRows = ({ flagged, runs, total }: z.infer<typeof rows>, size: number): string | undefined => {
+  if (flagged > total) return 'more of its rows are flagged than there are';
+  if (runs === undefined) return undefined;
+  let [row, end, sum] = [0, 0, 0];
+  for (const run of runs) {
+    if (run.first <= row || run.last < run.first || run.last > total) return 'its runs of rows are out of order';
+    if (run.start < end || run.end <= run.start || run.end > size) return 'its runs of rows are not apart in the file';
+    [row, end, sum] = [run.last, run.end, sum + run.last - run.first + 1];
+  }
+  return sum === flagged && flagged < total ? undefined : 'its runs of rows are not the rows that are flagged';
 };
 
 /**

@@ -1,6 +1,8 @@
+import type { GatheredRows } from '../../formats/dataset-rows.ts';
 import { printable } from '../../formats/format.ts';
 import type { Remark } from '../remark.ts';
 import { examine } from './examine.ts';
+import { createFlaggedRows, type Flag, type Span } from './flagged.ts';
 import { createTriggers } from './triggers.ts';
 import { CERTAIN, ORDER, type Verdict } from './verdict.ts';
 
@@ -57,15 +59,22 @@ export type Dataset = {
    * it speaks about injected text, `example` that it stands in a block of code of such a document.
    */
   cell(column: string, text: string, offset: number, about?: boolean, example?: boolean): void;
-  /** Ends the current row; `row` is its number when rows are not read one after the other. */
-  endRow(row?: number): void;
+  /** Flags the current row for something in it that is no injected text. */
+  flag(rule: string, evidence: string): void;
+  /** Ends the current row; `row` is its number when rows are not read one after the other, `span` where it stands in the file. */
+  endRow(row?: number, span?: Span): void;
   /** Counts a cell of which its reader knows that nothing is in it, and rows without any other cell. */
   pass(column: string): void;
   passRows(count: number): void;
   /** Whether a cell labels its row as an example of an attack. */
   isLabel(column: string, text: string): boolean;
   /** What there is to say about all of it. */
-  finish(): { readonly remarks: Remark[]; readonly rows: number; readonly orders: number };
+  finish(): {
+    readonly remarks: Remark[];
+    readonly rows: number;
+    readonly orders: number;
+    readonly flagged: GatheredRows;
+  };
 };
 
 const REFS = ['LLM01:2025', 'LLM04:2025', 'AML.T0051', 'NISTAML.015'];
@@ -78,9 +87,11 @@ const REFS = ['LLM01:2025', 'LLM04:2025', 'AML.T0051', 'NISTAML.015'];
 export const createDataset = (): Dataset => {
   const columns = new Map<string, Column>();
   let rows = 0;
-  let found: { column: Column; verdict: Verdict; offset: number; text: string }[] = [];
+  let found: { name: string; column: Column; verdict: Verdict; offset: number; text: string }[] = [];
   let cells: { column: string; text: string }[] = [];
   const triggers = createTriggers();
+  const flagged = createFlaggedRows<Column>();
+  let flags: Flag[] = [];
   let labelled = false;
 
   const columnOf = (name: string): Column => {
@@ -100,7 +111,7 @@ export const createDataset = (): Dataset => {
       cells.push({ column: name, text });
       const verdict = examine(text, about);
       if (verdict === undefined) return;
-      found.push({ column, verdict: example ? { ...verdict, discussed: true } : verdict, offset, text });
+      found.push({ name, column, verdict: example ? { ...verdict, discussed: true } : verdict, offset, text });
     },
     pass(name) {
       columnOf(name).cells += 1;
@@ -109,13 +120,27 @@ export const createDataset = (): Dataset => {
       rows += more;
     },
     isLabel,
-    endRow(row) {
+    flag(rule, evidence) {
+      flags.push({ rule, kinds: [], show: () => ({ column: '', evidence }) });
+    },
+    endRow(row, span) {
       rows += 1;
       const about = found.length > 0 && cells.some((cell) => ABOUT.test(cell.text));
       if (cells.length > 1) triggers.row(cells);
-      for (const { column, verdict, offset, text } of found) {
+      const byTokens: { readonly column: Column; readonly flag: Flag }[] = [];
+      for (const { name, column, verdict, offset, text } of found) {
         const judged = about && !verdict.discussed ? (examine(text, true) ?? verdict) : verdict;
-        count(column, judged, row ?? rows, offset, labelled);
+        const counted = count(column, judged, row ?? rows, offset, labelled);
+        if (counted === 'order') flags.push(flagOf(name, judged));
+        if (counted === 'tokens') byTokens.push({ column, flag: flagOf(name, judged) });
+      }
+      if (flags.length > 0) {
+        flagged.add(row ?? rows, flags, span);
+        flags = [];
+      } else {
+        const [first] = byTokens;
+        const columnsOfTokens = byTokens.map(({ column }) => column);
+        if (first !== undefined) flagged.await(row ?? rows, first.flag, columnsOfTokens, span);
       }
       found = [];
       cells = [];
@@ -124,7 +149,7 @@ export const createDataset = (): Dataset => {
     finish() {
       const remarks = [...[...columns].flatMap(([name, column]) => sumUp(name, column, rows)), ...triggers.finish()];
       const orders = [...columns.values()].reduce((sum, column) => sum + column.orders + column.byTokens, 0);
-      return { remarks, rows, orders };
+      return { remarks, rows, orders, flagged: flagged.finish(rows, isTemplate, ({ byTokens }) => byTokens) };
     },
   };
 };
@@ -132,7 +157,20 @@ export const createDataset = (): Dataset => {
 const isLabel = (column: string, text: string): boolean =>
   text.length <= LABEL && LABEL_VALUE.test(text) && LABEL_NAME.test(column);
 
-const count = (column: Column, verdict: Verdict, row: number, offset: number, labelled: boolean): void => {
+const flagOf = (column: string, { passage, signs }: Verdict): Flag => ({
+  rule: 'text.injection',
+  kinds: signs.map(({ family }) => family),
+  show: () => ({ column: printable(column, 100), evidence: printable(passage) }),
+});
+
+/** Counts a cell, and says whether it is an order, or one only if control tokens are not the form of its column. */
+const count = (
+  column: Column,
+  verdict: Verdict,
+  row: number,
+  offset: number,
+  labelled: boolean,
+): 'order' | 'tokens' | undefined => {
   const { score, tokens, discussed } = verdict;
   const show = (list: Shown[]): void => {
     if (list.length >= SHOWN) return;
@@ -140,29 +178,33 @@ const count = (column: Column, verdict: Verdict, row: number, offset: number, la
     list.push({ row, offset, families, evidence: printable(verdict.passage) });
   };
   if (tokens > 0) column.tokens += 1;
-  if (score + tokens < ORDER) return;
+  if (score + tokens < ORDER) return undefined;
   if (discussed || labelled) {
     column.discussed += 1;
-    return;
+    return undefined;
   }
   if (score < ORDER) {
     column.byTokens += 1;
     show(column.shownTokens);
-    return;
+    return 'tokens';
   }
   column.orders += 1;
   if (score >= CERTAIN) column.certain += 1;
   show(column.shown);
+  return 'order';
 };
+
+const isTemplate = (column: Column): boolean =>
+  column.cells >= TEMPLATE_ROWS && column.tokens / column.cells > TEMPLATE_SHARE;
 
 const sumUp = (name: string, column: Column, rows: number): Remark[] => {
   const remarks: Remark[] = [];
   const shownName = printable(name, 60);
-  const isTemplate = column.cells >= TEMPLATE_ROWS && column.tokens / column.cells > TEMPLATE_SHARE;
-  const orders = column.orders + (isTemplate ? 0 : column.byTokens);
+  const template = isTemplate(column);
+  const orders = column.orders + (template ? 0 : column.byTokens);
   const often = rows < FEW_ROWS || orders / Math.max(1, column.cells) > RATE;
   const severity = column.certain > 0 || often ? 'medium' : 'low';
-  for (const { row, offset, families, evidence } of [...column.shown, ...(isTemplate ? [] : column.shownTokens)].slice(
+  for (const { row, offset, families, evidence } of [...column.shown, ...(template ? [] : column.shownTokens)].slice(
     0,
     SHOWN,
   )) {
@@ -176,7 +218,7 @@ const sumUp = (name: string, column: Column, rows: number): Remark[] => {
     });
   }
   const first = column.shown[0] ?? column.shownTokens[0];
-  if (isTemplate) {
+  if (template) {
     remarks.push({
       rule: 'text.chat-format',
       severity: 'info',

@@ -2,6 +2,7 @@ import { fromBytes, type RandomAccess } from '../../bytes/random-access.ts';
 import { createColumns } from '../../content/injection/columns.ts';
 import { createDataset } from '../../content/injection/dataset.ts';
 import { reportAll } from '../../content/remark.ts';
+import { type DatasetRows, IN_COLUMNS, notDroppable } from '../dataset-rows.ts';
 import { type Context, printable } from '../format.ts';
 import { openFlatBuffer, rootOf, scalar } from '../tflite/flatbuffer.ts';
 import { cellsOfBatch } from './batch.ts';
@@ -17,7 +18,7 @@ const BATCH = 3;
 export type Cells = {
   /** A message, given its metadata and where its body begins. */
   message(metadata: Uint8Array, body: number): void;
-  finish(): void;
+  finish(): DatasetRows;
 };
 
 /** Read by Range, a stream is not read for its cells: the whole file is, before its last bytes leave. */
@@ -63,7 +64,9 @@ export const createCells = (source: RandomAccess, context: Context): Cells => {
       columns.endGroup(kind === BATCH ? scalar(buffer, batch, 0, 8) : 0);
     },
     finish() {
-      reportAll(context, dataset.finish().remarks, 0);
+      const { remarks, flagged } = dataset.finish();
+      reportAll(context, remarks, 0);
+      return notDroppable(flagged, IN_COLUMNS);
     },
   };
 };

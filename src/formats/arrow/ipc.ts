@@ -2,6 +2,7 @@ import { createCursor } from '../../bytes/cursor.ts';
 import { MIB, within } from '../../bytes/limits.ts';
 import { type RandomAccess, section } from '../../bytes/random-access.ts';
 import { WeighbridgeError } from '../../errors.ts';
+import type { DatasetRows } from '../dataset-rows.ts';
 import { type Context, complete, type Format, type Inspection } from '../format.ts';
 import { unpickles } from './extension.ts';
 import { createCells } from './ipc-cells.ts';
@@ -38,9 +39,9 @@ export const arrow: Format = {
   inspect(source, context): Inspection {
     const file = isFile(source.read(0, Math.min(MAGIC.length, source.size)));
     const stream = file ? fileBody(source, context) : { start: 0, end: source.size, active: false };
-    const { messages, active } = walk(source, stream.start, stream.end, context);
+    const { messages, active, rows } = walk(source, stream.start, stream.end, context);
     const content = active || stream.active ? 'active' : 'inert';
-    return { format: 'arrow', content, coverage: complete(source.size), details: { messages } };
+    return { format: 'arrow', content, coverage: complete(source.size), rows, details: { messages } };
   },
 };
 
@@ -63,7 +64,7 @@ const walk = (
   start: number,
   end: number,
   context: Context,
-): { messages: number; active: boolean } => {
+): { messages: number; active: boolean; rows: DatasetRows } => {
   const cursor = createCursor(section(source, 0, end), start);
   const cells = createCells(source, context);
   let messages = 0;
@@ -87,8 +88,7 @@ const walk = (
     cursor.skip(body);
     messages = within('Arrow messages', messages + 1, MESSAGES);
   }
-  cells.finish();
-  return { messages, active };
+  return { messages, active, rows: cells.finish() };
 };
 
 /** `bodyLength` of the FlatBuffers table Message (Message.fbs): its fourth field, a 64-bit number. */

@@ -9,6 +9,7 @@ import { checkMetadata } from '../../content/metadata.ts';
 import { reportAll } from '../../content/remark.ts';
 import { escapes } from '../../content/targets.ts';
 import { WeighbridgeError } from '../../errors.ts';
+import { type DatasetRows, IN_COLUMNS, notDroppable } from '../dataset-rows.ts';
 import { type Context, complete, type Format, type Inspection, type Json, printable } from '../format.ts';
 import { isPickle, latin, textOfCell } from './cell-text.ts';
 import { type Chunk, cellsOf } from './cells.ts';
@@ -41,14 +42,20 @@ export const parquet: Format = {
     const { footer, start } = readFooter(source, context);
     checkColumns(footer, start, context);
     const active = checkMetadataPairs(footer, start, context);
-    if (!context.provisional) checkCells(source, footer, start, context);
+    const rows = context.provisional ? undefined : checkCells(source, footer, start, context);
     const details: { [key: string]: Json } = {
       rows: Number(bigOf(footer.get(FILE.rows))),
       columns: listOf(footer.get(FILE.schema)).length - 1,
       rowGroups: listOf(footer.get(FILE.groups)).length,
       createdBy: printable(latin(bytesOf(footer.get(FILE.createdBy))), 80),
     };
-    return { format: 'parquet', content: active ? 'active' : 'inert', coverage: complete(source.size), details };
+    return {
+      format: 'parquet',
+      content: active ? 'active' : 'inert',
+      coverage: complete(source.size),
+      ...(rows === undefined ? {} : { rows }),
+      details,
+    };
   },
 };
 
@@ -108,7 +115,7 @@ const checkStatistics = (meta: ThriftStruct, offset: number, context: Context): 
 };
 
 /** Cells of text, column by column: the rules for injected text. Read by Range, a file is not read for its cells. */
-const checkCells = (source: RandomAccess, footer: ThriftStruct, end: number, context: Context): void => {
+const checkCells = (source: RandomAccess, footer: ThriftStruct, end: number, context: Context): DatasetRows => {
   const leaves = leavesOf(listOf(footer.get(FILE.schema)).map(structOf));
   const dataset = createDataset();
   const columns = createColumns(dataset);
@@ -127,7 +134,9 @@ const checkCells = (source: RandomAccess, footer: ThriftStruct, end: number, con
     }
     columns.endGroup(Number(bigOf(group.get(3))));
   }
-  reportAll(context, dataset.finish().remarks, 0);
+  const { remarks, flagged } = dataset.finish();
+  reportAll(context, remarks, 0);
+  return notDroppable(flagged, IN_COLUMNS);
 };
 
 const chunkOf = (column: ThriftStruct, leaf: Leaf, end: number): Chunk | undefined => {

@@ -1,5 +1,5 @@
 import { MIB } from '../../bytes/limits.ts';
-import type { RandomAccess } from '../../bytes/random-access.ts';
+import { head, type RandomAccess } from '../../bytes/random-access.ts';
 import { createOffsets, utf8Length } from '../../bytes/utf8.ts';
 import { createDataset } from '../../content/injection/dataset.ts';
 import { type Remark, reportAll } from '../../content/remark.ts';
@@ -14,11 +14,13 @@ import {
   type Json,
   printable,
 } from '../format.ts';
-import { blocksOf, wholeText } from '../text/decode.ts';
+import { describeLineage } from '../lineage/describe.ts';
+import { blocksOf, type Encoding, encodingOf, wholeText } from '../text/decode.ts';
 import { kindOf } from '../text/kind.ts';
 import { checkNotebook, isNotebook } from './notebook.ts';
-import { type Duplicate, isObject, type JsonValue, parseJson } from './parse.ts';
-import { type Checked, checkDocument, checkRow } from './rules.ts';
+import { type Duplicate, isList, isObject, type JsonValue, parseJson } from './parse.ts';
+import { inLines, inList } from './rows.ts';
+import { type Checked, checkDocument, checkRow, endRow } from './rules.ts';
 import { readManifest } from './weights-manifest.ts';
 
 /** Bytes of one document. The largest tokenizers have some 35 MB; larger data comes as JSON Lines. */
@@ -48,7 +50,7 @@ export const json: Format = {
       throw new WeighbridgeError('FORMAT_INVALID', 'JSON: something follows the document', { offset: end });
     reportDuplicates(duplicates, text, context);
     const notebook = isNotebook(value);
-    const { remarks, opaque } = checkDocument(value, context.budget);
+    const { remarks, opaque, flagged } = checkDocument(value, context.budget);
     reportAt(remarks, text, context);
     const manifest = readManifest(value, context.budget);
     reportAt(manifest.remarks, text, context);
@@ -60,7 +62,10 @@ export const json: Format = {
       format: 'json',
       content: notebook ? 'code' : 'inert',
       coverage,
-      details: describe(value),
+      ...(flagged === undefined
+        ? {}
+        : { rows: inList(flagged, isList(value) ? value : [], text, end, encodingAt(source)) }),
+      details: { ...describe(value), ...describeLineage(value, context.budget) },
       ...(companions.length === 0 ? {} : { companions }),
     };
   },
@@ -79,7 +84,7 @@ export const jsonLines: Format = {
     const dataset = createDataset();
     let rows = 0;
     let opaque = '';
-    for (const { line, offset } of linesOf(source)) {
+    for (const { line, offset, end: lineEnd } of linesOf(source)) {
       if (line.trim() === '') continue;
       rows += 1;
       context.budget.spend('steps', 1 + line.length / CHARACTERS);
@@ -94,12 +99,19 @@ export const jsonLines: Format = {
         );
       const checked: Checked = { remarks: [], opaque: '' };
       checkRow(value, dataset, checked, context.budget, offset);
+      endRow(dataset, checked.remarks, { start: offset, end: Math.min(lineEnd, source.size) });
       reportAll(context, checked.remarks, offset);
       opaque ||= checked.opaque;
     }
-    const { remarks } = dataset.finish();
+    const { remarks, flagged } = dataset.finish();
     reportAll(context, remarks, 0);
-    return { format: 'jsonl', content: 'inert', coverage: coverageOf(source, opaque), details: { rows } };
+    return {
+      format: 'jsonl',
+      content: 'inert',
+      coverage: coverageOf(source, opaque),
+      rows: inLines(flagged, encodingAt(source)),
+      details: { rows },
+    };
   },
 };
 
@@ -112,7 +124,8 @@ const parseLine = (line: string, offset: number): ReturnType<typeof parseJson> =
   }
 };
 
-const linesOf = function* (source: RandomAccess): Generator<{ line: string; offset: number }> {
+/** The lines of a file, where they begin, and where their line feed ends. */
+const linesOf = function* (source: RandomAccess): Generator<{ line: string; offset: number; end: number }> {
   let carried = '';
   let carriedAscii = true;
   let started = 0;
@@ -124,13 +137,17 @@ const linesOf = function* (source: RandomAccess): Generator<{ line: string; offs
       throw new WeighbridgeError('LIMIT_EXCEEDED', `limit of ${LINE} characters a line reached`, { offset: started });
     const ascii = narrow && carriedAscii;
     for (const line of lines) {
-      yield { line, offset: started };
-      started += 1 + (ascii ? line.length : utf8Length(line));
+      const end = started + 1 + (ascii ? line.length : utf8Length(line));
+      yield { line, offset: started, end };
+      started = end;
     }
-    carriedAscii = narrow;
+    // What is carried over may have begun blocks ago.
+    carriedAscii = narrow && (carriedAscii || lines.length > 0);
   }
-  yield { line: carried, offset: started };
+  yield { line: carried, offset: started, end: source.size };
 };
+
+const encodingAt = (source: RandomAccess): Encoding => encodingOf(head(source, 4));
 
 const coverageOf = (source: RandomAccess, opaque: string): Coverage =>
   opaque === '' ? complete(source.size) : incomplete('partial', source.size, source.size, opaque);

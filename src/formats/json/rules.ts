@@ -1,16 +1,22 @@
 import type { Budget } from '../../bytes/limits.ts';
 import { createDataset, type Dataset } from '../../content/injection/dataset.ts';
+import type { Span } from '../../content/injection/flagged.ts';
 import { checkTemplate, looksLikeTemplate } from '../../content/jinja/check.ts';
 import type { Remark } from '../../content/remark.ts';
 import { secretIn } from '../../content/secrets.ts';
 import { dangerousTarget, escapes, judgeTarget } from '../../content/targets.ts';
-import { printable, type Severity } from '../format.ts';
+import type { GatheredRows } from '../dataset-rows.ts';
+import { printable, SEVERITIES, type Severity } from '../format.ts';
 import { judgeDocument } from '../keras/config.ts';
 import { checkApplication, checkObject } from './applications.ts';
 import { isList, isObject, type JsonObject, type JsonValue } from './parse.ts';
 
-/** What the rules found; `opaque` says why a part could not be understood. */
-export type Checked = { readonly remarks: Remark[]; opaque: string };
+/** What the rules found; `opaque` says why a part could not be understood. `flagged` are the rows of a list. */
+export type Checked = {
+  readonly remarks: Remark[];
+  opaque: string;
+  flagged?: GatheredRows;
+};
 
 const CODE_REFS = ['CWE-94', 'LLM03:2025', 'AML.T0010'];
 /** Text shorter than this holds no credential. */
@@ -29,13 +35,30 @@ export const checkDocument = (root: JsonValue, budget: Budget): Checked => {
   if (isList(root)) {
     checkModules(root, checked);
     checked.remarks.push(...checkApplication(root, budget), ...judgeDocument(root, budget));
-    for (const row of root) checkValues(row, dataset, checked, budget, 0);
-  } else checkRow(root, dataset, checked, budget, 0);
-  checked.remarks.push(...dataset.finish().remarks);
+    for (const row of root) {
+      const before = checked.remarks.length;
+      checkValues(row, dataset, checked, budget, 0);
+      endRow(dataset, checked.remarks.slice(before), isObject(row) ? { start: row.at, end: row.at } : undefined);
+    }
+  } else {
+    checkRow(root, dataset, checked, budget, 0);
+    dataset.endRow();
+  }
+  const { remarks, flagged } = dataset.finish();
+  checked.remarks.push(...remarks);
+  if (isList(root)) checked.flagged = flagged;
   return checked;
 };
 
-/** One record, as a document of its own whose text is a row of `dataset`, where it stands at `base` in the file. */
+/** Ends a row, which what is dangerous in it by itself flags as well. */
+export const endRow = (dataset: Dataset, remarks: readonly Remark[], span: Span | undefined): void => {
+  for (const { rule, severity, evidence = '' } of remarks)
+    if (SEVERITIES.indexOf(severity) >= FLAGS) dataset.flag(rule, evidence);
+  dataset.endRow(undefined, span);
+};
+const FLAGS = SEVERITIES.indexOf('medium');
+
+/** One record, as a document of its own whose text is in the current row of `dataset`, where it stands at `base` in the file. */
 export const checkRow = (root: JsonValue, dataset: Dataset, checked: Checked, budget: Budget, base: number): void => {
   checked.remarks.push(...checkApplication(root, budget), ...judgeDocument(root, budget));
   if (isList(root)) checkModules(root, checked);
@@ -70,7 +93,6 @@ const checkValues = (root: JsonValue, dataset: Dataset, checked: Checked, budget
       }
     }
   }
-  dataset.endRow();
 };
 
 const checkSecret = (text: string, offset: number, { remarks }: Checked): void => {

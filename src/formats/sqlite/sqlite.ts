@@ -3,6 +3,7 @@ import { decodeUtf8 } from '../../bytes/utf8.ts';
 import { createDataset } from '../../content/injection/dataset.ts';
 import { reportAll } from '../../content/remark.ts';
 import { isFault } from '../../errors.ts';
+import { type GatheredRows, notDroppable } from '../dataset-rows.ts';
 import {
   type Content,
   type Context,
@@ -58,14 +59,27 @@ export const sqlite: Format = {
         }
         dataset.endRow();
       }
-    const { remarks } = dataset.finish();
+    const { remarks, flagged } = dataset.finish();
     reportAll(
       context,
       remarks.map((remark) => (remark.rule === 'text.injection' ? { ...remark, rule: 'sqlite.injection' } : remark)),
       0,
     );
-    return { format: 'sqlite', content, coverage: complete(source.size), details: { tables: tables.length, rows } };
+    return {
+      format: 'sqlite',
+      content,
+      coverage: complete(source.size),
+      rows: notDroppable(renamed(flagged), 'rows of a database lie in pages that name each other'),
+      details: { tables: tables.length, rows },
+    };
   },
+};
+
+/** Rows of a database have a rule of their own. */
+const renamed = (flagged: GatheredRows): GatheredRows => {
+  const rename = <T extends { readonly rule: string }>(part: T): T =>
+    part.rule === 'text.injection' ? { ...part, rule: 'sqlite.injection' } : part;
+  return { ...flagged, rules: flagged.rules.map(rename), shown: flagged.shown.map(rename) };
 };
 
 const unread = (offset: number, context: Context): Content => {

@@ -1,12 +1,17 @@
 import { MIB } from '../../bytes/limits.ts';
+import { head, type RandomAccess } from '../../bytes/random-access.ts';
 import { createDataset } from '../../content/injection/dataset.ts';
 import { checkTemplate, looksLikeTemplate } from '../../content/jinja/check.ts';
 import { type Remark, reportAll } from '../../content/remark.ts';
+import { type DatasetRows, type GatheredRows, notDroppable, rowsOf, UTF16 } from '../dataset-rows.ts';
 import { type Context, complete, type Format, type Inspection, type Severity } from '../format.ts';
-import { blocksOf } from './decode.ts';
+import { declaredInCard } from '../lineage/declared.ts';
+import { blocksOf, encodingOf } from './decode.ts';
 import { kindOf } from './kind.ts';
+import { whyNotCut } from './record-edges.ts';
 import { createTextRows } from './rows.ts';
 import { checkText } from './rules.ts';
+import type { Table } from './table.ts';
 import { checkYaml, isYamlToCheck, YAML } from './yaml.ts';
 
 /** Text up to this length is also read as the template that a loader might take it for. */
@@ -35,7 +40,7 @@ export const plainText: Format = {
       rows.add(block);
     }
     rows.end();
-    const { remarks, rows: count } = dataset.finish();
+    const { remarks, rows: count, flagged } = dataset.finish();
     reportAll(context, remarks, 0);
     const whole = kept.join('');
     checkAsTemplate(whole, context);
@@ -43,8 +48,26 @@ export const plainText: Format = {
       const remarks = checkYaml(whole, context.budget).filter((remark) => !said.has(essence(remark)));
       reportAll(context, remarks, 0);
     }
-    return { format: 'text', content: 'inert', coverage: complete(source.size), details: { rows: count } };
+    return {
+      format: 'text',
+      content: 'inert',
+      coverage: complete(source.size),
+      rows: rowsIn(source, rows.table(), flagged),
+      details: { rows: count, ...declaredInCard(whole) },
+    };
   },
+};
+
+/** Which rows of a table can be left out; the passages of other text are no rows. */
+const rowsIn = (source: RandomAccess, table: Table | undefined, flagged: GatheredRows): DatasetRows => {
+  if (table === undefined) return notDroppable(flagged, 'it is no table: passages are not rows');
+  const rows = rowsOf(flagged);
+  if (rows.runs === undefined) return rows;
+  const { mark, name } = encodingOf(head(source, 4));
+  if (name !== 'utf-8') return notDroppable(flagged, UTF16);
+  if (rows.runs[0]?.first === 1) return notDroppable(flagged, 'its first row, which names the columns, is flagged');
+  const why = whyNotCut(source, rows.runs, table.separator, mark);
+  return why === undefined ? rows : notDroppable(flagged, why);
 };
 
 /** The rules for lines see most of what the parser of YAML sees: it is told once. */

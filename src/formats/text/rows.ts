@@ -1,4 +1,4 @@
-import { createOffsets } from '../../bytes/utf8.ts';
+import { createOffsets, utf8Length } from '../../bytes/utf8.ts';
 import type { Dataset } from '../../content/injection/dataset.ts';
 import type { Block } from './decode.ts';
 import { recordAt, type Table, tableOf } from './table.ts';
@@ -15,6 +15,8 @@ export type TextRows = {
   add(block: Block): void;
   /** Reads what is left when the text has ended without a line feed. */
   end(): void;
+  /** How the text is a table, when it is one. */
+  table(): Table | undefined;
 };
 
 /** Rows of a text that is a table when its first block is one. */
@@ -26,14 +28,19 @@ export const createTextRows = (dataset: Dataset): TextRows => {
   let fenced = false;
   let about = false;
 
-  const readTable = (text: string, { separator, columns }: Table, offsetOf: (at: number) => number): number => {
+  const readTable = (
+    text: string,
+    { separator, columns }: Table,
+    offsetOf: (at: number) => number,
+    size = Number.POSITIVE_INFINITY,
+  ): number => {
     let at = 0;
     for (;;) {
       const record = recordAt(text, at, separator);
       if (record === undefined) return at;
       for (const [index, cell] of record.cells.entries())
         dataset.cell(columns[index] ?? '(more columns)', cell, offsetOf(at));
-      dataset.endRow();
+      dataset.endRow(undefined, { start: offsetOf(at), end: Math.min(offsetOf(record.end), size) });
       at = record.end;
     }
   };
@@ -59,10 +66,10 @@ export const createTextRows = (dataset: Dataset): TextRows => {
     }
   };
 
-  const read = (text: string, narrow: boolean, whole: boolean): void => {
+  const read = (text: string, narrow: boolean, whole: boolean, size?: number): void => {
     const offsets = narrow ? (at: number) => at : createOffsets(text);
     const offsetOf = (at: number): number => base + offsets(at);
-    const used = table === undefined ? readProse(text, whole, offsetOf) : readTable(text, table, offsetOf);
+    const used = table === undefined ? readProse(text, whole, offsetOf) : readTable(text, table, offsetOf, size);
     carried = text.slice(used);
     base = offsetOf(used);
   };
@@ -80,10 +87,12 @@ export const createTextRows = (dataset: Dataset): TextRows => {
     end() {
       if (carried === '') return;
       if (table === undefined) read(carried, false, true);
-      else read(`${carried}\n`, false, true);
+      else read(`${carried}\n`, false, true, base + utf8Length(carried));
+      if (table === undefined || carried === '') return;
       // A quotation mark that never closes: what stands behind it is read as it is.
-      if (table !== undefined && carried !== '') dataset.cell('text', carried, base);
+      dataset.cell('text', carried, base);
       dataset.endRow();
     },
+    table: () => table,
   };
 };

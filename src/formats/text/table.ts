@@ -28,26 +28,34 @@ export const recordAt = (text: string, start: number, separator: string): Taken 
     if (cells.length < CELLS && text.charAt(at) === '"') {
       const quoted = quotedAt(text, at, start + RECORD);
       if (quoted === undefined) return text.length - start > RECORD ? lineAt(text, start) : undefined;
-      cells.push(quoted.cell);
       at = quoted.end;
-      const mark = text.charAt(at);
-      if (mark === separator) {
+      if (text.charAt(at) === separator) {
+        cells.push(quoted.cell);
         at += 1;
         continue;
       }
       const feed = text.indexOf('\n', at);
-      return feed < 0 ? undefined : { cells, end: feed + 1 };
+      if (feed < 0) return undefined;
+      // What stands behind the closing mark belongs to the cell, as readers take it.
+      const next = separatorIn(text, at, feed, separator);
+      cells.push(quoted.cell + text.slice(at, next ?? feed).replace(/\r$/, ''));
+      if (next === undefined) return { cells, end: feed + 1 };
+      at = next + 1;
+      continue;
     }
     const feed = text.indexOf('\n', at);
     if (feed < 0) return undefined;
-    const next = text.indexOf(separator, at);
-    if (next < 0 || next > feed || cells.length >= CELLS) {
-      cells.push(text.slice(at, feed));
-      return { cells, end: feed + 1 };
-    }
-    cells.push(text.slice(at, next));
+    const next = cells.length >= CELLS ? undefined : separatorIn(text, at, feed, separator);
+    cells.push(text.slice(at, next ?? feed));
+    if (next === undefined) return { cells, end: feed + 1 };
     at = next + 1;
   }
+};
+
+/** The next separator before `feed`. Looked for in this line only: in a long text without any, each line would be all of it. */
+const separatorIn = (text: string, at: number, feed: number, separator: string): number | undefined => {
+  const found = text.slice(at, feed).indexOf(separator);
+  return found < 0 ? undefined : at + found;
 };
 
 const lineAt = (text: string, start: number): Taken => {
