@@ -12,7 +12,13 @@ export type RandomAccess = {
    * Throws FORMAT_TRUNCATED when the range does not lie inside the source.
    */
   read(offset: number, length: number): Uint8Array;
+  /** The same for bytes around which nothing else will be read, so that nothing is fetched ahead; see `sampleOf`. */
+  readonly sample?: (offset: number, length: number) => Uint8Array;
 };
+
+/** Reads a sample of a large source: no more than these bytes, where the source can do that. */
+export const sampleOf = (source: RandomAccess, offset: number, length: number): Uint8Array =>
+  source.sample === undefined ? source.read(offset, length) : source.sample(offset, length);
 
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 

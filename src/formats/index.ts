@@ -1,5 +1,5 @@
 import { type Budget, createBudget, DEFAULT_LIMITS, type Limits } from '../bytes/limits.ts';
-import { checkRange, head, type RandomAccess } from '../bytes/random-access.ts';
+import { checkRange, head, type RandomAccess, sampleOf } from '../bytes/random-access.ts';
 import { isFault } from '../errors.ts';
 import { WINDOW, windowed } from './archive/window.ts';
 import { arrow } from './arrow/ipc.ts';
@@ -309,5 +309,10 @@ const metered = (source: RandomAccess, budget: Budget): RandomAccess => ({
     checkRange(source.size, offset, length);
     budget.spend('bytesRead', length);
     return source.read(offset, length);
+  },
+  sample(offset, length) {
+    checkRange(source.size, offset, length);
+    budget.spend('bytesRead', length);
+    return sampleOf(source, offset, length);
   },
 });

@@ -84,7 +84,13 @@ t.test('adapters tell their ranks, modules and scale', async (t) => {
     'base_model.model.model.layers.1.self_attn.v_proj.lora_A.weight': low(16),
     'base_model.model.model.layers.1.self_attn.v_proj.lora_B.weight': low(3),
   });
-  t.same(weightsOf(peft).adapter, { kind: 'lora', matrices: 3, ranks: [8, 16], modules: ['q_proj', 'v_proj'] });
+  t.same(weightsOf(peft).adapter, {
+    kind: 'lora',
+    matrices: 3,
+    ranks: [8, 16],
+    modules: ['q_proj', 'v_proj'],
+    layers: { count: 2, first: 0, last: 1 },
+  });
   const kohya = safetensors(
     {
       'lora_unet_down_blocks_0_to_q.lora_down.weight': low(4),
@@ -99,6 +105,82 @@ t.test('adapters tell their ranks, modules and scale', async (t) => {
   t.match(weightsOf(llama).adapter, { ranks: [4], modules: ['attn_q'] });
   t.equal(weightsOf(safetensors({ a: low(4) })).adapter, undefined);
 });
+
+t.test('how much an adapter changes each module is estimated, and one that stands out is told', async (t) => {
+  const scaled = (rows: number, columns: number, size: number): TensorSpec => ({
+    dtype: 'F32',
+    shape: [rows, columns],
+    data: new Uint8Array(noise(rows * columns).map((value) => value * size).buffer),
+  });
+  const adapter = (sizes: readonly number[]): Uint8Array =>
+    safetensors(
+      Object.fromEntries(
+        sizes.flatMap((size, layer) => [
+          [`layers.${layer}.q_proj.lora_A.weight`, scaled(4, 64, 1)],
+          [`layers.${layer}.q_proj.lora_B.weight`, scaled(64, 4, size)],
+        ]),
+      ),
+    );
+  const even = reportOf(adapter([1, 1, 1.2, 1, 0, 1, 0.9, 1]));
+  t.same(rules(even), []);
+  const root = Math.hypot(...noise(256)) / 16;
+  const { updates } = weightsOf(adapter([1, 1, 1.2, 1, 0, 1, 0.9, 1]));
+  t.match(updates, { measured: 8, untouched: 1, outliers: undefined });
+  t.ok(Math.abs(updates.median / (root * root * Math.sqrt(4)) - 1) < 0.01, 'the size is that of two random matrices');
+  const odd = reportOf(adapter([1, 1, 1.2, 40, 1, 1, 0.9, 1]));
+  t.same(
+    odd.findings.map(({ rule, severity, evidence }) => [rule, severity, evidence]),
+    [['weights.adapter-outlier', 'info', 'layers.3.q_proj']],
+  );
+  t.ok(passes(odd));
+  t.match(weightsOf(adapter([1, 1, 1.2, 40, 1, 1, 0.9, 1])).updates.outliers, [
+    { module: 'layers.3.q_proj', times: 40 },
+  ]);
+  t.same(rules(reportOf(adapter([1, 40]))), [], 'of two modules none stands out');
+  t.equal(weightsOf(adapter([1, 1])).samples, undefined, 'an adapter is not compared with its base by values');
+});
+
+t.test(
+  'samples are the same for the same names in any order and in shards, and differ where the bytes do',
+  async (t) => {
+    const names = Array.from({ length: 40 }, (_, layer) =>
+      ['self_attn.q_proj', 'mlp.up_proj', 'input_layernorm'].map((name) => `model.layers.${layer}.${name}.weight`),
+    ).flat();
+    const all = [...names, 'model.embed_tokens.weight', 'lm_head.weight'];
+    const fileOf = (chosen: readonly string[]): Uint8Array =>
+      safetensors(Object.fromEntries(chosen.map((name) => [name, matrix(noise(64))])));
+    const sampled = (chosen: readonly string[]): string[] =>
+      weightsOf(fileOf(chosen)).samples.map(({ name }: { name: string }) => name);
+    const whole = sampled(all);
+    t.equal(whole.length, 32);
+    t.same(sampled(all.toReversed()).toSorted(), whole.toSorted());
+    for (const part of ['embed_tokens', 'lm_head', 'q_proj', 'up_proj', 'layernorm']) {
+      t.ok(
+        whole.some((name) => name.includes(part)),
+        part,
+      );
+    }
+    const shards = [...sampled(all.slice(0, 61)), ...sampled(all.slice(61))];
+    const shared = whole.filter((name) => shards.includes(name));
+    t.ok(shared.length >= 24, `${shared.length} of 32 are found in the shards`);
+
+    const [one] = weightsOf(safetensors({ w: matrix(noise(64)) })).samples;
+    t.match(one, { name: 'w', dtype: 'F32', elements: 64, digest: /^[0-9a-f]{16}$/ });
+    t.equal(one.numbers.length, 8);
+    t.equal(one.numbers[1], Number((noise(64)[8] ?? 0).toPrecision(6)));
+    const [other] = weightsOf(safetensors({ w: matrix(noise(64).with(63, 0.5)) })).samples;
+    t.not(other.digest, one.digest);
+    const bfloat = Uint16Array.from([0x3f80, 0xc000, 0x3e80, 0x0000, 0x0001, 0x7f80, 0x7fc0, 0x42c8]);
+    const [narrow] = weightsOf(
+      safetensors({ w: { dtype: 'BF16', shape: [8], data: new Uint8Array(bfloat.buffer) } }),
+    ).samples;
+    t.same(narrow.numbers, [1, -2, 0.25, 0, 9.18355e-41, null, null, 100]);
+    const [half] = weightsOf(
+      safetensors({ w: { dtype: 'F16', shape: [2], data: Uint8Array.of(0x00, 0x3c, 0x01, 0x80) } }),
+    ).samples;
+    t.same(half.numbers, [1, -5.96046e-8]);
+  },
+);
 
 t.test('odd numbers are told as information, and no honest file is called clean', async (t) => {
   const doubles = Float64Array.from(noise(2048));

@@ -1,10 +1,9 @@
-import { parse, tokenize } from '@huggingface/jinja';
 import type { Budget } from '../../bytes/limits.ts';
 import { MIB, within } from '../../bytes/limits.ts';
-import { isFault } from '../../errors.ts';
 import { printable } from '../../formats/format.ts';
 import type { Remark } from '../remark.ts';
 import { isNode, walk } from './nodes.ts';
+import { parseTemplate } from './parse.ts';
 import { gadgets, judge, namesOf, nestedLoops, type Objection } from './rules.ts';
 import { scanTags, tagsOf } from './scan.ts';
 
@@ -33,7 +32,7 @@ export const checkTemplate = (template: string, budget: Budget): TemplateVerdict
   within('jinja template length', template.length, LENGTH);
   budget.spend('steps', template.length);
   const scanned = scanTags(tagsOf(template));
-  const tree = parsed(template);
+  const tree = parseTemplate(template);
   if (tree === undefined || !isNode(tree)) {
     const message = 'the template cannot be parsed, so nothing shows that it is harmless';
     const remark: Remark = { rule: 'jinja.unparsed', severity: 'medium', message, offset: 0, refs: REFS };
@@ -53,36 +52,6 @@ export const checkTemplate = (template: string, budget: Budget): TemplateVerdict
 };
 
 const said = ({ message, evidence }: Objection): string => `the template ${message}: ${printable(evidence, 60)}`;
-
-/** White space runs are shortened first: the tokenizer's preprocessing takes quadratic time in their length. */
-const parsed = (template: string): unknown => {
-  try {
-    return parse(tokenize(shortened(template)));
-  } catch (error) {
-    if (isFault(error)) throw error;
-    return undefined;
-  }
-};
-
-/** Runs of white space longer than this mean the same to the analysis as shorter ones. */
-const SPACES = 64;
-
-const shortened = (text: string): string => {
-  let out = '';
-  let from = 0;
-  let run = 0;
-  for (let at = 0; at < text.length; at++) {
-    if (text.charAt(at).trim() !== '') {
-      run = 0;
-      continue;
-    }
-    run += 1;
-    if (run <= SPACES) continue;
-    out += text.slice(from, at);
-    from = at + 1;
-  }
-  return out + text.slice(from);
-};
 
 const limited = (remarks: readonly Remark[]): Remark[] => {
   const seen = new Map<string, number>();

@@ -214,6 +214,12 @@ export const modelFindings = toFindings({
     'Nothing by itself. Compare the file with its base model, or with another source, if it answers oddly.',
     POISONED,
   ],
+  'weights.adapter-outlier': [
+    'An adapter changes one module far more than the others.',
+    'A change that was planted by hand is often confined to one layer; training now and then does the same.',
+    'Nothing by itself. Compare the adapter with another source, or without that layer, if it answers oddly.',
+    POISONED,
+  ],
   'weights.magnitude': [
     'Sampled weights are larger than training makes them.',
     'A weight this large decides an answer alone; masks and position tables are honest examples.',

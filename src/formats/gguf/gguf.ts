@@ -1,6 +1,7 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { obviousInjection } from '../../content/injection.ts';
 import { checkTemplate } from '../../content/jinja/check.ts';
+import { describeTemplates } from '../../content/jinja/constructs.ts';
 import { checkMetadata } from '../../content/metadata.ts';
 import { reportAll } from '../../content/remark.ts';
 import { type Context, complete, type Format, type Inspection, incomplete, type Json, printable } from '../format.ts';
@@ -140,6 +141,8 @@ const describe = (file: Gguf): { [key: string]: Json } => {
     const fact = FACTS.get(key);
     if (fact !== undefined) details[fact] = printable(text);
   }
+  const templates = file.texts.filter(({ key }) => isTemplate(key)).map(({ text }) => text);
+  if (templates.length > 0) details['template'] = describeTemplates(templates);
   for (const [key, number] of file.numbers) if (key.endsWith('.context_length')) details['contextLength'] = number;
   return details;
 };

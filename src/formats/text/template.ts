@@ -1,5 +1,6 @@
 import { MIB } from '../../bytes/limits.ts';
 import { checkTemplate } from '../../content/jinja/check.ts';
+import { describeTemplates } from '../../content/jinja/constructs.ts';
 import { reportAll } from '../../content/remark.ts';
 import { complete, type Format, type Inspection, incomplete } from '../format.ts';
 import { wholeText } from './decode.ts';
@@ -17,11 +18,12 @@ export const template: Format = {
   references: ['https://jinja.palletsprojects.com/en/stable/templates/', 'CVE-2024-34359', 'CVE-2016-10745'],
   recognise: (head, source) => kindOf(head, source) === 'template',
   inspect(source, context): Inspection {
-    const { remarks, understood } = checkTemplate(wholeText(source, SIZE), context.budget);
+    const text = wholeText(source, SIZE);
+    const { remarks, understood } = checkTemplate(text, context.budget);
     reportAll(context, remarks, 0);
     const coverage = understood
       ? complete(source.size)
       : incomplete('partial', 0, source.size, 'the template cannot be parsed');
-    return { format: 'jinja', content: 'code', coverage };
+    return { format: 'jinja', content: 'code', coverage, details: { template: describeTemplates([text]) } };
   },
 };

@@ -1,5 +1,6 @@
 import { sha256Hex } from '../../bytes/sha256.ts';
 import { type Json, printable } from '../format.ts';
+import { describeAdapter } from './adapter.ts';
 
 /** Tensors that are fingerprinted and grouped (half a second for 100,000): the largest models have some ten thousand. */
 const TENSORS = 200_000;
@@ -7,8 +8,6 @@ const TENSORS = 200_000;
 const GROUPS = 200;
 /** Characters of a group's name. */
 const NAME = 120;
-/** Names of adapted modules, and ranks, in the report. */
-const MODULES = 64;
 
 /** A tensor as its file describes it; the shape has the slowest dimension first, as numpy and torch write it. */
 export type Described = {
@@ -74,34 +73,4 @@ const grouped = (tensors: readonly Described[]): { [key: string]: Json } => {
   const more = groups.length - GROUPS;
   const listed = groups.slice(0, GROUPS).map(([line, count]) => ({ tensors: line, count }));
   return { groups: listed, ...(more > 0 ? { moreGroups: more } : {}) };
-};
-
-/** The matrix that a low-rank adapter applies first: its first dimension is the rank (peft, kohya, llama.cpp). */
-const DOWN = /^(.*?)(?:\.weight)?[._](?:lora_embedding_A|lora_[aA]|lora_down)(?:\.|$)/;
-
-/** Ranks, adapted modules and scale of a low-rank adapter; undefined for anything else. */
-const describeAdapter = (
-  tensors: readonly Described[],
-  metadata: ReadonlyMap<string, string>,
-): { [key: string]: Json } | undefined => {
-  const ranks = new Set<number>();
-  const modules = new Set<string>();
-  let matrices = 0;
-  for (const { name, shape } of tensors) {
-    const [, module] = DOWN.exec(name.slice(0, 1000)) ?? [];
-    const [rank] = shape;
-    if (module === undefined || rank === undefined) continue;
-    matrices += 1;
-    if (ranks.size < MODULES) ranks.add(rank);
-    if (modules.size < MODULES) modules.add(printable(pattern(module.slice(module.lastIndexOf('.') + 1)), NAME));
-  }
-  if (matrices === 0) return undefined;
-  const alpha = Number(metadata.get('ss_network_alpha') ?? metadata.get('lora_alpha') ?? Number.NaN);
-  return {
-    kind: 'lora',
-    matrices,
-    ranks: [...ranks].sort((a, b) => a - b),
-    modules: [...modules].sort(),
-    ...(Number.isFinite(alpha) ? { alpha } : {}),
-  };
 };

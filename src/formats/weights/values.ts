@@ -1,36 +1,41 @@
 import { KIB } from '../../bytes/limits.ts';
-import type { RandomAccess } from '../../bytes/random-access.ts';
+import { type RandomAccess, sampleOf } from '../../bytes/random-access.ts';
 import { type Context, type Json, printable } from '../format.ts';
+import { type Pair, pairsOf, type Update, weighUpdates } from './adapter.ts';
+import { choose, thinned } from './choose.ts';
+import {
+  FLOATS,
+  type Float,
+  isConstant,
+  numberAt,
+  oddIn,
+  powerOfTwo,
+  rms,
+  sampleDigest,
+  type Words,
+  wordsOf,
+} from './floats.ts';
 import type { Described } from './structure.ts';
 
-/** Bytes looked at of one tensor, from its start. */
-const TENSOR_SAMPLE = 8 * KIB;
-/** Tensors looked at, spread evenly over the file: each may cost a read of its own. */
-const TENSORS_SAMPLED = 32;
 /** Bytes looked at in all. */
 const TOTAL_SAMPLE = 256 * KIB;
+/** Tensors looked at: each costs a read of its own. */
+const TENSORS_SAMPLED = 32;
+/** Tensors of an adapter looked at: one layer that stands out shows only beside the others. */
+const ADAPTER_SAMPLED = 128;
+/**
+ * Elements of a tensor from which on its sample begins half as far inside: first rows are those of padding and control
+ * tokens, which training leaves alone. Counted from the start, so that a longer vocabulary does not move it.
+ */
+const LARGE = 1 << 20;
 /** Equal elements of a matrix from which it counts as constant: biases and norms begin as zeros and ones. */
 const CONSTANT_ELEMENTS = 1024;
 /** A power of two that trained weights stay far below; masks and position buffers do not. */
 const ABSURD_EXPONENT = 20;
-
-/** Where the exponent of a little-endian float stands: in its last bytes (at most four), above `shift` bits. */
-type Float = {
-  readonly bytes: 1 | 2 | 4 | 8;
-  readonly shift: number;
-  readonly mask: number;
-  readonly bias: number;
-};
-
-/** IEEE 754, bfloat16, and the 8-bit floats of OCP (of E4M3 all bits set is the only undefined number). */
-const FLOATS: ReadonlyMap<string, Float> = new Map([
-  ['F16', { bytes: 2, shift: 10, mask: 0x1f, bias: 15 }],
-  ['BF16', { bytes: 2, shift: 7, mask: 0xff, bias: 127 }],
-  ['F32', { bytes: 4, shift: 23, mask: 0xff, bias: 127 }],
-  ['F64', { bytes: 8, shift: 20, mask: 0x7ff, bias: 1023 }],
-  ['F8_E5M2', { bytes: 1, shift: 2, mask: 0x1f, bias: 15 }],
-  ['F8_E4M3', { bytes: 1, shift: 0, mask: 0x7f, bias: 127 }],
-]);
+/** Numbers of each sample that the report repeats, to tell how far two files are apart where they differ. */
+const NUMBERS = 8;
+/** Characters of a tensor's name in the report. */
+const NAME = 120;
 
 /** A tensor and where its bytes begin and end in the file. */
 export type Placed = Described & { readonly start: number; readonly end: number };
@@ -39,8 +44,17 @@ export type Placed = Described & { readonly start: number; readonly end: number 
 type Odd = { tensors: number; name: string; offset: number };
 type Seen = { readonly nonFinite: Odd; readonly constant: Odd; readonly magnitude: Odd };
 
+/** A tensor's sample as it was read. */
+type Sample = {
+  readonly tensor: Placed;
+  readonly float: Float;
+  readonly words: Words;
+  readonly elements: number;
+  readonly at: number;
+};
+
 /**
- * Looks at the first values of some tensors, spread over the file, and reports (as information only: honest models have
+ * Looks at some values of some tensors of every part of the network, and reports (as information only: honest models have
  * them too) infinite and undefined numbers, matrices of one number, and absurd magnitudes. Returns what was looked at
  * and what that says about poisoning, for the report. Of a remote file no value is read.
  */
@@ -51,19 +65,22 @@ export const examineValues = (
 ): { [key: string]: Json } => {
   if (context.provisional) return { assessment: UNREAD };
   const floats = tensors.filter(({ dtype, start, end }) => FLOATS.has(dtype) && end > start);
+  const pairs = thinned(pairsOf(floats), ADAPTER_SAMPLED / 2);
+  const chosen = pairs.length > 0 ? pairs.flatMap(({ down, up }) => [down, up]) : choose(floats, TENSORS_SAMPLED);
+  const limit = TOTAL_SAMPLE / (pairs.length > 0 ? ADAPTER_SAMPLED : TENSORS_SAMPLED);
+  const samples = chosen.toSorted((a, b) => a.start - b.start).flatMap((tensor) => sampleFrom(source, tensor, limit));
+  context.budget.spend('steps', tensors.length + samples.length);
+
   const seen: Seen = { nonFinite: nothing(), constant: nothing(), magnitude: nothing() };
-  let [count, bytes] = [0, 0];
-  for (const tensor of spread(floats)) {
-    const float = FLOATS.get(tensor.dtype);
-    const length = Math.min(tensor.end - tensor.start, TENSOR_SAMPLE, TOTAL_SAMPLE - bytes);
-    if (float === undefined || length < float.bytes) continue;
-    look(source.read(tensor.start, length - (length % float.bytes)), float, tensor, seen);
-    count += 1;
-    bytes += length;
-  }
-  context.budget.spend('steps', count);
+  for (const sample of samples) look(sample, seen);
+  const bytes = samples.reduce((total, { elements, float }) => total + elements * float.bytes, 0);
   const size = floats.reduce((total, { start, end }) => total + end - start, 0);
-  return { sampled: { tensors: count, of: floats.length, bytes }, assessment: told(seen, count, bytes, size, context) };
+  const updates = pairs.length > 0 ? measure(pairs, samples, context) : undefined;
+  return {
+    sampled: { tensors: samples.length, of: floats.length, bytes },
+    ...(updates === undefined ? { samples: samples.map(tell) } : { updates }),
+    assessment: told(seen, samples.length, bytes, size, context),
+  };
 };
 
 /** What can be said of weights whose values were not read. */
@@ -71,41 +88,55 @@ export const UNREAD = 'no static evidence of poisoning; confidence: none, only t
 
 const nothing = (): Odd => ({ tensors: 0, name: '', offset: 0 });
 
-/** As many tensors as are looked at, the first and the last among them. */
-const spread = <T>(tensors: readonly T[]): readonly T[] => {
-  if (tensors.length <= TENSORS_SAMPLED) return tensors;
-  const step = (tensors.length - 1) / (TENSORS_SAMPLED - 1);
-  return Array.from({ length: TENSORS_SAMPLED }, (_, at) => tensors[Math.round(at * step)]).filter(
-    (tensor) => tensor !== undefined,
-  );
+const sampleFrom = (source: RandomAccess, tensor: Placed, limit: number): readonly Sample[] => {
+  const float = FLOATS.get(tensor.dtype);
+  if (float === undefined) return [];
+  const at = tensor.elements >= LARGE ? tensor.start + (LARGE / 2) * float.bytes : tensor.start;
+  const elements = Math.floor(Math.min(tensor.end - at, limit) / float.bytes);
+  if (elements < 1) return [];
+  const words = wordsOf(sampleOf(source, at, elements * float.bytes), float);
+  return [{ tensor, float, words, elements, at }];
 };
 
-const look = (bytes: Uint8Array, float: Float, tensor: Placed, seen: Seen): void => {
-  const { shift, mask, bias } = float;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let [nonFinite, huge] = [-1, -1];
-  for (let at = 0; at < bytes.length; at += float.bytes) {
-    const exponent = (topWord(view, at, float.bytes) >>> shift) & mask;
-    if (exponent === mask) nonFinite = nonFinite < 0 ? at : nonFinite;
-    else if (exponent - bias >= ABSURD_EXPONENT) huge = huge < 0 ? at : huge;
-  }
-  if (nonFinite >= 0) note(seen.nonFinite, tensor, nonFinite);
-  if (huge >= 0) note(seen.magnitude, tensor, huge);
-  if (tensor.shape.length >= 2 && isConstant(bytes, float.bytes)) note(seen.constant, tensor, 0);
+const look = ({ tensor, float, words, elements, at }: Sample, seen: Seen): void => {
+  const { endless, huge } = oddIn(words, float, powerOfTwo(ABSURD_EXPONENT, float));
+  if (endless >= 0) note(seen.nonFinite, tensor, at + endless * float.bytes);
+  if (huge >= 0) note(seen.magnitude, tensor, at + huge * float.bytes);
+  if (tensor.shape.length >= 2 && elements >= CONSTANT_ELEMENTS && isConstant(words)) note(seen.constant, tensor, at);
 };
 
-const topWord = (view: DataView, at: number, bytes: Float['bytes']): number => {
-  if (bytes === 1) return view.getUint8(at);
-  if (bytes === 2) return view.getUint16(at, true);
-  return view.getUint32(at + bytes - 4, true);
-};
-
-const isConstant = (bytes: Uint8Array, width: number): boolean =>
-  bytes.length / width >= CONSTANT_ELEMENTS && bytes.every((byte, at) => byte === bytes[at % width]);
-
-const note = (odd: Odd, { name, start }: Placed, at: number): void => {
-  if (odd.tensors === 0) Object.assign(odd, { name, offset: start + at });
+const note = (odd: Odd, { name }: Placed, offset: number): void => {
+  if (odd.tensors === 0) Object.assign(odd, { name, offset });
   odd.tensors += 1;
+};
+
+/** A sample as the report repeats it, for comparisons: its digest, and numbers spread over it. */
+const tell = ({ tensor: { name, dtype }, float, words, elements }: Sample): Json => ({
+  name: printable(name, NAME),
+  dtype,
+  elements,
+  digest: sampleDigest(words),
+  numbers: Array.from({ length: Math.min(NUMBERS, elements) }, (_, at) => {
+    const value = numberAt(words, Math.floor((at * elements) / Math.min(NUMBERS, elements)), float);
+    return Number.isFinite(value) ? Number(value.toPrecision(6)) : null;
+  }),
+});
+
+/** How much each adapted module is changed, as far as the samples of its two matrices tell. */
+const measure = (pairs: readonly Pair<Placed>[], samples: readonly Sample[], context: Context): Json => {
+  const sizes = new Map(samples.map(({ tensor, words, float, elements }) => [tensor, rms(words, float, elements)]));
+  const updates: Update[] = pairs.map(({ module, down, up }) => ({
+    module,
+    size: (sizes.get(down) ?? 0) * (sizes.get(up) ?? 0) * Math.sqrt(down.shape[0] ?? 1),
+  }));
+  const weighed = weighUpdates(updates);
+  const [worst] = weighed?.outliers ?? [];
+  if (worst !== undefined) {
+    const offset = pairs.find(({ module }) => printable(module, NAME) === worst.module)?.up.start ?? 0;
+    const message = `${weighed?.outliers.length} of ${pairs.length} adapted modules measured are changed far more than the others, up to ${worst.times} times the median; low confidence that it means harm, values were sampled`;
+    context.report({ rule: 'weights.adapter-outlier', severity: 'info', message, offset, evidence: worst.module });
+  }
+  return weighed?.told ?? {};
 };
 
 /** Reports what was odd and says in one sentence what it is worth. */

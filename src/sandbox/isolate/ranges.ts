@@ -47,5 +47,11 @@ export const overRanges = (size: number, read: ReadRange): RandomAccess => {
       const { start, bytes } = find(offset, length) ?? fetch(offset);
       return bytes.subarray(offset - start, offset - start + length);
     },
+    sample(offset, length) {
+      checkRange(size, offset, length);
+      const near = length > WINDOW || length === 0 ? undefined : find(offset, length);
+      if (near !== undefined) return near.bytes.subarray(offset - near.start, offset - near.start + length);
+      return length > PIECE || length === 0 ? this.read(offset, length) : read(offset, length);
+    },
   };
 };
