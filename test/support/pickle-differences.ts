@@ -1,6 +1,8 @@
 /** A way in which the machine reads a stream otherwise than pickletools, and why that is right. */
 export type Difference = {
   readonly name: string;
+  /** Newer versions of pickletools read as we do. */
+  readonly ofOlder?: true;
   /** Whether it explains that we say `own` and pickletools says `other` of what stands at `at`. */
   applies(stream: Uint8Array, at: number, own: string, other: string, index: number): boolean;
 };
@@ -58,11 +60,13 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     name: 'wider: names in UTF-8, where pickletools before 3.12 takes ASCII only',
+    ofOlder: true,
     applies: (stream, at, own, other) =>
       'ciP'.includes(opcodeAt(stream, at)) && !refuses(own) && refuses(other) && /[\x80-\xff]/.test(names(stream, at)),
   },
   {
     name: 'wider: strings of Python 2 that are not ASCII, which loaders decode as they are told',
+    ofOlder: true,
     applies: (stream, at, own, other) =>
       opcodeAt(stream, at) === 'S' &&
       !refuses(own) &&
