@@ -69,6 +69,10 @@ const explain = async (args: readonly string[], io: CommandIo): Promise<number> 
 
 const report = (facts: Facts, decision: Decision, rules: readonly Explained[]): string => {
   const lines = [`${decision.action}  ${decision.rule}`, `  ${decision.reason}`];
+  const { notice, release, rows: flagged } = decision.obligations;
+  if (flagged !== undefined) lines.push(`  flagged rows: ${flagged}`);
+  if (notice !== undefined) lines.push(`  notice: ${notice}`);
+  if (release !== undefined) lines.push(`  release: ${release}`);
   if (decision.waiver !== undefined) lines.push(`  waiver ${decision.waiver}`);
   if (decision.audited !== undefined) {
     lines.push(`  with every audited policy enforced: ${decision.audited.action}  ${decision.audited.rule}`);

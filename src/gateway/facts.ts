@@ -2,14 +2,16 @@ import { createHash } from 'node:crypto';
 import { type Finding, printable, type Report } from '../formats/format.ts';
 import type { BadDigest } from '../policy/known-bad.ts';
 import type { Facts } from '../policy/types.ts';
+import { datasetOf, NO_DATASET } from './dataset.ts';
 import { UNEXPLAINED } from './explain.ts';
 import { shadowing } from './shadow.ts';
 import type { ListedFile, RepoAt, Requester } from './types.ts';
 
-const NOTHING_YET: Pick<Facts, 'coverage' | 'findings' | 'convertible'> = {
+const NOTHING_YET: Pick<Facts, 'coverage' | 'findings' | 'convertible' | 'dataset'> = {
   coverage: { state: 'opaque', bytesInspected: 0, bytesTotal: 0, reason: 'not inspected yet' },
   findings: [],
   convertible: false,
+  dataset: NO_DATASET,
 };
 
 /** Joins what is known about a file and who asks for it. Without a report: the facts of the early decision. */
@@ -41,6 +43,7 @@ export const joinFacts = (
           coverage: report.coverage,
           findings: [...report.findings, ...ofTheRepo(repo, file)],
           convertible: report.plan !== undefined,
+          dataset: datasetOf(report),
         }),
     explainedBy: known.explainedBy ?? UNEXPLAINED,
     upstream: repo.upstream,

@@ -1,5 +1,6 @@
 import type { Report } from '../formats/format.ts';
 import type { Facts } from '../policy/types.ts';
+import { datasetOf } from './dataset.ts';
 import { UNEXPLAINED } from './explain.ts';
 
 /** A file that comes from no upstream: of this machine, or uploaded. Its path is only what it is called. */
@@ -27,6 +28,7 @@ export const factsOfFile = (
   coverage: report.coverage,
   findings: report.findings,
   convertible: report.plan !== undefined,
+  dataset: datasetOf(report),
   explainedBy,
   upstream: { host: '', private: false, gated: false, licence: '', tags: [], downloads: 0, ageDays: -1 },
   ...who,

@@ -74,6 +74,7 @@ const toRule = (policy: string, rule: RuleDocument, condition: Condition): Rule 
   obligations: {
     ...(rule.obligations?.notice === undefined ? {} : { notice: rule.obligations.notice }),
     ...(rule.obligations?.release === undefined ? {} : { release: rule.obligations.release }),
+    ...(rule.obligations?.rows === undefined ? {} : { rows: rule.obligations.rows }),
   },
 });
 

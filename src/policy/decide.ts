@@ -1,6 +1,7 @@
 import type { Policy } from './compile.ts';
 import { type Match, matchesOf, worstWitness } from './evaluate.ts';
 import { wordReason } from './reason.ts';
+import { cannotDrop, noticeOfRows } from './rows.ts';
 import { ACTIONS, type Action, type Decision, type Facts, type Obligations } from './types.ts';
 import { type Prepared, prepare } from './values.ts';
 import type { Waiver } from './waivers.ts';
@@ -38,7 +39,7 @@ export const decide = (rules: Rules, facts: Facts, now: number): Decision => {
     action: verdict.action,
     rule: verdict.match?.rule.name ?? 'default',
     reason: reasonOf(verdict, facts, prepared),
-    obligations: obligationsOf(verdict, enforced),
+    obligations: obligationsOf(verdict, enforced, facts),
     ...(audited.action === verdict.action
       ? {}
       : { audited: { action: audited.action, rule: audited.match?.rule.name ?? 'default' } }),
@@ -50,8 +51,10 @@ const strength = (action: Action): number => ACTIONS.indexOf(action);
 const refuses = (action: Action): boolean => action === 'deny' || action === 'quarantine';
 
 /** Where nothing can be served in the place of the file, `convert` does not mean that the file itself may be served. */
-const convertOrHold = (match: Match, { convertible, stage }: Facts): Match =>
-  match.action === 'convert' && !convertible && stage === 'content' ? { ...match, action: 'quarantine' } : match;
+const convertOrHold = (match: Match, { convertible, dataset, stage }: Facts): Match => {
+  const possible = match.rule.obligations.rows === 'drop' ? dataset.droppable : convertible;
+  return match.action === 'convert' && !possible && stage === 'content' ? { ...match, action: 'quarantine' } : match;
+};
 
 const combine = (rules: Rules, facts: Facts, matches: readonly Match[], waivers: readonly Waiver[]): Verdict => {
   const lifted = (name: string): Waiver | undefined => waivers.find((waiver) => waiver.rules.has(name));
@@ -87,17 +90,23 @@ const reasonOf = ({ action, match, waiver }: Verdict, facts: Facts, prepared: Pr
     return say(refuses(action) ? 'no rule allows this content' : 'no rule refuses this');
   }
   if (match.error !== undefined) return say(`the condition could not be evaluated (${match.error})`);
-  if (match.rule.action === 'convert' && action === 'quarantine') return say('cannot be converted to safetensors');
+  if (match.rule.action === 'convert' && action === 'quarantine') {
+    return say(match.rule.obligations.rows === 'drop' ? cannotDrop(facts) : 'cannot be converted to safetensors');
+  }
   return say(match.rule.message);
 };
 
 /** A refusal has nothing to serve. Notices speak of what is served, so they come from rules of the same action. */
-const obligationsOf = ({ action }: Verdict, matches: readonly Match[]): Obligations => {
+const obligationsOf = ({ action }: Verdict, matches: readonly Match[], facts: Facts): Obligations => {
   if (refuses(action)) return {};
   const granted = matches.filter((match) => !refuses(match.action)).map(({ rule }) => rule.obligations);
   const speaking = matches.filter((match) => match.action === action).map(({ rule }) => rule.obligations.notice);
-  const notices = [...new Set(speaking.filter((notice) => notice !== undefined))];
+  const rows = matches.find((each) => each.action === action && each.rule.obligations.rows !== undefined)?.rule
+    .obligations.rows;
+  const told = rows === undefined ? undefined : noticeOfRows(rows, facts);
+  const notices = [...new Set([told, ...speaking].filter((notice) => notice !== undefined))];
   return {
+    ...(rows === undefined ? {} : { rows }),
     ...(notices.length === 0 ? {} : { notice: notices.join('; ').slice(0, MAX_NOTICE_CHARACTERS) }),
     ...(granted.some(({ release }) => release === 'hold') ? { release: 'hold' as const } : {}),
   };

@@ -30,6 +30,7 @@ export const createEnvironment = (): Environment => {
         refs: 'list<string>',
       },
     })
+    .registerType('RuleCount', { fields: { rule: 'string', rows: 'int' } })
     .registerVariable('stage', 'string')
     .registerVariable('artefact', { schema: ARTEFACT })
     .registerVariable('coverage', {
@@ -38,6 +39,7 @@ export const createEnvironment = (): Environment => {
     .registerVariable('findings', 'list<Finding>')
     .registerVariable('convertible', 'bool')
     .registerVariable('explainedBy', { schema: { path: 'string', sha256: 'string', format: 'string' } })
+    .registerVariable('dataset', { schema: DATASET })
     .registerVariable('upstream', { schema: UPSTREAM })
     .registerVariable('requester', { schema: { id: 'string', team: 'string' } })
     .registerVariable('client', { schema: { name: 'string', version: 'string' } })
@@ -59,6 +61,15 @@ const ARTEFACT = {
   sha256: 'string',
   format: 'string',
   content: 'string',
+};
+
+const DATASET = {
+  rows: 'int',
+  flagged: 'int',
+  rules: 'list<RuleCount>',
+  kinds: 'list<string>',
+  droppable: 'bool',
+  reason: 'string',
 };
 
 const UPSTREAM = {

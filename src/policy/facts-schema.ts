@@ -40,6 +40,16 @@ const schema = z.strictObject({
   findings: z.array(finding).default([]),
   convertible: z.boolean().default(false),
   explainedBy: z.strictObject({ path: text, sha256: text, format: text }).prefault({}),
+  dataset: z
+    .strictObject({
+      rows: count.default(0),
+      flagged: count.default(0),
+      rules: z.array(z.strictObject({ rule: z.string(), rows: count })).default([]),
+      kinds: z.array(z.string()).default([]),
+      droppable: z.boolean().default(false),
+      reason: text,
+    })
+    .prefault({}),
   upstream: z
     .strictObject({
       host: text,

@@ -56,6 +56,9 @@ export const checkPolicies = (
     digest: digestOf(files),
     files: { ...files },
     problems,
+    dropsRows: policies.compiled.some(
+      ({ mode, rules: own }) => mode === 'enforce' && own.some(({ obligations }) => obligations.rows === 'drop'),
+    ),
     decide: (facts, at) => decide(rules, facts, at),
     explain: (facts) => explain(rules.policies, facts),
   };

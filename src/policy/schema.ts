@@ -40,7 +40,7 @@ const when: z.ZodType<When> = z.lazy(() =>
   ),
 );
 
-const rule = z.strictObject({
+const plainRule = z.strictObject({
   id,
   when,
   action: z.enum(ACTIONS),
@@ -54,8 +54,24 @@ const rule = z.strictObject({
     .strictObject({
       notice: text.optional().describe('Text for the notice header of what is served.'),
       release: z.literal('hold').optional().describe('Never stream before the verdict.'),
+      rows: z
+        .enum(['drop', 'annotate'])
+        .optional()
+        .describe(
+          'Flagged rows of a dataset. drop (with convert): serve it without them. annotate (with allow): say so in the notice.',
+        ),
     })
     .optional(),
+});
+
+/** The action that each obligation about rows belongs to. */
+const ROWS_NEED = { drop: 'convert', annotate: 'allow' } as const;
+
+const rule = plainRule.superRefine(({ action, obligations }, context) => {
+  const rows = obligations?.rows;
+  if (rows === undefined || action === ROWS_NEED[rows]) return;
+  const message = `rows: ${rows} belongs to action: ${ROWS_NEED[rows]}`;
+  context.addIssue({ code: 'custom', path: ['obligations', 'rows'], message });
 });
 
 const match = z.strictObject({
@@ -133,7 +149,7 @@ export const documentSchema = z.discriminatedUnion('kind', [policySet, policy, w
 });
 
 export type PolicyDocument = z.infer<typeof policy>;
-export type RuleDocument = z.infer<typeof rule>;
+export type RuleDocument = z.infer<typeof plainRule>;
 export type WaiverDocument = z.infer<typeof waiver>;
 export type SetDocument = z.infer<typeof policySet>;
 

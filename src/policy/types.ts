@@ -31,6 +31,19 @@ export type Facts = {
    * and allowed. Empty when there is none.
    */
   readonly explainedBy: { readonly path: string; readonly sha256: string; readonly format: string };
+  /** Of a dataset that was read row by row; zero and empty of anything else. */
+  readonly dataset: {
+    readonly rows: number;
+    /** Rows in which something orders a model around, or which are dangerous by themselves. */
+    readonly flagged: number;
+    /** How many rows each rule flagged. */
+    readonly rules: readonly { readonly rule: string; readonly rows: number }[];
+    /** The ways in which flagged rows try to steer a model. */
+    readonly kinds: readonly string[];
+    /** Whether there are flagged rows and the file can be served without them; else `reason` says why not. */
+    readonly droppable: boolean;
+    readonly reason: string;
+  };
   readonly upstream: {
     readonly host: string;
     readonly private: boolean;
@@ -50,6 +63,8 @@ export type Obligations = {
   readonly notice?: string;
   /** Never stream before the verdict. */
   readonly release?: 'hold';
+  /** `drop`: what is served in the place of the dataset has no flagged rows. `annotate`: the notice tells of them. */
+  readonly rows?: 'drop' | 'annotate';
 };
 
 export type Decision = {
@@ -94,6 +109,8 @@ export type PolicySet = {
   readonly digest: string;
   readonly files: Readonly<Record<string, string>>;
   readonly problems: readonly Problem[];
+  /** Whether a rule asks for rows to be dropped: then a listing has to know which files will differ. */
+  readonly dropsRows: boolean;
   /** `now` in ms since the epoch decides which waivers live. */
   decide(facts: Facts, now: number): Decision;
   explain(facts: Facts, now: number): readonly Explained[];

@@ -20,7 +20,7 @@ const rank = ({ severity }: Finding): number => {
  * left out, the least severe first, and that is a finding by itself, so that nothing hides behind a crowd.
  */
 export const prepare = (facts: Facts): Prepared => {
-  const { artefact, coverage, upstream } = facts;
+  const { artefact, coverage, dataset, upstream } = facts;
   const order = facts.findings
     .map((finding, index) => ({ finding, index }))
     .sort((a, b) => rank(b.finding) - rank(a.finding));
@@ -42,6 +42,13 @@ export const prepare = (facts: Facts): Prepared => {
     findings,
     convertible: facts.convertible,
     explainedBy: facts.explainedBy,
+    dataset: {
+      ...dataset,
+      rows: integer(dataset.rows),
+      flagged: integer(dataset.flagged),
+      rules: dataset.rules.slice(0, MAX_ITEMS).map(({ rule, rows }) => ({ rule, rows: integer(rows) })),
+      kinds: dataset.kinds.slice(0, MAX_ITEMS),
+    },
     upstream: {
       ...upstream,
       tags: upstream.tags.slice(0, MAX_ITEMS),
