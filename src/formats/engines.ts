@@ -16,7 +16,6 @@ const ENGINES: readonly Engine[] = [
   ['CatBoost model', 0, 'CBM1', CLOSED],
   ['XGBoost model (old binary)', 0, 'binf', CLOSED],
   ['CNTK model', 0, 'B\0C\0N\0', CLOSED],
-  ['fastText model', 0, '\xba\x16O/', CLOSED],
   ['TVM parameters', 0, '\xb7\x9c\x04\x05O\x8d\xe5\xf7', CLOSED],
   ['DuckDB database', 8, 'DUCK', CLOSED],
   ['Kaldi model', 0, '\0B<Nnet', CLOSED],

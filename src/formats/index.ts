@@ -15,9 +15,11 @@ import { xz } from './compressed/xz.ts';
 import { zstd } from './compressed/zstd.ts';
 import { coreml } from './coreml/coreml.ts';
 import { coremlWeights } from './coreml/weights.ts';
+import { crfsuite } from './crfsuite/crfsuite.ts';
+import { withoutRuns } from './dataset-rows.ts';
 import { engines } from './engines.ts';
 import { faiss } from './faiss.ts';
-import { withoutRuns } from './dataset-rows.ts';
+import { fasttext } from './fasttext.ts';
 import { explain } from './findings/explain.ts';
 import {
   CONTENTS,
@@ -54,6 +56,7 @@ import { npy } from './npy.ts';
 import { npz } from './numpy/npz.ts';
 import { onnx } from './onnx/onnx.ts';
 import { paddle } from './paddle/paddle.ts';
+import { paddleParams } from './paddle/params.ts';
 import { pickle } from './pickle/format.ts';
 import { pythonBytecode } from './python-bytecode.ts';
 import { rds } from './r/rds.ts';
@@ -111,6 +114,9 @@ export const formats: readonly Format[] = [
   javaSerialized,
   ggml,
   mxnetParams,
+  crfsuite,
+  fasttext,
+  paddleParams,
   xgboostUbj,
   lightgbm,
   pointer,
@@ -166,7 +172,9 @@ type Shared = { readonly budget: Budget; readonly provisional: boolean; readonly
 export const inspect = (source: RandomAccess, options: Options = {}): Report => {
   const budget = createBudget({ ...DEFAULT_LIMITS, ...options.limits });
   const shared: Shared = { budget, provisional: options.provisional ?? false, findings: [], dropped: 0 };
-  const inspection = withStructure(onlyOfDataset(onlyOfData(readAll(begun(metered(source, budget), shared), shared, []))));
+  const inspection = withStructure(
+    onlyOfDataset(onlyOfData(readAll(begun(metered(source, budget), shared), shared, []))),
+  );
   if (shared.dropped === 0) return { ...inspection, findings: shared.findings };
   const reason = `${shared.dropped} findings beyond the limit of ${budget.limits.findings} are not listed`;
   const { bytesInspected, bytesTotal } = inspection.coverage;

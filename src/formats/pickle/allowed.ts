@@ -1,3 +1,4 @@
+import { boostingRows } from './allowed/boosting.ts';
 import { moduleRows } from './allowed/modules.ts';
 import { numpyRows } from './allowed/numpy.ts';
 import { pandasRows } from './allowed/pandas.ts';
@@ -16,6 +17,7 @@ const ROWS: readonly Row[] = [
   ...moduleRows,
   ...sklearnRows,
   ...pandasRows,
+  ...boostingRows,
 ];
 
 /** A module and a name may both hold dots; a line feed between them keeps `a` + `b.c` and `a.b` + `c` apart. */

@@ -41,11 +41,16 @@ const pushText = (machine: Machine, length: number): void => {
     if (length > reader.end - at) broken(`string of ${length} bytes lies beyond the end of the stream`);
     const text = latin1(reader.take(MAX_TEXT));
     reader.position = at + length;
-    push(machine, { kind: 'str', text, whole: false });
+    push(machine, { kind: 'str', text, whole: false, place: { offset: at, length } });
   } else {
-    pushString(machine, { kind: 'str', text: utf8Text(reader.take(length)), whole: true });
+    const text = utf8Text(reader.take(length));
+    const value: Str = { kind: 'str', text, whole: true };
+    pushString(machine, length < FILE ? value : { ...value, place: { offset: at, length } });
   }
 };
+
+/** Bytes of a text from which on it may be a file: the text of a model is longer. */
+const FILE = 64;
 
 /** Shortest encoded text that is looked into: the shortest call takes about 12 bytes. */
 const SHORTEST_ENCODED = 16;
@@ -64,6 +69,12 @@ const pushPython2String = (machine: Machine, length: number): void => {
   if (length < 0) broken('BINSTRING of negative length');
   if (length > MAX_TEXT) pushBytes(machine, length);
   else pushString(machine, stringOf(latin1(machine.reader.take(length))));
+};
+
+/** Bytes that were written with escapes. */
+const pushLiteral = (machine: Machine, value: Bytes): void => {
+  if (mayHoldPickle(value.literal?.subarray(0, 3) ?? new Uint8Array())) machine.nested.push(value);
+  push(machine, value);
 };
 
 /** Out-of-band buffers come from the loader, not from the file: nothing can be said about them. */
@@ -95,7 +106,11 @@ export const constants: Handlers = {
   },
   FLOAT: (machine) => push(machine, floatLine(machine.reader.line())),
   BINFLOAT: (machine) => push(machine, { kind: 'float', value: machine.reader.f64() }),
-  STRING: (machine) => pushString(machine, stringLine(machine.reader.line())),
+  STRING: (machine) => {
+    const value = stringLine(machine.reader.line(), machine.at);
+    if (value.kind === 'str') pushString(machine, value);
+    else pushLiteral(machine, value);
+  },
   BINSTRING: (machine) => pushPython2String(machine, machine.reader.i32()),
   SHORT_BINSTRING: (machine) => pushPython2String(machine, machine.reader.u8()),
   UNICODE: (machine) => pushString(machine, unicodeLine(machine.reader.line())),

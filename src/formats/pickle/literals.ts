@@ -1,6 +1,6 @@
 import { exceeded } from '../../bytes/limits.ts';
 import { WeighbridgeError } from '../../errors.ts';
-import { FALSE, type Float, type Int, type Str, TRUE, type Value } from './values.ts';
+import { type Bytes, FALSE, type Float, type Int, type Str, TRUE, type Value } from './values.ts';
 
 /** Bytes of a string that are kept as text; of a longer one only the beginning is. Names and keys are far shorter. */
 export const MAX_TEXT = 1024 * 1024;
@@ -136,15 +136,22 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\n': '',
 };
 
-/** The operand of STRING: quoted, with the escapes of a Python 2 literal (`codecs.escape_decode`). */
-export const stringLine = (line: Uint8Array): Str => {
+/** The operand of STRING: quoted, with the escapes of a Python 2 literal (`codecs.escape_decode`). A long one is bytes. */
+export const stringLine = (line: Uint8Array, offset: number): Str | Bytes => {
   const text = latin1(line);
   const quote = text[0];
   if (text.length < 2 || (quote !== "'" && quote !== '"') || text.at(-1) !== quote) {
     return invalid('the operand of STRING is not quoted');
   }
   const body = text.slice(1, -1);
-  return stringOf(body.includes('\\') ? unescapeString(body) : body);
+  const held = body.includes('\\') ? unescapeString(body) : body;
+  return held.length > MAX_TEXT ? latinBytes(held, offset) : stringOf(held);
+};
+
+/** Characters below 256 as the bytes that they stand for. */
+export const latinBytes = (text: string, offset = 0): Bytes => {
+  const literal = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  return { kind: 'bytes', offset, length: literal.length, literal, mutable: false };
 };
 
 const unescapeString = (body: string): string =>

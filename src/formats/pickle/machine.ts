@@ -1,6 +1,7 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { isFault, WeighbridgeError } from '../../errors.ts';
 import { printable } from '../format.ts';
+import type { Constant } from './allowed/types.ts';
 import { looksLikeWith } from './attempt.ts';
 import { bytesOf } from './bytes.ts';
 import { calls } from './calls.ts';
@@ -14,7 +15,6 @@ import { OPCODE_NAMES, OPCODE_PROTOCOLS } from './opcodes.ts';
 import type { PickleOptions, PickleRun } from './options.ts';
 import { createReader } from './reader.ts';
 import { type Handler, type Handlers, type Machine, report } from './state.ts';
-import type { Bytes } from './values.ts';
 
 export type { PickleOptions, PickleRun } from './options.ts';
 
@@ -67,7 +67,7 @@ const createMachine = (source: RandomAccess, start: number, options: PickleOptio
   rules: {
     bytes: (value) => bytesOf(source, value),
     frozen: new Set(),
-    inspect: (value: Bytes) => options.context.nested(constantSource(source, value), `bytes at ${value.offset}`),
+    inspect: (value) => options.context.nested(constantSource(source, value), `bytes at ${value.offset}`),
   },
   stack: [],
   marks: [],
@@ -88,8 +88,7 @@ const createMachine = (source: RandomAccess, start: number, options: PickleOptio
 });
 
 /** A constant as a file of its own; it is read through the window of the stream's source. */
-const constantSource = (source: RandomAccess, value: Bytes): RandomAccess => {
-  const { literal, offset, length } = value;
+const constantSource = (source: RandomAccess, { literal, offset, length }: Constant): RandomAccess => {
   return {
     size: length,
     read: (at, size) => (literal === undefined ? source.read(offset + at, size) : literal.subarray(at, at + size)),

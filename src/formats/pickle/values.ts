@@ -9,8 +9,16 @@ export type Bool = { readonly kind: 'bool'; readonly value: boolean };
 /** A number when it is a safe integer, a bigint otherwise. */
 export type Int = { readonly kind: 'int'; readonly value: number | bigint };
 export type Float = { readonly kind: 'float'; readonly value: number };
-/** `whole` is false when the text was too long to keep: then `text` is only its beginning. */
-export type Str = { readonly kind: 'str'; readonly text: string; readonly whole: boolean };
+/**
+ * `whole` is false when the text was too long to keep: then `text` is only its beginning. `place` says where the UTF-8 of
+ * one that may be a file in itself stands in the source.
+ */
+export type Str = {
+  readonly kind: 'str';
+  readonly text: string;
+  readonly whole: boolean;
+  readonly place?: { readonly offset: number; readonly length: number };
+};
 /** Bytes stay in the source (`offset`, `length`); `literal` holds those that were written with escapes or made by a call. */
 export type Bytes = {
   readonly kind: 'bytes';

@@ -5,6 +5,7 @@ import { documentSamples } from './documents.ts';
 import { estimatorSamples } from './estimators.ts';
 import { graphSamples } from './graphs.ts';
 import { kerasSamples } from './keras.ts';
+import { languageSamples } from './language.ts';
 import { mediaSamples } from './media.ts';
 import { modelSamples } from './models.ts';
 import { pickleSamples } from './pickles.ts';
@@ -34,4 +35,5 @@ export const samples: readonly Samples[] = [
   ...serialisedSamples,
   ...documentSamples,
   ...kerasSamples,
+  ...languageSamples,
 ];

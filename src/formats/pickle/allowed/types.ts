@@ -1,6 +1,9 @@
 import type { Content, Inspection } from '../../format.ts';
 import type { Bytes, Call, Value } from '../values.ts';
 
+/** Where a constant stands in the source, or its bytes themselves. */
+export type Constant = Pick<Bytes, 'offset' | 'length' | 'literal'>;
+
 /** What a rule may ask of the machine that runs it. */
 export type RuleContext = {
   /** The bytes of a constant, wherever they are. */
@@ -8,7 +11,7 @@ export type RuleContext = {
   /** Objects that others already rely on and that may not be changed any more. */
   readonly frozen: Set<Value>;
   /** Inspects a constant as a file of its own. */
-  inspect(value: Bytes): Inspection;
+  inspect(value: Constant): Inspection;
 };
 
 /** Looks at a call about to happen; a text says why it is refused. */
