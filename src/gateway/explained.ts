@@ -1,8 +1,8 @@
 import type { Blobs } from '../store/types.ts';
 import { explain, type Folder, indexesFor, isBare } from './explain.ts';
-import type { Intakes } from './intake.ts';
+import { artefactKey, type Intakes, isRefusal, type Stored } from './intake.ts';
 import { type Judge, refuses } from './judge.ts';
-import { createMemo } from './memo.ts';
+import { createMemo, createSingleFlight } from './memo.ts';
 import { openStored } from './release.ts';
 import type { ListedFile, RepoAt, Requester } from './types.ts';
 import type { Scales, Weighed } from './weigh.ts';
@@ -32,11 +32,13 @@ const MAX_READ = 10_000;
  */
 export const createExplainingJudge = (judge: Judge, { blobs, intakes, scales }: Parts): Judge => {
   const padded = createMemo<boolean>(MAX_READ);
+  const once = createSingleFlight<Stored>(isRefusal);
 
   const weigh = async (repo: RepoAt, index: ListedFile, who: Requester) => {
     const early = await judge(repo, index, who, {});
     if (refuses(early.decision)) return undefined;
-    const { sha256 } = (await intakes.known(repo, index)) ?? (await intakes.fetched(repo, index));
+    const key = artefactKey(repo, index.path);
+    const { sha256 } = await once(key, async () => (await intakes.known(repo, index)) ?? intakes.fetched(repo, index));
     const report = await scales.stored(sha256);
     const { decision } = await judge(repo, index, who, { sha256, report });
     return { sha256, report, allowed: decision.action === 'allow' };

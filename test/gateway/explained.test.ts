@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { isBare } from '../../src/gateway/explain.ts';
+import { checkpointIndex, floats, onnxBeside, tfjsModel } from '../support/bare-weights.ts';
+import type { HubFile } from '../support/hub.ts';
+import { reportOf } from '../support/reports.ts';
+import { jsonOf, startWorld, type World } from '../support/world.ts';
+import { writeZip } from '../support/zip-writer.ts';
+
+type Files = Record<string, HubFile>;
+
+t.setTimeout(240_000);
+
+const DATA = floats(1000);
+const SHARD = 'variables.data-00000-of-00001';
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const wholly = [{ size: 3000 }, { size: 1000 }];
+
+/** 5,000 bytes, zeros up to the next page, 3,000 bytes: as writers that map files lay out large tensors. */
+const padded = Buffer.concat([floats(1250), Buffer.alloc(8192 - 5000), floats(750)]);
+const paddedTensors = [
+  { offset: 0, size: 5000 },
+  { offset: 8192, size: 3000 },
+];
+const spoilt = Buffer.from(padded);
+spoilt[6000] = 1;
+
+const get = (world: World, file: string, revision = 'main'): Promise<Response> =>
+  world.fetch(`acme/bare/resolve/${revision}/${file}`);
+const rule = (answer: Response): string => answer.headers.get('x-weighbridge-decision') ?? '';
+
+t.test('the samples are bytes in which nothing is recognised', async (t) => {
+  for (const bytes of [DATA, padded, spoilt]) t.ok(isBare(reportOf(bytes)), JSON.stringify(reportOf(bytes)));
+  t.notOk(isBare(reportOf('text')));
+  const failed = { ...reportOf(DATA), details: { sandbox: 'SANDBOX_TIMEOUT' } };
+  t.notOk(isBare(failed), 'what the sandbox could not finish is not known to be bare');
+});
+
+t.test(
+  'bytes that an index beside them lays out to the last pass, held, and the log proves by which index',
+  async (t) => {
+    const index = checkpointIndex(wholly);
+    const files: Files = {
+      'variables/variables.index': index,
+      [`variables/${SHARD}`]: DATA,
+      'onnx/model.onnx': onnxBeside('model.onnx_data', paddedTensors),
+      'onnx/model.onnx_data': padded,
+      'web/model.json': tfjsModel(['group1-shard1of2.bin', 'group1-shard2of2.bin'], [4100, 3900]),
+      'web/group1-shard1of2.bin': DATA,
+      'web/group1-shard2of2.bin': floats(1000),
+      'web/generation_config.json': '{"a": 1}',
+    };
+    const world = await startWorld(t, [{ name: 'acme/bare', files }]);
+    for (const file of [
+      `variables/${SHARD}`,
+      'onnx/model.onnx_data',
+      'web/group1-shard1of2.bin',
+      'web/group1-shard2of2.bin',
+    ]) {
+      const answer = await get(world, file);
+      t.equal(rule(answer), 'allow; rule=default/explained', file);
+      t.ok(Buffer.from(await answer.arrayBuffer()).equals(Buffer.from(files[file] as Uint8Array)), file);
+    }
+    const again = await get(world, `variables/${SHARD}`);
+    t.equal((await again.arrayBuffer()).byteLength, DATA.length, 'again, from the store');
+    const head = await world.fetch('acme/bare/resolve/main/web/group1-shard1of2.bin', { method: 'HEAD' });
+    t.equal(head.status, 200);
+    await sleep(50);
+    const entries = (await world.entries()).filter(
+      ({ artefact, kind }) => artefact?.path === `variables/${SHARD}` && /artefact\.(decision|outcome)/.test(kind),
+    );
+    t.same(
+      entries.map(({ served }) => served?.release),
+      [undefined, 'held', undefined, 'cached'],
+    );
+    const facts = await jsonOf(await fetch(`${world.url}/api/v1/facts/${entries[0]?.['evidence'].facts}`));
+    t.match(facts, {
+      artefact: { format: 'unknown', content: 'unknown' },
+      coverage: { state: 'opaque' },
+      explainedBy: { path: 'variables/variables.index', sha256: sha256(index), format: 'tf-checkpoint-index' },
+    });
+    const listed = await world.fetch('api/models/acme/bare/tree/main/web');
+    t.equal(listed.status, 200);
+  },
+);
+
+const pickled = (size: number): Uint8Array => {
+  const attack = Buffer.from('\x80\x02cposix\nsystem\nq\x00X\x04\x00\x00\x00trueq\x01\x85q\x02Rq\x03.', 'latin1');
+  return Buffer.concat([attack, Buffer.alloc(size - attack.length, 0x2e)]);
+};
+const zipped = writeZip([{ name: 'data.pkl', data: pickled(100) }]);
+const evilTail = Buffer.concat([DATA, zipped]);
+
+/** What lies in the folder, by name; the first file is the one that is asked for. */
+const REFUSED: Readonly<Record<string, Files>> = {
+  'one byte more': { [SHARD]: Buffer.concat([DATA, Buffer.from([7])]), 'variables.index': checkpointIndex(wholly) },
+  'one byte less': { [SHARD]: DATA.subarray(1), 'variables.index': checkpointIndex(wholly) },
+  'no index': { [SHARD]: DATA, 'other.index': checkpointIndex(wholly) },
+  'a gap': { [SHARD]: DATA, 'variables.index': checkpointIndex([{ size: 3000 }, { offset: 3004, size: 996 }]) },
+  'a gap at the beginning': { [SHARD]: DATA, 'variables.index': checkpointIndex([{ offset: 4, size: 3996 }]) },
+  'an overlap': { [SHARD]: DATA, 'variables.index': checkpointIndex([{ size: 3000 }, { offset: 2996, size: 1004 }]) },
+  'a variant among the variables': {
+    [SHARD]: DATA,
+    'variables.index': checkpointIndex([{ size: 3000 }, { size: 1000, type: 21 }]),
+  },
+  'an index that is broken': { [SHARD]: DATA, 'variables.index': checkpointIndex(wholly).subarray(1) },
+  'an index that is refused': {
+    'model.onnx_data': padded,
+    'model.onnx': onnxBeside('model.onnx_data', paddedTensors, 'Exec', 'com.evil'),
+  },
+  'padding that is not zero': { 'model.onnx_data': spoilt, 'model.onnx': onnxBeside('model.onnx_data', paddedTensors) },
+  'another name': { 'model.onnx_data': padded, 'model.onnx': onnxBeside('model.onnx.data', paddedTensors) },
+  'a name that leaves the folder and comes back': {
+    'model.onnx_data': padded,
+    'model.onnx': onnxBeside('../model.onnx_data', paddedTensors),
+  },
+  'a manifest that leaves its folder': { 'w.bin': DATA, 'w.json': tfjsModel(['../w.bin'], [4000]) },
+  'a manifest whose shards are not all there': { 'w1.bin': DATA, 'w.json': tfjsModel(['w1.bin', 'w2.bin'], [4000]) },
+  'a manifest that names it twice': { 'w.bin': DATA, 'w.json': tfjsModel(['w.bin', 'w.bin'], [8000]) },
+  'a manifest with keys twice': {
+    'w.bin': DATA,
+    'w.json': tfjsModel(['w.bin'], [4000]).replace('{', '{"weightsManifest":[],'),
+  },
+  'a pickle behind the name': { 'w.bin': pickled(4000), 'w.json': tfjsModel(['w.bin'], [4000]) },
+  'a zip behind the name': { 'w.bin': zipped, 'w.json': tfjsModel(['w.bin'], [zipped.length]) },
+  'a zip behind the tensors': { 'w.bin': evilTail, 'w.json': tfjsModel(['w.bin'], [evilTail.length]) },
+  'an index of another folder': {
+    'deep/model.onnx_data': padded,
+    'model.onnx': onnxBeside('deep/model.onnx_data', paddedTensors),
+  },
+  'an index above that climbs down': {
+    'deep/w.bin': DATA,
+    'w.json': tfjsModel(['deep/w.bin'], [4000]),
+  },
+  'an index below that climbs up': { 'w.bin': DATA, 'deep/w.json': tfjsModel(['../w.bin'], [4000]) },
+};
+
+t.test('whatever is not laid out exactly, by an index that passes, is refused as before', async (t) => {
+  const cases = Object.entries(REFUSED);
+  const files: Files = { 'config.json': '{}' };
+  cases.forEach(([, folder], number) => {
+    for (const [name, bytes] of Object.entries(folder)) files[`case${number}/${name}`] = bytes;
+  });
+  const world = await startWorld(t, [{ name: 'acme/bare', files }]);
+  for (const [number, [what, folder]] of cases.entries()) {
+    const answer = await get(world, `case${number}/${Object.keys(folder)[0]}`);
+    await answer.arrayBuffer();
+    t.equal(answer.status, 403, what);
+    t.notMatch(rule(answer), /explained/, what);
+  }
+});
+
+t.test('the index counts that lies beside the bytes at that commit', async (t) => {
+  const name = `variables/${SHARD}`;
+  const main: Files = { 'variables/variables.index': checkpointIndex(wholly), [name]: DATA };
+  const other: Files = { 'variables/variables.index': checkpointIndex([{ size: 3000 }]), [name]: DATA };
+  const gone: Files = { [name]: DATA, 'README.md': 'hello' };
+  const world = await startWorld(t, [{ name: 'acme/bare', files: main, branches: { other, gone } }]);
+  for (const [revision, status] of [
+    ['main', 200],
+    ['other', 403],
+    ['gone', 403],
+    ['main', 200],
+  ] as const) {
+    const answer = await get(world, name, revision);
+    await answer.arrayBuffer();
+    t.equal(answer.status, status, revision);
+  }
+});
+
+t.test('many who ask at once have the index fetched once; one that cannot be had now is no refusal', async (t) => {
+  const name = `variables/${SHARD}`;
+  const files: Files = { 'variables/variables.index': checkpointIndex(wholly), [name]: DATA };
+  const world = await startWorld(t, [{ name: 'acme/bare', files }]);
+  world.hub.fail({ kind: 'flip', at: 3, match: /variables\.index/ });
+  const broken = await get(world, name);
+  await broken.arrayBuffer();
+  t.notMatch(rule(broken), /allow/, 'an index that is not the listed one explains nothing');
+  world.hub.heal();
+  const before = world.hub.log.length;
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, async () => {
+      const answer = await get(world, name);
+      await answer.arrayBuffer();
+      return answer.status;
+    }),
+  );
+  t.same([...new Set(answers)], [200]);
+  const sent = world.hub.log.slice(before).filter(({ path, bytes }) => bytes > 0 && /variables\.index/.test(path));
+  t.equal(sent.length, 1, 'one transfer of the index');
+});
