@@ -6,6 +6,7 @@ import { readPolicyFiles } from '../gateway/policies.ts';
 import { loadPolicies } from '../policy/load.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
+import { createIndexes } from './scan/beside.ts';
 import { printExplanation } from './scan/explain.ts';
 import { inOrder } from './scan/in-order.ts';
 import { scanTarget } from './scan/judge.ts';
@@ -81,11 +82,12 @@ const scanAll = async (named: readonly string[], policyPath: string | undefined,
   const knownBad = await lookupOnce(config.knownBad);
   const sandbox = await createSandbox({ ...config.sandbox, noReserve: true });
   const finder = createFinder(config);
+  const scales = { sandbox, policies, knownBad, indexes: createIndexes() };
   try {
     const targets = output.progress.count(finder.find(named, output.io.stdin));
     const ahead = config.sandbox.workers * AHEAD;
     return await print(
-      inOrder(targets, ahead, (target) => scanTarget(sandbox, policies, knownBad, target)),
+      inOrder(targets, ahead, (target) => scanTarget(scales, target)),
       output,
     );
   } finally {

@@ -66,26 +66,24 @@ const likeness = (name: string, other: string): number => {
 };
 
 /**
- * The index beside a file that lays out every byte of it; undefined when there is none. The index must be complete, inert
- * and allowed. Rejects when an index could not be had now and may be later.
+ * The index beside a file with this report that lays out every byte of it; undefined when there is none, or when the file
+ * stands for itself. The index must be complete, inert and allowed. Rejects when one could not be had now and may be later.
  */
-export const explain = async (name: string, folder: Folder): Promise<ExplainedBy | undefined> => {
+export const explain = async (name: string, report: Report, folder: Folder): Promise<ExplainedBy | undefined> => {
+  if (!isBare(report)) return undefined;
   let fault: unknown;
   for (const index of indexesFor(name, await folder.names())) {
     try {
       const found = await explainBy(name, index, folder);
       if (found !== undefined) return found;
     } catch (error) {
-      if (isFault(error) && error.retry) fault ??= error;
-      else if (!isFault(error) && !isMissing(error)) throw error;
+      if (!isFault(error)) throw error;
+      if (error.retry) fault ??= error;
     }
   }
   if (fault !== undefined) throw fault;
   return undefined;
 };
-
-/** A file of this machine that went away or may not be read explains nothing. */
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error;
 
 const explainBy = async (name: string, index: string, folder: Folder): Promise<ExplainedBy | undefined> => {
   const size = await folder.size(index);

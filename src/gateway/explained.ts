@@ -16,7 +16,7 @@ export const mayBeExplained = (repo: RepoAt, file: ListedFile, { report }: Weigh
 const folderPath = ({ path }: ListedFile): string => path.slice(0, path.lastIndexOf('/') + 1);
 
 /** Names of the files in a folder, without those below it. */
-const namesIn = function* ({ files }: RepoAt, folder: string): Generator<string> {
+export const namesIn = function* ({ files }: RepoAt, folder: string): Generator<string> {
   for (const path of files.keys())
     if (path.startsWith(folder) && !path.includes('/', folder.length)) yield path.slice(folder.length);
 };
@@ -75,7 +75,7 @@ export const createExplainingJudge = (judge: Judge, { blobs, intakes, scales }: 
     const { report, sha256 } = known;
     if (report === undefined || sha256 === undefined || !isBare(report)) return judge(repo, file, who, known);
     const name = file.path.slice(folderPath(file).length);
-    const explainedBy = await explain(name, folderOf(repo, file, sha256, who));
+    const explainedBy = await explain(name, report, folderOf(repo, file, sha256, who));
     return judge(repo, file, who, explainedBy === undefined ? known : { ...known, explainedBy });
   };
 };

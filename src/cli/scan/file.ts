@@ -1,29 +1,43 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
 import type { Report } from '../../formats/format.ts';
+import { explain, type Index } from '../../gateway/explain.ts';
 import { factsOfFile } from '../../gateway/local.ts';
 import { version } from '../../package.ts';
 import type { Sandbox } from '../../sandbox/types.ts';
 import { digest, readExactly } from '../local-file.ts';
-import type { Target } from './types.ts';
+import { folderOnDisk } from './beside.ts';
+import type { Scale, Target } from './types.ts';
 
 const US = { requester: { id: 'local', team: '' }, client: { name: 'weighbridge', version } };
 
 /** A file of this machine. */
 export const localFile = (path: string): Target => ({
   path,
-  async weigh(sandbox, begin) {
-    const { report, sha256, size } = await inspectFile(sandbox, path, begin);
-    return { report, facts: factsOfFile({ path, size, sha256 }, report, US) };
-  },
+  weigh: (scale) =>
+    opened(path, async (file) => {
+      const { report, sha256, size } = await inspectOpen(scale.sandbox, file, scale.begin);
+      const folder = folderOnDisk(path, file, (index) => weighIndex(index, scale));
+      const explainedBy = await explain(basename(path), report, folder);
+      return { report, facts: factsOfFile({ path, size, sha256 }, report, US, explainedBy) };
+    }),
 });
+
+const weighIndex = (path: string, { sandbox, allows, indexes }: Scale): Promise<Index> =>
+  indexes(resolve(path), () =>
+    opened(path, async (file) => {
+      const { report, sha256, size } = await inspectOpen(sandbox, file, () => undefined);
+      return { report, sha256, allowed: allows(factsOfFile({ path, size, sha256 }, report, US)) };
+    }),
+  );
 
 type Inspected = { readonly report: Report; readonly sha256: string; readonly size: number };
 
-const inspectFile = async (sandbox: Sandbox, path: string, begin: () => void): Promise<Inspected> => {
+const opened = async <T>(path: string, work: (file: FileHandle) => Promise<T>): Promise<T> => {
   // Without waiting, or a named pipe would hold the scan for ever.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    return await inspectOpen(sandbox, file, begin);
+    return await work(file);
   } finally {
     await file.close();
   }

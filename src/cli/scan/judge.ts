@@ -1,15 +1,22 @@
 import { incomplete, printable } from '../../formats/format.ts';
 import { withKnownBad } from '../../gateway/facts.ts';
 import type { KnownBadLookup } from '../../policy/known-bad.ts';
-import type { PolicySet } from '../../policy/types.ts';
+import type { Facts, PolicySet } from '../../policy/types.ts';
 import type { Sandbox } from '../../sandbox/types.ts';
+import type { Indexes } from './beside.ts';
 import type { Scanned, Target } from './types.ts';
+
+/** What a scan weighs and judges with. */
+export type Scales = {
+  readonly sandbox: Sandbox;
+  readonly policies: PolicySet;
+  readonly knownBad: KnownBadLookup;
+  readonly indexes: Indexes;
+};
 
 /** Inspects and judges one file. Never rejects: a file that cannot be read is refused, and says why. */
 export const scanTarget = async (
-  sandbox: Sandbox,
-  policies: PolicySet,
-  knownBad: KnownBadLookup,
+  { sandbox, policies, knownBad, indexes }: Scales,
   target: Target,
 ): Promise<Scanned> => {
   const { path } = target;
@@ -19,8 +26,10 @@ export const scanTarget = async (
   };
   const ms = (): number => (begun === undefined ? 0 : Math.round((performance.now() - begun) * 10) / 10);
   try {
-    const { report, facts: joined } = await target.weigh(sandbox, begin);
-    const facts = withKnownBad(joined, knownBad(joined.artefact.sha256));
+    const whole = (facts: Facts): Facts => withKnownBad(facts, knownBad(facts.artefact.sha256));
+    const allows = (facts: Facts): boolean => policies.decide(whole(facts), Date.now()).action === 'allow';
+    const { report, facts: joined } = await target.weigh({ sandbox, allows, indexes, begin });
+    const facts = whole(joined);
     const { action, rule, reason } = policies.decide(facts, Date.now());
     const { format, content, coverage } = report;
     const { sha256, size } = facts.artefact;

@@ -1,18 +1,22 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { GIB, MIB, within } from '../../bytes/limits.ts';
 import { isFault, WeighbridgeError } from '../../errors.ts';
 import type { Report } from '../../formats/format.ts';
+import { explain, type Index } from '../../gateway/explain.ts';
 import { joinFacts } from '../../gateway/facts.ts';
+import { artefactKey } from '../../gateway/intake.ts';
 import { readByRange } from '../../gateway/remote.ts';
 import type { ListedFile, RepoAt, Requester } from '../../gateway/types.ts';
 import { canBeReadByRange } from '../../gateway/weigh.ts';
 import { version } from '../../package.ts';
+import type { Facts } from '../../policy/types.ts';
 import type { Sandbox } from '../../sandbox/types.ts';
+import { folderInRepo } from './beside.ts';
 import { inspectOpen } from './file.ts';
-import type { Target } from './types.ts';
+import type { Scale, Target } from './types.ts';
 
 /** Below this size fetching a file costs less than asking for its parts (bytes). */
 const FETCH_BELOW = 1 * MIB;
@@ -50,16 +54,37 @@ export type Remote = { readonly path: string; readonly ranges: boolean };
 /** A file of a repo, or behind a URL: judged by Range where its format allows that, else fetched and judged as a whole. */
 export const remoteFile = (repo: RepoAt, file: ListedFile, { path, ranges }: Remote, spool: Spool): Target => ({
   path,
-  async weigh(sandbox, begin) {
+  async weigh(scale) {
+    const { sandbox, begin } = scale;
     begin();
     const lightly = ranges && file.size >= FETCH_BELOW && (file.sha256 !== undefined || !spool.forDigests);
     const early = lightly ? await byRange(sandbox, repo, file) : undefined;
-    const known = early ?? (await spool.hold((spooled) => whole(sandbox, repo, file, spooled)));
+    const known = early ?? (await spool.hold((spooled) => explained(scale, repo, file, spooled, spool)));
     return { report: known.report, facts: joinFacts(repo, file, US, 'local', known) };
   },
 });
 
-type Known = { readonly report: Report; readonly sha256: string };
+type Known = { readonly report: Report; readonly sha256: string; readonly explainedBy?: Facts['explainedBy'] };
+
+/** The whole file with its report, and the index beside it that lays out its bytes when nothing recognises them. */
+const explained = async (
+  { sandbox, allows, indexes }: Scale,
+  repo: RepoAt,
+  file: ListedFile,
+  spooled: FileHandle,
+  spool: Spool,
+): Promise<Known> => {
+  const known = await whole(sandbox, repo, file, spooled);
+  const weigh = (path: string): Promise<Index> =>
+    indexes(artefactKey(repo, path), async () => {
+      const index = repo.files.get(path);
+      if (index === undefined) throw new WeighbridgeError('NOT_FOUND', `${path} is not in the listing`);
+      const found = await spool.hold((other) => whole(sandbox, repo, index, other));
+      return { ...found, allowed: allows(joinFacts(repo, index, US, 'local', found)) };
+    });
+  const explainedBy = await explain(basename(file.path), known.report, folderInRepo(repo, file.path, spooled, weigh));
+  return explainedBy === undefined ? known : { ...known, explainedBy };
+};
 
 const US: Requester = {
   request: { id: '', method: 'GET', route: 'scan' },

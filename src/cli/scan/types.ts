@@ -1,16 +1,24 @@
 import type { Finding, Report } from '../../formats/format.ts';
 import type { Action, Facts } from '../../policy/types.ts';
 import type { Sandbox } from '../../sandbox/types.ts';
+import type { Indexes } from './beside.ts';
 
 /** A file to scan: a local one, one of a repo on the Hub, or one behind a URL. */
 export type Target = {
   /** What the file is called in the output. */
   readonly path: string;
-  /**
-   * Inspects it; `begin` is called when its first byte is read. Rejects when it cannot be read as it was when it was
-   * named.
-   */
-  weigh(sandbox: Sandbox, begin: () => void): Promise<Weighed>;
+  /** Inspects it. Rejects when it cannot be read as it was when it was named. */
+  weigh(scale: Scale): Promise<Weighed>;
+};
+
+/** What files are weighed with. */
+export type Scale = {
+  readonly sandbox: Sandbox;
+  /** Whether the policies let a file of these facts pass as it is. */
+  readonly allows: (facts: Facts) => boolean;
+  readonly indexes: Indexes;
+  /** To be called when the first byte of the file is read. */
+  readonly begin: () => void;
 };
 
 export type Weighed = { readonly report: Report; readonly facts: Facts };
