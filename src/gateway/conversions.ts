@@ -23,7 +23,9 @@ export type Conversion = {
 export type Converting = {
   /** Bytes as they are written; absent when the file is stored already. */
   readonly writer?: BlobWriter;
-  /** Resolves once source and output are proven: with the stored output and the report of the whole source. */
+  /** Resolves once the source is proven to be what the plan was made of, and all is written: with its report. */
+  readonly proven: Promise<Report>;
+  /** Resolves once the output is stored, too. */
   readonly done: Promise<Stored & { readonly report: Report }>;
 };
 
@@ -86,7 +88,8 @@ export const createConversions = (
     if (digest === undefined || !(await blobs.has(digest))) return undefined;
     if (!(await mayRead(repo, conversion))) return undefined;
     const report = await scales.stored(conversion.sourceSha256).catch(() => conversion.report);
-    return { done: Promise.resolve({ sha256: digest, size: conversion.layout.size, report }) };
+    const stored = { sha256: digest, size: conversion.layout.size, report };
+    return { proven: Promise.resolve(report), done: Promise.resolve(stored) };
   };
 
   /** Whether those who may read this repo may have what the conversion was made from; it may have been evicted since. */
@@ -95,34 +98,38 @@ export const createConversions = (
 
   const start = async (repo: RepoAt, conversion: Conversion): Promise<Converting> => {
     const writer = await blobs.create(conversion.layout.size);
-    const done = write(repo, conversion, writer).finally(() => running.delete(keyOf(repo, conversion)));
+    const proven = write(repo, conversion, writer);
+    const done = keep(writer, proven).finally(() => running.delete(keyOf(repo, conversion)));
+    // Nobody may be listening when a conversion fails; whoever waits for one of the two still sees the fault.
     done.catch(() => undefined);
-    const converting = { writer, done };
+    const converting = { writer, proven, done };
     running.set(keyOf(repo, conversion), converting);
     return converting;
   };
 
-  const write = async (
-    repo: RepoAt,
-    conversion: Conversion,
-    writer: BlobWriter,
-  ): Promise<Stored & { readonly report: Report }> => {
+  const write = async (repo: RepoAt, conversion: Conversion, writer: BlobWriter): Promise<Report> => {
+    const tensors: TensorDigest[] = [];
+    const { plan, layout, sourceSha256 } = conversion;
+    const { source, arrived, close } = await openSource(repo, conversion);
     try {
-      const digests: TensorDigest[] = [];
-      const { plan, layout } = conversion;
-      const opened = await openSource(repo, conversion);
-      try {
-        const onTensor = (digest: TensorDigest): void => void digests.push(digest);
-        for await (const chunk of execute(plan, layout, opened.source, { onTensor })) await writer.write(chunk);
-        await opened.proven;
-      } finally {
-        await opened.close();
-      }
-      const report = await scales.stored(conversion.sourceSha256);
+      const onTensor = (digest: TensorDigest): void => void tensors.push(digest);
+      for await (const chunk of execute(plan, layout, source, { onTensor })) await writer.write(chunk);
+      await arrived;
+      const report = await scales.stored(sourceSha256, source);
       checkSamePlan(conversion, report);
+      const { sha256: digest } = await writer.digests();
+      await remember(conversion, digest, tensors);
+      await entered(repo, conversion, { sha256: digest, size: layout.size });
+      return report;
+    } finally {
+      await close();
+    }
+  };
+
+  const keep = async (writer: BlobWriter, proven: Promise<Report>): Promise<Stored & { readonly report: Report }> => {
+    try {
+      const report = await proven;
       const stored = await writer.commit();
-      await remember(conversion, stored, digests);
-      await entered(repo, conversion, stored);
       return { ...stored, report };
     } catch (error) {
       const fault = error instanceof Error ? error : new Error(String(error));
@@ -131,31 +138,31 @@ export const createConversions = (
     }
   };
 
-  /** The source from the store, or growing while it arrives; `proven` resolves when its digest is. */
+  /** The source from the store, or growing while it arrives; `arrived` resolves when its digest is proven. */
   const openSource = async (
     repo: RepoAt,
     { source }: Conversion,
-  ): Promise<{ source: PlanSource; proven: Promise<unknown>; close(): Promise<void> }> => {
+  ): Promise<{ source: PlanSource; arrived: Promise<unknown>; close(): Promise<void> }> => {
     const stored = await intakes.known(repo, source);
     const blob = stored === undefined ? undefined : await blobs.open(stored.sha256);
-    if (blob !== undefined) return { source: blob, proven: Promise.resolve(), close: () => blob.close() };
-    const { writer, done } = await intakes.begin(repo, source);
+    if (blob !== undefined) return { source: blob, arrived: Promise.resolve(), close: () => blob.close() };
+    const { writer, arrived } = await intakes.begin(repo, source);
     const growing = { size: source.size, read: (offset: number, length: number) => writer.read(offset, length) };
-    return { source: growing, proven: done, close: async () => undefined };
+    return { source: growing, arrived, close: async () => undefined };
   };
 
-  const remember = async (conversion: Conversion, stored: Stored, tensors: readonly TensorDigest[]): Promise<void> => {
+  /** Before the last bytes leave: whoever has them finds the statement, and the listing says their true digest. */
+  const remember = async (conversion: Conversion, digest: string, tensors: readonly TensorDigest[]): Promise<void> => {
     const { etag, layout, sourceSha256, plan } = conversion;
     const header = Buffer.from(layout.header.subarray(8)).toString('utf8').trimEnd();
-    await records.put('statement', stored.sha256, {
+    await records.put('statement', digest, {
       source: { sha256: sourceSha256 },
       converter: CONVERTER_VERSION,
-      output: { sha256: stored.sha256, size: stored.size },
-      tensors: tensors.map(({ name, dtype, shape, sha256: digest }) => ({ name, dtype, shape, sha256: digest })),
+      output: { sha256: digest, size: layout.size },
+      tensors: tensors.map(({ name, dtype, shape, sha256: bytes }) => ({ name, dtype, shape, sha256: bytes })),
       dropped: plan.dropped.map(({ path, type }) => ({ path, type })),
     });
-    const record = { etag, size: stored.size, sha256: stored.sha256, header };
-    await records.put('conversion', recordKey(conversion), record, true);
+    await records.put('conversion', recordKey(conversion), { etag, size: layout.size, sha256: digest, header });
   };
 
   return { of, sha256, begin };

@@ -96,14 +96,14 @@ type Answering = {
 const streamed = async (
   { judge, log, timings }: Parts,
   repo: RepoAt,
-  { file, range, source, sha256, converting: { done, writer } }: Answering,
+  { file, range, source, sha256, converting: { proven: weighed, writer } }: Answering,
   provisional: Judgement,
   who: Requester,
 ): Promise<Answer | undefined> => {
   if (writer === undefined) return undefined;
   await log.append({ ...provisional.entry, kind: 'artefact.decision' });
   let final: Judgement = provisional;
-  const verdict = done.then(async ({ report }) => {
+  const verdict = weighed.then(async (report) => {
     final = await judge(repo, source, who, { sha256, report });
     if (final.decision.action !== 'convert') throw refusedLate(final.decision, who);
   });

@@ -6,7 +6,9 @@ import type { ListedFile, RepoAt } from './types.ts';
 /** A file on its way from upstream into the store. Readers follow `writer`; nobody's leaving stops it. */
 export type Intake = {
   readonly writer: BlobWriter;
-  /** Resolves once the bytes agree with the digest upstream gave and are stored. */
+  /** Resolves once all bytes are here and agree with the digest upstream gave; `writer` can be read from then on. */
+  readonly arrived: Promise<Stored>;
+  /** Resolves once they are stored, too: on the disk, whatever happens to this machine. */
   readonly done: Promise<Stored>;
 };
 
@@ -135,20 +137,30 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
   const start = async (repo: RepoAt, file: ListedFile, key: string): Promise<Intake> => {
     try {
       const writer = await blobs.create(file.size, { gitSha1: file.sha256 === undefined });
-      const done = transfer(repo, file, writer).finally(() => running.delete(key));
-      // Nobody may be listening when a transfer fails; whoever waits for `done` still sees the fault.
+      const arrived = receive(repo, file, writer);
+      const done = keep(repo, file, writer, arrived).finally(() => running.delete(key));
+      // Nobody may be listening when a transfer fails; whoever waits for one of the two still sees the fault.
       done.catch(() => undefined);
-      return { writer, done };
+      return { writer, arrived, done };
     } catch (error) {
       running.delete(key);
       throw error;
     }
   };
 
-  const transfer = async (repo: RepoAt, file: ListedFile, writer: BlobWriter): Promise<Stored> => {
+  const receive = async (repo: RepoAt, file: ListedFile, writer: BlobWriter): Promise<Stored> => {
+    for await (const chunk of repo.fetch(file, 0, file.size)) await writer.write(chunk);
+    return { sha256: await checkDigest(file, writer), size: file.size };
+  };
+
+  const keep = async (
+    repo: RepoAt,
+    file: ListedFile,
+    writer: BlobWriter,
+    arrived: Promise<Stored>,
+  ): Promise<Stored> => {
     try {
-      for await (const chunk of repo.fetch(file, 0, file.size)) await writer.write(chunk);
-      await checkDigest(file, writer);
+      await arrived;
       const stored = await writer.commit();
       await remember(repo, file, stored.sha256);
       return stored;
@@ -183,8 +195,8 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
   };
 };
 
-/** Throws UPSTREAM_MISMATCH unless the bytes are the ones that upstream listed: LFS sha256, or git blob sha1. */
-const checkDigest = async (file: ListedFile, writer: BlobWriter): Promise<void> => {
+/** The sha256. Throws UPSTREAM_MISMATCH unless the bytes are those that upstream listed: LFS sha256, or git blob sha1. */
+const checkDigest = async (file: ListedFile, writer: BlobWriter): Promise<string> => {
   const { sha256, gitSha1 } = await writer.digests();
   const expected = file.sha256 ?? file.oid;
   const actual = file.sha256 === undefined ? gitSha1 : sha256;
@@ -192,4 +204,5 @@ const checkDigest = async (file: ListedFile, writer: BlobWriter): Promise<void> 
     const message = `upstream sent bytes of ${file.path} that do not have the digest it lists (${expected})`;
     throw new WeighbridgeError('UPSTREAM_MISMATCH', message, { expected, actual: actual ?? '', size: writer.size });
   }
+  return sha256;
 };

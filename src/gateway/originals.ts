@@ -1,13 +1,13 @@
 import { WeighbridgeError } from '../errors.ts';
 import type { BlobHandle } from '../store/types.ts';
 import { described, enterRefusal, type Parts, serving, sha256Of } from './answers.ts';
-import type { Stored } from './intake.ts';
+import { dropsRows, serveDerived } from './derived.ts';
 import { type Judgement, refusedLate, refuses } from './judge.ts';
 import { resolveRange } from './ranges.ts';
 import { entered, fromBlob, openStored, withhold } from './release.ts';
 import type { Answer, ByteRange, ByteRangeRequest, ListedFile, RepoAt, Requester } from './types.ts';
 import { unlessGone } from './waiting.ts';
-import type { Weighed } from './weigh.ts';
+import type { Arrived, Weighed } from './weigh.ts';
 
 /** Formats of whose beginning no loader makes anything: the only ones that may leave before the verdict. */
 const SEALABLE: ReadonlySet<string> = new Set(['safetensors', 'gguf', 'zip', 'parquet']);
@@ -23,11 +23,11 @@ export const serveOriginal = async (
   const early = await parts.judge(repo, file, who, {});
   if (refuses(early.decision)) return enterRefusal(parts, early, repo, file.path, who);
   const whole = wanted !== undefined && parts.intakes.lied(repo, file);
-  const range = resolveRange(whole ? undefined : wanted, file.size);
+  const part = whole ? undefined : wanted;
   const answer =
-    (await cached(parts, repo, file, range, who)) ??
-    (await sealed(parts, repo, file, range, who)) ??
-    (await held(parts, repo, file, range, who));
+    (await cached(parts, repo, file, part, who)) ??
+    (await sealed(parts, repo, file, resolveRange(part, file.size), who)) ??
+    (await held(parts, repo, file, part, who));
   return answer.kind === 'ready' && whole ? { ...answer, whole } : answer;
 };
 
@@ -36,12 +36,12 @@ const cached = async (
   parts: Parts,
   repo: RepoAt,
   file: ListedFile,
-  range: ByteRange,
+  wanted: ByteRangeRequest | undefined,
   who: Requester,
 ): Promise<Answer | undefined> => {
   const stored = await parts.intakes.known(repo, file);
   const blob = stored === undefined ? undefined : await parts.blobs.open(stored.sha256);
-  return blob === undefined ? undefined : judged(parts, repo, file, range, who, blob, 'cached');
+  return blob === undefined ? undefined : judged(parts, repo, file, wanted, who, blob, 'cached');
 };
 
 /** Nothing leaves until the whole file is judged. The transfer goes on when the client leaves. */
@@ -49,11 +49,11 @@ const held = async (
   parts: Parts,
   repo: RepoAt,
   file: ListedFile,
-  range: ByteRange,
+  wanted: ByteRangeRequest | undefined,
   who: Requester,
 ): Promise<Answer> => {
   const { sha256 } = await unlessGone(parts.intakes.fetched(repo, file), who.signal);
-  return judged(parts, repo, file, range, who, await openStored(parts.blobs, sha256), 'held');
+  return judged(parts, repo, file, wanted, who, await openStored(parts.blobs, sha256), 'held');
 };
 
 /** Judges a blob that is open, and so stays, and takes its bytes for the answer. */
@@ -61,7 +61,7 @@ const judged = async (
   parts: Parts,
   repo: RepoAt,
   file: ListedFile,
-  range: ByteRange,
+  wanted: ByteRangeRequest | undefined,
   who: Requester,
   blob: BlobHandle,
   release: 'cached' | 'held',
@@ -72,10 +72,15 @@ const judged = async (
     const report = await unlessGone(scales.stored(sha256), who.signal);
     const judgement = await unlessGone(judge(repo, file, who, { sha256, report }), who.signal);
     const { decision, entry } = judgement;
+    if (dropsRows(judgement)) {
+      await blob.close();
+      return serveDerived(parts, repo, file, { sha256, report, judgement }, wanted, who);
+    }
     if (decision.action !== 'allow') {
       await blob.close();
       return enterRefusal(parts, judgement, repo, file.path, who);
     }
+    const range = resolveRange(wanted, file.size);
     await log.append({ ...entry, kind: 'artefact.decision' });
     const served = serving(release, range, file.size);
     const body = entered(fromBlob(blob, range), range, log, () => ({ ...entry, served }));
@@ -104,14 +109,15 @@ const sealed = async (
   const { decision } = provisional;
   if (decision.action !== 'allow') return enterRefusal(parts, provisional, repo, file.path, who);
   if (decision.obligations.release === 'hold') return undefined;
-  const { writer, done } = await intakes.begin(repo, file);
+  const { writer, arrived } = await intakes.begin(repo, file);
   await log.append({ ...provisional.entry, kind: 'artefact.decision' });
   let final: Judgement = provisional;
-  const verdict = done.then(async (stored) => {
+  // The last bytes wait for the verdict, not for the disk: a client that has the right bytes has them either way.
+  const verdict = arrived.then(async ({ sha256 }) => {
     // Inspected even if it is not what its ranges had shown: from then on that report is what is known of it.
-    const report = await scales.stored(stored.sha256);
-    await checkRanges(parts, stored, weighed);
-    final = await judge(repo, file, who, { sha256: stored.sha256, report });
+    const report = await scales.stored(sha256, writer);
+    await checkRanges(writer, weighed);
+    final = await judge(repo, file, who, { sha256, report });
     if (final.decision.action === 'allow') return;
     throw refusedLate(final.decision, who);
   });
@@ -123,16 +129,10 @@ const sealed = async (
 };
 
 /** The ranges that the provisional report stood on must be ranges of the file that came. */
-const checkRanges = async ({ blobs }: Parts, stored: Stored, weighed: Weighed): Promise<void> => {
-  const blob = await blobs.open(stored.sha256);
-  if (blob === undefined) throw new WeighbridgeError('STORE_CORRUPT', `blob ${stored.sha256} is gone`);
-  try {
-    for (const { offset, length, sha256 } of weighed.ranges ?? []) {
-      if (sha256Of(await blob.read(offset, length)) === sha256) continue;
-      const message = 'upstream answers Range with other bytes than it sends';
-      throw new WeighbridgeError('UPSTREAM_MISMATCH', message, { offset, length });
-    }
-  } finally {
-    await blob.close();
+const checkRanges = async (arrived: Arrived, weighed: Weighed): Promise<void> => {
+  for (const { offset, length, sha256 } of weighed.ranges ?? []) {
+    if (sha256Of(await arrived.read(offset, length)) === sha256) continue;
+    const message = 'upstream answers Range with other bytes than it sends';
+    throw new WeighbridgeError('UPSTREAM_MISMATCH', message, { offset, length });
   }
 };

@@ -2,7 +2,7 @@ import { MIB } from '../bytes/limits.ts';
 import { isFault, WeighbridgeError } from '../errors.ts';
 import type { Report } from '../formats/format.ts';
 import type { Sandbox } from '../sandbox/types.ts';
-import type { Blobs, Records } from '../store/types.ts';
+import type { Blobs, BlobWriter, Records } from '../store/types.ts';
 import { artefactKey, type Intakes, isRefusal } from './intake.ts';
 import { createMemo, createSingleFlight } from './memo.ts';
 import { type RangeRead, readByRange } from './remote.ts';
@@ -17,9 +17,15 @@ export type Weighed = {
   readonly ranges?: readonly RangeRead[];
 };
 
+/** Bytes whose digest is known, and which need not be durable yet. */
+export type Arrived = Pick<BlobWriter, 'size' | 'read'>;
+
 export type Scales = {
-  /** The report of a stored blob under the ruleset in force: remembered, or made now. */
-  stored(sha256: string): Promise<Report>;
+  /**
+   * The report of these bytes under the ruleset in force: remembered, or made now, of the stored blob or of `arrived`, which
+   * are all its bytes on their way to the store.
+   */
+  stored(sha256: string, arrived?: Arrived): Promise<Report>;
   /** A report as early as possible: by Range where the format allows it, else once the file is here. */
   early(repo: RepoAt, file: ListedFile): Promise<Weighed>;
   /** Like `early`, but undefined for a file that would have to be fetched as a whole. */
@@ -53,20 +59,25 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
     return report;
   };
 
-  const stored = async (sha256: string): Promise<Report> =>
-    (await remembered(sha256)) ?? inspecting(sha256, () => inspectBlob(sha256));
+  const stored: Scales['stored'] = async (sha256, arrived) =>
+    (await remembered(sha256)) ??
+    inspecting(sha256, () => (arrived === undefined ? inspectBlob(sha256) : inspect(sha256, arrived)));
 
   const inspectBlob = async (sha256: string): Promise<Report> => {
     const blob = await blobs.open(sha256);
     if (blob === undefined) throw new WeighbridgeError('STORE_CORRUPT', `blob ${sha256} is gone`);
     try {
-      const report = await sandbox.inspect(blob);
-      // What the sandbox could not finish may go better next time, so only what the parsers said is remembered.
-      if (report.details?.['sandbox'] === undefined) await records.put('report', reportKey(sha256), report);
-      return report;
+      return await inspect(sha256, blob);
     } finally {
       await blob.close();
     }
+  };
+
+  const inspect = async (sha256: string, bytes: Arrived): Promise<Report> => {
+    const report = await sandbox.inspect(bytes);
+    // What the sandbox could not finish may go better next time, so only what the parsers said is remembered.
+    if (report.details?.['sandbox'] === undefined) await records.put('report', reportKey(sha256), report);
+    return report;
   };
 
   const known = async (repo: RepoAt, file: ListedFile): Promise<Weighed | undefined> => {

@@ -33,11 +33,18 @@ export const createIntake = (
   const busy = new Map<Slab, Promise<void>>();
   let [taken, filling, digest]: [number, Slab | undefined, RunningDigest | undefined] = [0, undefined, undefined];
   let failure: unknown;
+  let writing: Promise<void> = Promise.resolve();
+
+  /** One at a time: threads that write to one file wait for each other inside the system, and burn their cores there. */
+  const write = (bytes: Uint8Array, position: number): Promise<void> => {
+    writing = writing.then(() => file.write(bytes, position));
+    return writing;
+  };
 
   const send = (slab: Slab): void => {
     const bytes = slab.memory.subarray(0, slab.used);
     digest ??= pool.start(gitSize);
-    const both = Promise.all([file.write(bytes, slab.start), digest.update(bytes)]);
+    const both = Promise.all([write(bytes, slab.start), digest.update(bytes)]);
     const done = both.then(
       () => {
         busy.delete(slab);

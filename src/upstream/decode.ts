@@ -1,4 +1,4 @@
-import type { Readable, Transform } from 'node:stream';
+import { Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { WeighbridgeError } from '../errors.ts';
 
@@ -18,10 +18,13 @@ export const isEncoded = (encoding: string | undefined): encoding is string =>
  * The bytes behind a Content-Encoding that nobody asked for. Streams: whoever reads counts, and stops at the limit.
  * Throws UPSTREAM_REFUSED for an encoding that is not known or a chain of them.
  */
-export const decoded = (body: Readable, encoding: string | undefined): AsyncIterable<Uint8Array> => {
+export const decoded = (
+  body: AsyncIterable<Uint8Array> & { destroy(): unknown },
+  encoding: string | undefined,
+): AsyncIterable<Uint8Array> => {
   if (!isEncoded(encoding)) return body;
   const create = DECODERS.get(encoding.trim().toLowerCase());
-  if (create === undefined) {
+  if (create === undefined || !(body instanceof Readable)) {
     body.destroy();
     throw new WeighbridgeError('UPSTREAM_REFUSED', `the answer has the unknown encoding ${encoding.slice(0, 40)}`);
   }

@@ -5,6 +5,8 @@ import { discard, type Headers, type Reply, type Sender } from './send.ts';
 
 /** Bytes that count as progress: an upstream that brings less each time is given up in the end. */
 const PROGRESS = 64 * 1024;
+/** From here on bytes come over a connection of their own, which is faster but not used again. */
+const LARGE = 8 * 1024 * 1024;
 /** How long a redirect to a signed URL is used again, in ms, so that ranges of one file do not ask twice each. */
 const REDIRECT_LIFE = 30_000;
 /** Redirects remembered. */
@@ -44,7 +46,7 @@ export const createDownload = (sender: Sender, patience: Patience): Download => 
         for await (const chunk of bytes) {
           position += chunk.length;
           yield chunk;
-          release(chunk);
+          if ('dump' in reply.body) release(chunk);
         }
         if (position < range.end) throw early(reply.origin);
       } catch (error) {
@@ -93,7 +95,8 @@ const open = async (
     ...(whole || etag === undefined ? {} : { 'if-range': etag }),
   };
   const from = usable ? known : sender.place(path);
-  const hop = { ...from, method: 'GET' as const, headers: { ...headers, ...conditions }, signal };
+  const large = range.end - position >= LARGE;
+  const hop = { ...from, method: 'GET' as const, headers: { ...headers, ...conditions }, signal, large };
   const reply = await sender.follow(hop, true);
   const foreign = reply.origin !== sender.origin;
   if (reply.status === 200 || reply.status === 206) {
