@@ -62,6 +62,7 @@ import { pythonBytecode } from './python-bytecode.ts';
 import { rds } from './r/rds.ts';
 import { safetensors } from './safetensors.ts';
 import { sentencepiece } from './sentencepiece.ts';
+import { sevenZip } from './sevenzip/sevenzip.ts';
 import { skops } from './skops/skops.ts';
 import { sqlite } from './sqlite/sqlite.ts';
 import { tar } from './tar/tar.ts';
@@ -100,6 +101,7 @@ export const formats: readonly Format[] = [
   skops,
   zip,
   tar,
+  sevenZip,
   gzip,
   zlib,
   bzip2,

@@ -201,7 +201,8 @@ const unsort = (block: Uint32Array, length: number, origin: number, sink: Sink):
   }
 };
 
-const decode = (input: ByteReader, sink: Sink): void => {
+/** One stream; the input then stands behind it. */
+export const bzip2Stream = (input: ByteReader, sink: Sink): void => {
   const bits = createBits(input);
   if (bits.u24() !== 0x425a68) invalid('no header');
   const level = bits.take(8) - 0x30;
@@ -235,7 +236,7 @@ export const bzip2 = compressedFormat({
   checks: 'Every stream, its blocks and their checksums, nothing behind the last; the content is inspected.',
   references: ['bzip2 1.0.8 manual', 'bzip2 format specification (J. Tsai, 2016)'],
   recognise: (head) => MAGIC.every((byte, i) => head[i] === byte) && (head[3] ?? 0) >= 0x31 && (head[3] ?? 0) <= 0x39,
-  decode,
+  decode: bzip2Stream,
   another: (input) => {
     const at = input.position;
     const more = MAGIC.every((byte) => input.poll() === byte);

@@ -2,7 +2,6 @@ import { type Format, incomplete } from '../format.ts';
 
 /** Archives that are recognised and not opened. */
 const MAGICS: readonly (readonly [name: string, bytes: readonly number[]])[] = [
-  ['7z', [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c]],
   ['RAR', [0x52, 0x61, 0x72, 0x21, 0x1a, 0x07]],
   ['cabinet', [0x4d, 0x53, 0x43, 0x46, 0, 0, 0, 0]],
   ['lzip', [0x4c, 0x5a, 0x49, 0x50, 1]],
@@ -18,7 +17,7 @@ const archiveOf = (head: Uint8Array): string | undefined =>
 export const sealed: Format = {
   name: 'sealed-archive',
   title: 'Archive that is not opened',
-  recognisedBy: 'The magic of 7z, RAR, cabinet, lzip, ar, compress or legacy lz4.',
+  recognisedBy: 'The magic of RAR, cabinet, lzip, ar, compress or legacy lz4.',
   checks: 'Nothing: the content stays unknown.',
   references: ['CWE-434'],
   recognise: (head) => archiveOf(head) !== undefined,

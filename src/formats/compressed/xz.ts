@@ -10,7 +10,7 @@ import { compressedFormat } from './stream.ts';
 const MAGIC = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00];
 const LZMA2 = 0x21;
 /** Dictionary that a block may ask for: `xz -9` asks for 64 MiB. */
-const DICTIONARY_LIMIT = 1536 * MIB;
+export const DICTIONARY_LIMIT = 1536 * MIB;
 const BLOCK_LIMIT = 1_000_000;
 /** Bytes of the integrity check, by its id (xz file format 2.1.1.2). */
 const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64];
@@ -57,17 +57,21 @@ const readBlockHeader = (input: ByteReader, headerSize: number) =>
     const compressed = (flags & 0x40) !== 0 ? variable(input) : undefined;
     const plain = (flags & 0x80) !== 0 ? variable(input) : undefined;
     if ((flags & 3) !== 0 || variable(input) !== LZMA2 || variable(input) !== 1) invalid('a filter other than LZMA2');
-    const exponent = input.next();
-    if (exponent > 40) invalid('dictionary size');
-    const dictionary = exponent === 40 ? 2 ** 32 - 1 : (2 | (exponent & 1)) * 2 ** ((exponent >>> 1) + 11);
-    within('xz dictionary', dictionary, DICTIONARY_LIMIT);
+    const dictionary = dictionaryOf(input.next());
     if (input.position > end) invalid('a block header is too short');
     zeros(input, end - input.position);
     return { compressed, plain, dictionary };
   });
 
+/** Bytes of the dictionary that the one byte of properties of LZMA2 names. */
+export const dictionaryOf = (exponent: number): number => {
+  if (exponent > 40) invalid('dictionary size');
+  const size = exponent === 40 ? 2 ** 32 - 1 : (2 | (exponent & 1)) * 2 ** ((exponent >>> 1) + 11);
+  return within('xz dictionary', size, DICTIONARY_LIMIT);
+};
+
 /** LZMA2 chunks up to the end marker (liblzma, lzma2_decoder.c). */
-const readChunks = (input: ByteReader, sink: Sink, dictionary: number): void => {
+export const readChunks = (input: ByteReader, sink: Sink, dictionary: number): void => {
   const decoder = createLzmaDecoder(input, sink, dictionary);
   let needDictionary = true;
   let needProperties = true;

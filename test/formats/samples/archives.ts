@@ -1,6 +1,7 @@
 import { deflateSync, gzipSync } from 'node:zlib';
 import { lz4Frame, zstdFrame } from '../../support/frame-writer.ts';
 import { bytes } from '../../support/reports.ts';
+import { sevenZipFile } from '../../support/sevenzip-writer.ts';
 import { writeTar } from '../../support/tar-writer.ts';
 import { writeZip } from '../../support/zip-writer.ts';
 import { hostilePickle, rows } from './hostile.ts';
@@ -11,6 +12,9 @@ const hostile = { name: 'notes.txt', data: hostilePickle };
 const plain = Buffer.from(rows);
 const base64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'));
 
+/** A table in an archive that 7-Zip made. */
+const sevenZip =
+  'N3q8ryccAAR8iBs3VwAAAAAAAABOAAAAAAAAACBvu64AMpwKIam4OlpgJZUtQNDgNpXnB5t6ovPvf056T6Dk6rTCJs+BSaaJLTGJA07vmZ8+gIbLzGOoyEpA5pBFZSsz3RzqCUVlZC2awpSYBdXWsOYFsTV/vAABBAYAAQlXAAcLAQABIwMBAQVdABAAAAyCJwAICgGs8fRjAAAFARkFAAAAAAAREwByAG8AdwBzAC4AYwBzAHYAAAAZABUGAQAggKSBAAA=';
 /** `rows` as the modules of Python's standard library compress it: no small writer exists for these three. */
 const bzip2 = base64('QlpoOTFBWSZTWXoy1JUAAAhZgAAQAAVyAApEyAAgADEAAAagafqTR6jEFShClb9mobbPi7kinChIPRlqSoA=');
 const xz = base64(
@@ -82,11 +86,39 @@ export const archiveSamples: readonly Samples[] = [
     cuts: 'the zero blocks behind the end are padding',
   },
   {
+    format: '7z',
+    accept: {
+      'a stored table': () => sevenZipFile([{ name: 'rows.csv', data: plain }]),
+      'two files': () =>
+        sevenZipFile([
+          { name: 'rows.csv', data: plain },
+          { name: 'b/rows.csv', data: plain },
+        ]),
+      'packed by LZMA': () => base64(sevenZip),
+    },
+    reject: {
+      'a pickle that calls': () => sevenZipFile([{ name: 'model.txt', data: hostilePickle }]),
+      'a name that leads out': () => sevenZipFile([{ name: '../rows.csv', data: plain }]),
+      'a name twice': () =>
+        sevenZipFile([
+          { name: 'a', data: plain },
+          { name: 'a', data: plain },
+        ]),
+      'a symbolic link': () => sevenZipFile([{ name: 'a', data: bytes('/etc/passwd'), mode: 0xa1ff }]),
+      'a checksum that is wrong': () => sevenZipFile([{ name: 'a', data: plain }], { digest: 1 }),
+      'a size that is wrong': () => sevenZipFile([{ name: 'a', data: plain }], { size: 5 }),
+      'bytes of no file': () => sevenZipFile([{ name: 'a', data: plain }], { between: hostilePickle }),
+      'bytes behind the header': () => bytes(sevenZipFile([{ name: 'a', data: plain }]), hostilePickle),
+      'what is encrypted': () => sevenZipFile([{ name: 'a', data: plain }], { method: [6, 0xf1, 7, 1] }),
+      'a method that is not read': () => sevenZipFile([{ name: 'a', data: plain }], { method: [3, 4, 1] }),
+    },
+  },
+  {
     format: 'sealed-archive',
     never: 'archives of these kinds are not opened',
     accept: {},
     reject: {
-      '7z': () => bytes([0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c, 0, 4], new Uint8Array(32)),
+      lzip: () => bytes('LZIP', [1], new Uint8Array(32)),
       RAR: () => bytes('Rar!', [0x1a, 7, 1, 0], new Uint8Array(32)),
       cabinet: () => bytes('MSCF', new Uint8Array(36)),
     },
