@@ -13,9 +13,13 @@ const AHEAD = 60;
 const BEFORE_ORDER =
   /(?:^|[\n"'“”«‘([{<>:;,.!?*_#|=\-–—`/\\])\s*$|\b(?:please|now|and|then|must|should|will|to|you|kindly|simply|just|also|immediately|always|instead|can|so|first|important|assistant|ai|system|bitte|veuillez|por favor|per favore)\s*$/i;
 const NEGATED = /(?:\b(?:not|never|cannot|nicht|niemals|nunca|jamais|no|mai|nie)|n['’]t|\bне|不要|不|勿)\s*$/i;
-/** Verbs that stand behind their object: other scripts, Turkish, German infinitives, and English passives. */
+/** The same behind the verb, where a language puts it there; and what makes a verb tell of something done. */
+const DENIED = /^\s{0,3}(?:nicht|pas|niet|了|过|過)(?![a-z])/i;
+/** What makes a command of a computer of an order: a line of commands, a prompt of a shell. */
+const OF_COMPUTERS = /^(?:行|列|符|提示符)/;
+/** Verbs that stand behind their object: Japanese, Korean, Hindi, Turkish, German infinitives, and passives. */
 const STANDS_BEHIND =
-  /^[^\x00-\u024f]|^(?:yok|yoks|görm|unut|dikk|göz |are |no longer|must be|should be|to be|ignorieren|vergessen|missachten|übergehen|göster|açık|yaz|tekrar|ifşa|gönder|ilet)/;
+  /^[\u0900-\u097f\u3040-\u30ff\uac00-\ud7a3]|^[\u4e00-\u9fff]{1,4}[\u3040-\u30ff]|^(?:yok|yoks|görm|unut|dikk|göz |are |is null|no longer|must be|should be|to be|ignorieren|vergessen|missachten|übergehen|göster|açık|yaz|tekrar|ifşa|gönder|ilet)/;
 
 type Around = { readonly text: string; readonly hits: readonly Hit[] };
 
@@ -33,6 +37,9 @@ export const signsOfSentences = (text: string, hits: readonly Hit[]): Sign[] => 
   return signs;
 };
 
+/** A mode by its name may be that of a telephone. */
+const TO_MODEL = /\byou(?:r|'re|'ll)?\b|\b(?:enter|activate|enable|switch to)\b/i;
+
 const sign = (family: Family, weight: number, { start }: Hit, { end }: { end: number }): Sign => ({
   family,
   weight,
@@ -49,7 +56,11 @@ const signAt = (hit: Hit, index: number, around: Around): Sign | undefined => {
       return override(hit, index, around);
     case 'persona': {
       const other = near(hit, index, around, ['free'], PASSAGE, true);
-      const about = other && /^\s{1,4}(?:on|for|in|to|of|about)\b/.test(text.slice(other.end, other.end + 12));
+      const meant =
+        !hit.phrase.text.endsWith(' mode') ||
+        TO_MODEL.test(text.slice(Math.max(0, hit.start - 40), (other?.end ?? 0) + 60));
+      const about =
+        !meant || (other && /^\w{0,8}\s{1,4}(?:on|for|in|to|of|about)\b/.test(text.slice(other.end, other.end + 20)));
       return other && sign('persona', about ? 1 : 2, hit, other);
     }
     case 'show':
@@ -65,6 +76,8 @@ const signAt = (hit: Hit, index: number, around: Around): Sign | undefined => {
       return other && sign('steering', 1, hit, hit);
     }
     case 'tool': {
+      // "execute code" is prose, "execute_code" is a tool.
+      if (hit.phrase.text.includes('_') && !text.slice(hit.start, hit.end).includes('_')) return undefined;
       const signs = ['agent', 'drop', 'disobey', 'conceal'] as const;
       const other =
         near(hit, index, around, signs, PASSAGE, true, -1) ?? near(hit, index, around, signs, PASSAGE, true);
@@ -105,8 +118,17 @@ const ordersAt = ({ phrase, start }: Hit, { text }: Around): boolean =>
   /[A-Z]/.test(text.charAt(start)) ||
   BEFORE_ORDER.test(text.slice(Math.max(0, start - 16), start));
 
+const isAscii = ({ phrase }: Hit): boolean => /^[ -~]+$/.test(phrase.text);
+/** "Wenn Sie alle Befehle vergessen" is no order; "alle bisherigen Befehle vergessen" is one. */
+const INFINITIVE = /^(?:ignorieren|vergessen|missachten|übergehen)$/;
+const MODAL = /^\s{1,3}(?:soll|könn|kann|werd|wird|hat|hab|müss|muss|dürf|darf|woll|will|möcht|zu\b)/;
+const isStatement = ({ phrase, end }: Hit, { text }: Around): boolean => {
+  const behind = text.slice(end, end + 12);
+  return DENIED.test(behind) || (INFINITIVE.test(phrase.text) && MODAL.test(behind));
+};
+
 const override = (hit: Hit, index: number, around: Around): Sign | undefined => {
-  if (negated(hit, around)) return undefined;
+  if (negated(hit, around) || isStatement(hit, around)) return undefined;
   const behind = STANDS_BEHIND.test(hit.phrase.text);
   const objects = [
     behind ? near(hit, index, around, ['order', 'prompt'], CLAUSE, false, -1) : undefined,
@@ -115,9 +137,11 @@ const override = (hit: Hit, index: number, around: Around): Sign | undefined => 
     behind ? near(hit, index, around, ['weakOrder'], CLAUSE, false, -1) : undefined,
   ];
   for (const object of objects) {
-    if (object === undefined) continue;
+    if (object === undefined || OF_COMPUTERS.test(around.text.slice(object.end, object.end + 3))) continue;
+    if (isAscii(hit) && /[^\x00-\u024f]/.test(object.phrase.text)) continue;
     const scopes = scopesOf(hit, object, around);
     if (scopes.length === 0) continue;
+    if (INFINITIVE.test(hit.phrase.text) && scopes.every(({ phrase }) => phrase.text === 'alle')) continue;
     const strong = object.group !== 'weakOrder' || scopes.some(({ phrase }) => YOURS.test(phrase.text));
     return sign('override', strong && (behind || ordersAt(hit, around)) ? 2 : 1, hit, object);
   }
@@ -157,6 +181,11 @@ const extraction = (hit: Hit, index: number, around: Around): Sign | undefined =
 const ADDRESS_WITHIN = 200;
 const ADDRESS = /https?:\/\/|[\w.+-]{1,64}@[\w-]{1,63}\.|\bwebhook|\bwww\./i;
 
+/** Another cell of a table, element of a page, or paragraph: an address there is not where something is sent. */
+const ELSEWHERE = /\||<\/|<br|\n\s*\n/;
+/** What is in a model: nobody else is asked for all that they know. */
+const YOU_KNOW = /\byou (?:know|have (?:seen|access)|can (?:find|see|access))\b|\byour (?:memory|context)\b/i;
+
 const exfiltration = (hit: Hit, index: number, around: Around): Sign | undefined => {
   if (negated(hit, around)) return undefined;
   const behind = STANDS_BEHIND.test(hit.phrase.text);
@@ -167,9 +196,12 @@ const exfiltration = (hit: Hit, index: number, around: Around): Sign | undefined
   const named = object ?? near(hit, index, around, ['prompt', 'loot'], CLAUSE, false, -1);
   if (named === undefined) return undefined;
   const first = Math.min(hit.start, named.start);
-  const addressed = ADDRESS.test(
-    around.text.slice(behind ? Math.max(0, first - ADDRESS_WITHIN) : first, hit.end + ADDRESS_WITHIN),
-  );
-  const weight = named.group === 'credential' ? (addressed ? 1 : 0) : addressed && ordersAt(hit, around) ? 2 : 1;
-  return weight === 0 ? undefined : { family: 'exfiltration', weight, start: first, end: Math.max(hit.end, named.end) };
+  const last = Math.max(hit.end, named.end);
+  const reach = around.text.slice(behind ? Math.max(0, first - ADDRESS_WITHIN) : first, hit.end + ADDRESS_WITHIN);
+  const at = reach.search(ADDRESS);
+  const addressed = at >= 0 && (behind || !ELSEWHERE.test(around.text.slice(last, Math.max(last, first + at))));
+  const known = YOU_KNOW.test(around.text.slice(first, last + 40));
+  const ordered = addressed && ordersAt(hit, around);
+  const weight = named.group === 'credential' ? (addressed ? (ordered && known ? 2 : 1) : 0) : ordered ? 2 : 1;
+  return weight === 0 ? undefined : { family: 'exfiltration', weight, start: first, end: last };
 };

@@ -3,7 +3,7 @@ import type { Sign } from './verdict.ts';
 /** Control tokens of chat formats: ChatML, Llama 2 and 3, Gemma, Phi, Mistral, DeepSeek, Granite, Harmony. */
 const TOKEN =
   /<\|[a-z_]{2,24}\|>|<｜[^｜<>]{1,30}｜>|\[\/?INST\]|<<\/?SYS>>|<(?:start|end)_of_turn>|\[\/?SYSTEM_PROMPT\]|<\/s>\s{0,4}<s>|<\/?tool_(?:call|response)>/g;
-const STARTS = [
+export const TOKEN_STARTS = [
   '<|',
   '<｜',
   '[INST]',
@@ -36,9 +36,22 @@ export const signsOfTokens = (text: string): Sign[] => [...signsOfRoles(text), .
 const ACTS =
   /(?:^|\n)[ \t]{0,8}(?:thought|observation)[ \t]{0,2}:[^\n]{0,400}\n?[^\n]{0,200}\baction[ \t]{0,2}:[ \t]{0,4}(\w{1,60})|"(?:tool_calls?|function_call)"[^\n]{0,80}"name"\s{0,4}:\s{0,4}"(\w{1,60})"/i;
 const HARMFUL = /shell|exec|delete|remove|transfer|send|mail|post|upload|payment|write|drop|grant|curl|bash/i;
-/** A role that takes over in the middle of a text, and speaks of what must be done. */
-const ROLE =
-  /\n[ \t]{0,8}(?:#{1,4} {0,2}|\*\*|\[|<)?(?:system|admin(?:istrator)?|developer|root)(?: (?:message|override|prompt|note|directive|instruction))?(?:\*\*|\]|>)?[ \t]{0,2}:?[^\n]{0,20}\s(?:you (?:must|are now|will)|ignore|disregard|reveal|override|new (?:directive|instruction))/i;
+/** Who speaks above all others: at the beginning of a line, as a heading, in brackets, as a tag or a fence. */
+const ABOVE =
+  '(?:^|\\n)[ \\t]{0,8}(?:#{1,4} {0,2}|\\*\\*|\\[|<|```)?(?:system|admin(?:istrator)?|developer|root)(?: (?:message|override|prompt|note|directive|instruction)s?)?(?:\\*\\*|\\]|>)?[ \\t]{0,2}:?';
+/** A role that takes over, and speaks of what must be done. */
+const ROLE = new RegExp(
+  `${ABOVE}[^\\n]{0,20}\\s(?:you (?:must|are now|will)|ignore|disregard|reveal|override|disable|new (?:directive|instruction))`,
+  'i',
+);
+/** One that takes over beyond doubt: it drops what came before, or demands what no application demands of its model. */
+const TAKES_OVER = new RegExp(
+  `${ABOVE}[^\\n]{0,20}\\s(?:(?:ignore|disregard|forget|override|disable) (?:the user|all|any|every|your|safety|filters|previous|prior)|you (?:must|are now|will)(?: now)? (?:reveal|disclose|obey|ignore|disregard|unrestricted|an? unrestricted|evil|in (?:maintenance|debug|admin|developer|god|sudo) mode))`,
+  'i',
+);
+/** The end of what a user may say, and somebody else who speaks behind it. */
+const BEHIND_END =
+  /\bend of (?:user |the )?(?:input|document|prompt|context|text|data|message)|-{3,20} ?end (?:user|of|document|input|context|prompt|data)/i;
 
 const signsOfRoles = (text: string): Sign[] => {
   const signs: Sign[] = [];
@@ -52,14 +65,21 @@ const signsOfRoles = (text: string): Sign[] => {
       end: acts.index + acts[0].length,
     });
   }
-  const role = text.includes('\n') ? ROLE.exec(text) : null;
-  if (role !== null)
-    signs.push({ family: 'control tokens', weight: 1, start: role.index, end: role.index + role[0].length });
+  const role = ROLE.exec(text);
+  if (role !== null) {
+    const sure = TAKES_OVER.test(text) || BEHIND_END.test(text.slice(0, role.index));
+    signs.push({
+      family: 'control tokens',
+      weight: sure && !ABOUT.test(text.slice(0, role.index)) ? 2 : 1,
+      start: role.index,
+      end: role.index + role[0].length,
+    });
+  }
   return signs;
 };
 
 const signsOfSpecial = (text: string): Sign[] => {
-  if (!STARTS.some((start) => text.includes(start))) return [];
+  if (!TOKEN_STARTS.some((start) => text.includes(start))) return [];
   const found: { token: string; at: number }[] = [];
   for (const match of text.matchAll(TOKEN)) {
     found.push({ token: match[0], at: match.index });
