@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Finding, printable, type Report } from '../formats/format.ts';
 import type { BadDigest } from '../policy/known-bad.ts';
+import { type Lineage, NO_LINEAGE } from '../policy/lineage.ts';
 import type { Facts } from '../policy/types.ts';
 import { datasetOf, NO_DATASET } from './dataset.ts';
 import { UNEXPLAINED } from './explain.ts';
@@ -20,7 +21,12 @@ export const joinFacts = (
   file: ListedFile,
   who: Requester,
   actor: string,
-  known: { readonly sha256?: string; readonly report?: Report; readonly explainedBy?: Facts['explainedBy'] },
+  known: {
+    readonly sha256?: string;
+    readonly report?: Report;
+    readonly explainedBy?: Facts['explainedBy'];
+    readonly lineage?: Lineage;
+  },
 ): Facts => {
   const { report } = known;
   const [, namespace = ''] = repo.repo.split('/');
@@ -46,6 +52,7 @@ export const joinFacts = (
           dataset: datasetOf(report),
         }),
     explainedBy: known.explainedBy ?? UNEXPLAINED,
+    lineage: known.lineage ?? NO_LINEAGE,
     upstream: repo.upstream,
     requester: { id: actor, team: who.team },
     client: who.client,

@@ -10,6 +10,7 @@ import { describeConverted, serveConverted } from './converted.ts';
 import { createExplainingJudge } from './explained.ts';
 import { createIntakes, type Stored } from './intake.ts';
 import { createJudge, refuses } from './judge.ts';
+import { createLineages, createTracingJudge } from './lineage/lineage.ts';
 import { serveOriginal } from './originals.ts';
 import { faultCode } from './release.ts';
 import type { Answer, Gateway, RepoAt, Requester } from './types.ts';
@@ -105,7 +106,8 @@ const assemble = ({ blobs, records, sandbox, log, policies, knownBad, timings }:
   const intakes = createIntakes(blobs, records);
   const scales = createScales(blobs, records, sandbox, intakes);
   const alone = createJudge(records, log, sandbox.ruleset, policies, knownBad ?? (() => undefined));
-  const judge = createExplainingJudge(alone, { blobs, intakes, scales });
+  const tracing = createTracingJudge(alone, createLineages(records, sandbox.ruleset));
+  const judge = createExplainingJudge(tracing, { blobs, intakes, scales });
   const enter = async (repo: RepoAt, { source, sourceSha256, etag }: Conversion, stored: Stored): Promise<void> => {
     const { ecosystem, commit } = repo;
     const artefact = { ecosystem, repo: repo.repo, commit, path: source.path, ...stored };

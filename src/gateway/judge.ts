@@ -2,6 +2,7 @@ import type { AccessLog, Entry } from '../audit/types.ts';
 import { WeighbridgeError } from '../errors.ts';
 import type { Report } from '../formats/format.ts';
 import type { BadDigest, KnownBadLookup } from '../policy/known-bad.ts';
+import type { Lineage } from '../policy/lineage.ts';
 import type { Decision, Facts, PolicySet } from '../policy/types.ts';
 import type { Records } from '../store/types.ts';
 import { factsDigest, joinFacts, withKnownBad } from './facts.ts';
@@ -27,6 +28,8 @@ type Known = {
   readonly report?: Report;
   /** The index that lays out the bytes, where nothing recognises them. */
   readonly explainedBy?: Facts['explainedBy'];
+  /** What it has from the base model of its repo. */
+  readonly lineage?: Lineage;
 };
 
 /** Facts that are known to be stored, with what they were joined from: these and their findings, half a kilobyte each. */
@@ -38,6 +41,7 @@ type Joined = {
   /** Only to be compared: a plan is not kept in memory for that. */
   readonly report: WeakRef<Report> | undefined;
   readonly listed: BadDigest | undefined;
+  readonly lineage: Lineage | undefined;
   readonly facts: Facts;
   readonly digest: string;
 };
@@ -62,7 +66,8 @@ export const createJudge = (
     const before = remembered.get(key);
     const listed = knownBad(known.sha256 ?? file.sha256 ?? '');
     if (before !== undefined && before.report?.deref() === report && before.listed === listed) {
-      if (before.file === file && before.upstream === repo.upstream) return before;
+      const same = before.file === file && before.upstream === repo.upstream && before.lineage === known.lineage;
+      if (same) return before;
     }
     const facts = withKnownBad(joinFacts(repo, file, who, actor, known), listed);
     const joined = {
@@ -70,6 +75,7 @@ export const createJudge = (
       upstream: repo.upstream,
       report: report && new WeakRef(report),
       listed,
+      lineage: known.lineage,
       facts,
       digest: factsDigest(facts),
     };

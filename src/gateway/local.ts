@@ -1,4 +1,5 @@
 import type { Report } from '../formats/format.ts';
+import { NO_LINEAGE } from '../policy/lineage.ts';
 import type { Facts } from '../policy/types.ts';
 import { datasetOf } from './dataset.ts';
 import { UNEXPLAINED } from './explain.ts';
@@ -30,6 +31,7 @@ export const factsOfFile = (
   convertible: report.plan !== undefined,
   dataset: datasetOf(report),
   explainedBy,
+  lineage: NO_LINEAGE,
   upstream: { host: '', private: false, gated: false, licence: '', tags: [], downloads: 0, ageDays: -1 },
   ...who,
 });

@@ -2,6 +2,7 @@ import { Environment } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
 import { SEVERITIES } from '../formats/format.ts';
 import { compileGlob } from './glob.ts';
+import { LINEAGE, LINEAGE_TYPES } from './lineage.ts';
 
 /** Size of one expression's syntax tree and its depth: far above what a person writes, far below what hurts. */
 const MAX_AST_NODES = 500;
@@ -31,6 +32,9 @@ export const createEnvironment = (): Environment => {
       },
     })
     .registerType('RuleCount', { fields: { rule: 'string', rows: 'int' } })
+    .registerType('TensorLineage', { fields: LINEAGE_TYPES.TensorLineage })
+    .registerType('TokenizerLineage', { fields: LINEAGE_TYPES.TokenizerLineage })
+    .registerType('TemplateLineage', { fields: LINEAGE_TYPES.TemplateLineage })
     .registerVariable('stage', 'string')
     .registerVariable('artefact', { schema: ARTEFACT })
     .registerVariable('coverage', {
@@ -40,6 +44,7 @@ export const createEnvironment = (): Environment => {
     .registerVariable('convertible', 'bool')
     .registerVariable('explainedBy', { schema: { path: 'string', sha256: 'string', format: 'string' } })
     .registerVariable('dataset', { schema: DATASET })
+    .registerVariable('lineage', { schema: LINEAGE })
     .registerVariable('upstream', { schema: UPSTREAM })
     .registerVariable('requester', { schema: { id: 'string', team: 'string' } })
     .registerVariable('client', { schema: { name: 'string', version: 'string' } })

@@ -15,6 +15,51 @@ const finding = z.strictObject({
   refs: z.array(z.string()).default([]),
 });
 
+const texts = z.array(z.string()).default([]);
+
+/** What is left out was not compared. */
+const lineage = z.strictObject({
+  base: text,
+  declaredBy: text,
+  relation: text,
+  commit: text,
+  confidence: z.enum(['none', 'structure', 'sampled values', 'digests']).default('none'),
+  assessment: text,
+  tensors: z
+    .strictObject({
+      compared: z.boolean().default(false),
+      total: count.default(0),
+      same: count.default(0),
+      retyped: count.default(0),
+      reshaped: count.default(0),
+      added: count.default(0),
+      missing: z.number().int().min(-1).default(0),
+      sampled: count.default(0),
+      changed: count.default(0),
+      parts: texts,
+      distance: z.number().nonnegative().default(0),
+    })
+    .prefault({}),
+  tokenizer: z
+    .strictObject({
+      compared: z.boolean().default(false),
+      changed: texts,
+      vocabulary: count.default(0),
+      baseVocabulary: count.default(0),
+      added: texts,
+      removed: texts,
+    })
+    .prefault({}),
+  template: z
+    .strictObject({
+      compared: z.boolean().default(false),
+      changed: z.boolean().default(false),
+      added: texts,
+      removed: texts,
+    })
+    .prefault({}),
+});
+
 /** Facts as a person writes them to try a policy: what is left out is what the gateway would not know either. */
 const schema = z.strictObject({
   stage: z.enum(['request', 'content']).default('content'),
@@ -50,6 +95,7 @@ const schema = z.strictObject({
       reason: text,
     })
     .prefault({}),
+  lineage: lineage.prefault({}),
   upstream: z
     .strictObject({
       host: text,

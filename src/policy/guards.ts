@@ -32,6 +32,7 @@ const CLOSED: Readonly<Record<string, readonly string[]>> = {
   stage: ['request', 'content'],
   'artefact.content': ['', ...CONTENTS],
   'coverage.state': ['complete', 'partial', 'opaque'],
+  'lineage.confidence': ['none', 'structure', 'sampled values', 'digests'],
 };
 
 export type Complaint = { readonly message: string; readonly character: number };

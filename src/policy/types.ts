@@ -1,4 +1,5 @@
 import type { Coverage, Finding } from '../formats/format.ts';
+import type { Lineage } from './lineage.ts';
 
 /** What is done with an artefact. Strongest wins: deny > quarantine > convert > allow. */
 export const ACTIONS = ['allow', 'convert', 'quarantine', 'deny'] as const;
@@ -44,6 +45,8 @@ export type Facts = {
     readonly droppable: boolean;
     readonly reason: string;
   };
+  /** What the file has from the base model that its repo declares. */
+  readonly lineage: Lineage;
   readonly upstream: {
     readonly host: string;
     readonly private: boolean;

@@ -1,5 +1,6 @@
 import { type Finding, SEVERITIES } from '../formats/format.ts';
 import type { Values } from './conditions.ts';
+import { lineageValues } from './lineage.ts';
 import type { Facts } from './types.ts';
 
 /** Findings and tags that conditions look at, the worst first; loops over them stay affordable. */
@@ -49,6 +50,7 @@ export const prepare = (facts: Facts): Prepared => {
       rules: dataset.rules.slice(0, MAX_ITEMS).map(({ rule, rows }) => ({ rule, rows: integer(rows) })),
       kinds: dataset.kinds.slice(0, MAX_ITEMS),
     },
+    lineage: lineageValues(facts.lineage),
     upstream: {
       ...upstream,
       tags: upstream.tags.slice(0, MAX_ITEMS),

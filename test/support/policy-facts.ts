@@ -1,4 +1,5 @@
 import type { Finding, Severity } from '../../src/formats/format.ts';
+import { NO_LINEAGE } from '../../src/policy/lineage.ts';
 import type { Facts } from '../../src/policy/types.ts';
 
 type Change = {
@@ -25,6 +26,7 @@ export const factsWith = (change: Change = {}): Facts => {
     convertible: false,
     dataset: { rows: 0, flagged: 0, rules: [], kinds: [], droppable: false, reason: '' },
     explainedBy: { path: '', sha256: '', format: '' },
+    lineage: NO_LINEAGE,
     upstream: { host: 'hub', private: false, gated: false, licence: 'mit', tags: [], downloads: 5, ageDays: 100 },
     requester: { id: 'p', team: 'research' },
     client: { name: 'huggingface_hub', version: '2.4.0' },
@@ -36,6 +38,7 @@ export const factsWith = (change: Change = {}): Facts => {
     coverage: { ...base.coverage, ...change.coverage },
     dataset: { ...base.dataset, ...change.dataset },
     explainedBy: { ...base.explainedBy, ...change.explainedBy },
+    lineage: { ...base.lineage, ...change.lineage },
     upstream: { ...base.upstream, ...change.upstream },
     requester: { ...base.requester, ...change.requester },
     client: { ...base.client, ...change.client },

@@ -32,8 +32,12 @@ const LARGE = 1 << 20;
 const CONSTANT_ELEMENTS = 1024;
 /** A power of two that trained weights stay far below; masks and position buffers do not. */
 const ABSURD_EXPONENT = 20;
-/** Numbers of each sample that the report repeats, to tell how far two files are apart where they differ. */
+/**
+ * Numbers of each sample that the report repeats, to tell how far two files are apart where they differ, spread over as
+ * many elements as a sample of any type has.
+ */
 const NUMBERS = 8;
+const SPREAD = TOTAL_SAMPLE / TENSORS_SAMPLED / 8;
 /** Characters of a tensor's name in the report. */
 const NAME = 120;
 
@@ -111,16 +115,18 @@ const note = (odd: Odd, { name }: Placed, offset: number): void => {
 };
 
 /** A sample as the report repeats it, for comparisons: its digest, and numbers spread over it. */
-const tell = ({ tensor: { name, dtype }, float, words, elements }: Sample): Json => ({
-  name: printable(name, NAME),
-  dtype,
-  elements,
-  digest: sampleDigest(words),
-  numbers: Array.from({ length: Math.min(NUMBERS, elements) }, (_, at) => {
-    const value = numberAt(words, Math.floor((at * elements) / Math.min(NUMBERS, elements)), float);
-    return Number.isFinite(value) ? Number(value.toPrecision(6)) : null;
-  }),
-});
+const tell = ({ tensor: { name, dtype }, float, words, elements }: Sample): Json => {
+  const spread = Math.min(elements, SPREAD);
+  const count = Math.min(NUMBERS, spread);
+  const numbers = Array.from({ length: count }, (_, at) => numberAt(words, Math.floor((at * spread) / count), float));
+  return {
+    name: printable(name, NAME),
+    dtype,
+    elements,
+    digest: sampleDigest(words),
+    numbers: numbers.map((value) => (Number.isFinite(value) ? Number(value.toPrecision(6)) : null)),
+  };
+};
 
 /** How much each adapted module is changed, as far as the samples of its two matrices tell. */
 const measure = (pairs: readonly Pair<Placed>[], samples: readonly Sample[], context: Context): Json => {
