@@ -5,8 +5,6 @@ import { discard, type Headers, type Reply, type Sender } from './send.ts';
 
 /** Bytes that count as progress: an upstream that brings less each time is given up in the end. */
 const PROGRESS = 64 * 1024;
-/** From here on bytes come over a connection of their own, which is faster but not used again. */
-const LARGE = 8 * 1024 * 1024;
 /** How long a redirect to a signed URL is used again, in ms, so that ranges of one file do not ask twice each. */
 const REDIRECT_LIFE = 30_000;
 /** Redirects remembered. */
@@ -27,7 +25,7 @@ type Redirects = Map<string, Place & { readonly until: number }>;
 export type Download = (wanted: Wanted) => AsyncGenerator<Uint8Array>;
 
 /** Downloads that survive cuts, stalls, resets, 429, 5xx and expired redirects; see `Upstream.download`. */
-export const createDownload = (sender: Sender, patience: Patience): Download => {
+export const createDownload = (sender: Sender, patience: Patience, largeFrom: number): Download => {
   const redirects: Redirects = new Map();
   const { host } = new URL(sender.origin);
 
@@ -40,7 +38,8 @@ export const createDownload = (sender: Sender, patience: Patience): Download => 
     let etag: string | undefined;
     while (position < range.end) {
       try {
-        const reply = await open(sender, redirects, wanted, position, etag);
+        const large = range.end - position >= largeFrom;
+        const reply = await open(sender, redirects, wanted, position, etag, large);
         const bytes = bytesOf(reply, position, range, etag);
         etag ??= strong(reply.headers['etag']);
         for await (const chunk of bytes) {
@@ -85,6 +84,7 @@ const open = async (
   { path, headers, range, signal }: Wanted,
   position: number,
   etag: string | undefined,
+  large: boolean,
 ): Promise<Reply> => {
   const key = `${headers['authorization'] ?? ''}\n${path}`;
   const known = redirects.get(key);
@@ -95,7 +95,6 @@ const open = async (
     ...(whole || etag === undefined ? {} : { 'if-range': etag }),
   };
   const from = usable ? known : sender.place(path);
-  const large = range.end - position >= LARGE;
   const hop = { ...from, method: 'GET' as const, headers: { ...headers, ...conditions }, signal, large };
   const reply = await sender.follow(hop, true);
   const foreign = reply.origin !== sender.origin;

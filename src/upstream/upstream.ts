@@ -9,13 +9,23 @@ export type UpstreamOptions = {
   /** Lets redirects and links lead to private and loopback addresses. The configured origin may always be one. */
   readonly allowPrivate: boolean;
   readonly patience?: Partial<Patience>;
+  /** From this many bytes on a body comes over a connection of its own. */
+  readonly largeFrom?: number;
 };
 
+/** Below this a kept connection is faster than a new one, whatever a byte costs. */
+const LARGE = 8 * 1024 * 1024;
+
 /** Outgoing HTTP to one configured origin. See `Upstream` for what its functions promise. */
-export const createUpstream = ({ origin, allowPrivate, patience: given }: UpstreamOptions): Upstream => {
+export const createUpstream = ({
+  origin,
+  allowPrivate,
+  patience: given,
+  largeFrom = LARGE,
+}: UpstreamOptions): Upstream => {
   const patience = { ...DEFAULT_PATIENCE, ...given };
   const sender = createSender(origin, allowPrivate, patience);
-  const download = createDownload(sender, patience);
+  const download = createDownload(sender, patience, largeFrom);
   const request: Upstream['request'] = async ({ method, url, headers = {}, body, signal }) => {
     const hop = { ...sender.place(url), method, headers: lowerCase(headers), signal };
     return requestMetadata(sender, patience, body === undefined ? hop : { ...hop, body });

@@ -33,7 +33,7 @@ export type WireBody = AsyncIterable<Uint8Array> & { destroy(): void };
 export type WireReply = ResponseHead & { readonly body: WireBody };
 
 /**
- * Sends a GET and reads the head of its answer. Undefined when the answer is not framed by one Content-Length (chunked,
+ * Sends a GET and reads the head of its answer. The body of an answer other than 200 and 206 is left out. Undefined when the answer is not framed by one Content-Length (chunked,
  * or until the connection ends) or is compressed: a client library reads those. Rejects as undici does: with the socket's error, or
  * one whose `code` says which time-out it was.
  */
@@ -41,11 +41,11 @@ export const getByWire = async (request: WireRequest, options: WireOptions): Pro
   const source = openSource(request, options);
   try {
     const head = await readHead(source, options.patience);
-    if (head.length === undefined || isEncoded(head.headers['content-encoding'])) {
-      source.destroy();
-      return undefined;
-    }
-    return { ...head, body: bodyOf(source, head.length, options.patience) };
+    const wanted = head.status === 200 || head.status === 206;
+    const plain = head.length !== undefined && !isEncoded(head.headers['content-encoding']);
+    if (wanted && plain) return { ...head, body: bodyOf(source, head.length, options.patience) };
+    source.destroy();
+    return wanted ? undefined : { ...head, body: bodyOf(source, 0, options.patience) };
   } catch (error) {
     source.destroy();
     throw error;
@@ -63,6 +63,7 @@ type Source = {
 
 const openSource = ({ origin, path, headers, signal }: WireRequest, { ca, lookup, patience }: WireOptions): Source => {
   const url = new URL(origin);
+  const text = requestText(url.host, path, headers);
   const window = Buffer.allocUnsafeSlow(WINDOW);
   let [ready, ended]: [Uint8Array | undefined, boolean] = [undefined, false];
   let failure: Error | undefined;
@@ -100,7 +101,7 @@ const openSource = ({ origin, path, headers, signal }: WireRequest, { ca, lookup
   });
   socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
     clearTimeout(connecting);
-    socket.write(requestText(url.host, path, headers));
+    socket.write(text);
   });
   if (signal?.aborted === true) abort();
   else signal?.addEventListener('abort', abort, { once: true });
