@@ -3,6 +3,7 @@ import type { AccessLog, Entry } from '../audit/types.ts';
 import type { Decision } from '../policy/types.ts';
 import type { Blobs } from '../store/types.ts';
 import type { Conversions } from './conversions.ts';
+import type { Derivations } from './derivations.ts';
 import type { Intakes } from './intake.ts';
 import { type Judge, type Judgement, refusalText } from './judge.ts';
 import type { Answer, ByteRange, Described, ListedFile, RepoAt, Requester } from './types.ts';
@@ -18,6 +19,7 @@ export type Parts = {
   readonly intakes: Intakes;
   readonly scales: Scales;
   readonly conversions: Conversions;
+  readonly derivations: Derivations;
   readonly views: Views;
   readonly timings: Timings;
 };

@@ -1,19 +1,22 @@
 import type { AccessLog, Entry } from '../audit/types.ts';
 import { isFault } from '../errors.ts';
 import type { KnownBadLookup } from '../policy/known-bad.ts';
-import type { PolicySet } from '../policy/types.ts';
+import type { Decision, PolicySet } from '../policy/types.ts';
 import type { Sandbox } from '../sandbox/types.ts';
 import type { Blobs, Records } from '../store/types.ts';
 import { briefly, described, type Parts, refusal, subject } from './answers.ts';
 import { type Conversion, createConversions } from './conversions.ts';
 import { describeConverted, serveConverted } from './converted.ts';
+import { createDerivations } from './derivations.ts';
+import { describeDerived, dropsRows } from './derived.ts';
 import { createExplainingJudge } from './explained.ts';
 import { createIntakes, type Stored } from './intake.ts';
 import { createJudge, refuses } from './judge.ts';
 import { createLineages, createTracingJudge } from './lineage/lineage.ts';
+import { mayHoldRows } from './names.ts';
 import { serveOriginal } from './originals.ts';
 import { faultCode } from './release.ts';
-import type { Answer, Gateway, RepoAt, Requester } from './types.ts';
+import type { Answer, Gateway, ListedFile, RepoAt, Requester } from './types.ts';
 import { createViews } from './view.ts';
 import { TIMINGS, type Timings, unlessGone, within } from './waiting.ts';
 import { createScales } from './weigh.ts';
@@ -65,19 +68,28 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
     const file = repo.files.get(path);
     if (file === undefined) {
       const answer = within(describeConverted(parts, repo, path, who), timings.answerWithin);
-      return (await unlessGone(answer, who.signal)) ?? { kind: 'wait', seconds: 2 };
+      return (await unlessGone(answer, who.signal)) ?? NOT_YET;
     }
     const early = await judge(repo, file, who, {});
     if (refuses(early.decision)) return refusal(views, repo, path, early.decision, who);
     const weighed = await unlessGone(within(scales.early(repo, file), timings.answerWithin), who.signal);
-    if (weighed === undefined) return { kind: 'ready', file: described(file), decision: early.decision };
+    if (weighed === undefined) return unweighed(file, early.decision);
     const judging = judge(repo, file, who, { ...weighed, provisional: weighed.ranges !== undefined });
     const judged = await unlessGone(within(judging, timings.answerWithin), who.signal);
-    if (judged === undefined) return { kind: 'ready', file: described(file), decision: early.decision };
+    if (judged === undefined) return unweighed(file, early.decision);
     const { decision } = judged;
+    if (dropsRows(judged) && weighed.sha256 !== undefined) {
+      const dropping = { report: weighed.report, sha256: weighed.sha256, judgement: judged };
+      const answer = within(describeDerived(parts, repo, file, dropping, who), timings.answerWithin);
+      return (await unlessGone(answer, who.signal)) ?? NOT_YET;
+    }
     if (decision.action !== 'allow') return refusal(views, repo, path, decision, who);
     return { kind: 'ready', file: described(file), decision };
   };
+
+  /** What upstream says of a file that is not judged yet; nothing of one that may be served without some of its rows. */
+  const unweighed = (file: ListedFile, decision: Decision): Answer =>
+    deps.policies().dropsRows && mayHoldRows(file.path) ? NOT_YET : { kind: 'ready', file: described(file), decision };
 
   const get: Gateway['get'] = async (repo, path, wanted, who) => {
     const began = performance.now();
@@ -102,18 +114,28 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
   return { view, head, get, idle: intakes.idle };
 };
 
+const NOT_YET: Answer = { kind: 'wait', seconds: 2 };
+
 const assemble = ({ blobs, records, sandbox, log, policies, knownBad, timings }: GatewayDeps): Parts => {
   const intakes = createIntakes(blobs, records);
   const scales = createScales(blobs, records, sandbox, intakes);
   const alone = createJudge(records, log, sandbox.ruleset, policies, knownBad ?? (() => undefined));
   const tracing = createTracingJudge(alone, createLineages(records, sandbox.ruleset));
   const judge = createExplainingJudge(tracing, { blobs, intakes, scales });
-  const enter = async (repo: RepoAt, { source, sourceSha256, etag }: Conversion, stored: Stored): Promise<void> => {
+  const enter = async (
+    repo: RepoAt,
+    path: string,
+    made: Stored,
+    detail: NonNullable<Entry['detail']>,
+  ): Promise<void> => {
     const { ecosystem, commit } = repo;
-    const artefact = { ecosystem, repo: repo.repo, commit, path: source.path, ...stored };
-    await log.append({ kind: 'conversion', artefact, detail: { source: sourceSha256, etag } });
+    await log.append({ kind: 'conversion', artefact: { ecosystem, repo: repo.repo, commit, path, ...made }, detail });
   };
-  const conversions = createConversions(blobs, records, intakes, scales, enter);
-  const views = createViews({ blobs, intakes, scales, conversions, judge });
-  return { blobs, log, judge, intakes, scales, conversions, views, timings: { ...TIMINGS, ...timings } };
+  const enterConversion = (repo: RepoAt, { source, sourceSha256, etag }: Conversion, stored: Stored): Promise<void> =>
+    enter(repo, source.path, stored, { source: sourceSha256, etag });
+  const conversions = createConversions(blobs, records, intakes, scales, enterConversion);
+  const derivations = createDerivations(blobs, records, intakes, scales, sandbox.ruleset, enter);
+  const mayDropRows = (): boolean => policies().dropsRows;
+  const views = createViews({ blobs, intakes, scales, conversions, derivations, judge, mayDropRows });
+  return { blobs, log, judge, intakes, scales, conversions, derivations, views, timings: { ...TIMINGS, ...timings } };
 };

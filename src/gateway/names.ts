@@ -10,6 +10,12 @@ const PICKLED = /\.(bin|pt|pth|ckpt)$/;
 const WEIGHTS =
   /\.(safetensors|bin|pt|pth|ckpt|gguf|ggml|onnx|h5|keras|msgpack|tflite|pb|ot|pkl|pickle|joblib|npz|npy|mlmodel)$/;
 
+/** Files whose rows may be left out: tables and lists of records. */
+const ROWS = /\.(jsonl|ndjson|json|csv|tsv|txt)$/i;
+
+/** True for files that loaders read row by row. */
+export const mayHoldRows = (path: string): boolean => ROWS.test(path);
+
 /** True for files in the places where trainers leave their state. */
 export const isTrainerState = (path: string): boolean => TRAINER_STATE.test(path);
 

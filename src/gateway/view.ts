@@ -3,10 +3,12 @@ import { GIB, MIB } from '../bytes/limits.ts';
 import type { Decision } from '../policy/types.ts';
 import type { Blobs } from '../store/types.ts';
 import type { Conversion, Conversions } from './conversions.ts';
+import type { Derivations } from './derivations.ts';
+import { listDerived } from './derived.ts';
 import { mayBeExplained } from './explained.ts';
 import type { Intakes } from './intake.ts';
 import { type Judge, refusalText, refuses } from './judge.ts';
-import { convertedIndexPath, convertedPath, isWeights, supersededBy } from './names.ts';
+import { convertedIndexPath, convertedPath, isWeights, mayHoldRows, supersededBy } from './names.ts';
 import type { ListedFile, RepoAt, Requester, View, ViewFile } from './types.ts';
 import type { Scales } from './weigh.ts';
 
@@ -56,11 +58,15 @@ type Parts = {
   readonly intakes: Intakes;
   readonly scales: Scales;
   readonly conversions: Conversions;
+  readonly derivations: Derivations;
   readonly judge: Judge;
+  /** Whether the policies drop rows of datasets. */
+  readonly mayDropRows: () => boolean;
 };
 
 /** What a caller sees of a repo. */
-export const createViews = ({ blobs, intakes, scales, conversions, judge }: Parts): Views => {
+export const createViews = (parts: Parts): Views => {
+  const { blobs, intakes, scales, conversions, judge } = parts;
   const sourceOf = (repo: RepoAt, path: string): ListedFile | undefined => {
     if (!path.endsWith('.safetensors') || repo.files.has(path)) return undefined;
     for (const file of repo.files.values()) if (convertedPath(file.path) === path) return file;
@@ -157,8 +163,22 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
         if (minted !== undefined) indexes.set(file.path, minted);
       }),
     );
-    await until(work);
-    return assemble(repo, who, candidates, indexes);
+    const derived = new Map<string, ViewFile>();
+    await until(Promise.all([work, deriveRows(repo, who, derived)]));
+    return assemble(repo, who, candidates, indexes, derived);
+  };
+
+  /** Datasets that are served without some of their rows. Those of a repo of datasets are fetched for it, within bounds. */
+  const deriveRows = async (repo: RepoAt, who: Requester, derived: Map<string, ViewFile>): Promise<void> => {
+    if (!parts.mayDropRows()) return;
+    const files = [...repo.files.values()].filter(({ path }) => mayHoldRows(path));
+    const total = files.reduce((sum, { size }) => sum + size, 0);
+    const fetches = repo.repo.startsWith('datasets/') && total <= FETCH_FOR_LISTING;
+    await inTurn(files.slice(0, MAX_CANDIDATES), CONCURRENT, async (file) => {
+      const weighed = await (fetches ? scales.early : scales.known)(repo, file);
+      const found = weighed === undefined ? undefined : await listDerived(parts, repo, file, weighed, who);
+      if (found !== undefined) derived.set(file.path, found);
+    });
   };
 
   const assemble = async (
@@ -166,12 +186,14 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
     who: Requester,
     candidates: ReadonlyMap<string, Candidate>,
     indexes: ReadonlyMap<string, MintedIndex>,
+    derived: ReadonlyMap<string, ViewFile>,
   ): Promise<View> => {
     const files: ViewFile[] = [];
     const replaced = new Map<string, string>();
     for (const listed of repo.files.values()) {
       const found = candidates.get(listed.path);
       const minted = indexes.get(listed.path);
+      const withoutRows = derived.get(listed.path);
       if (found?.state === 'superseded') replaced.set(listed.path, found.path);
       else if (found?.state === 'converted') {
         replaced.set(listed.path, found.path);
@@ -179,6 +201,9 @@ export const createViews = ({ blobs, intakes, scales, conversions, judge }: Part
       } else if (minted !== undefined) {
         replaced.set(listed.path, minted.path);
         files.push(describeIndex(minted));
+      } else if (withoutRows !== undefined) {
+        replaced.set(listed.path, listed.path);
+        files.push(withoutRows);
       } else files.push({ path: listed.path, size: listed.size, etag: listed.sha256 ?? listed.oid, listed });
     }
     const refusal = await wholeRefusal(repo, who, candidates);

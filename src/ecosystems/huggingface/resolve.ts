@@ -127,9 +127,10 @@ const servePointer = async (asked: Asked, repo: Repo, path: string, sha256: stri
   const { mount, caller, reply } = asked;
   const answer = await mount.gateway.head(repo.at, path, caller.who);
   if (answer.kind !== 'ready') return sendOther(asked, repo.info, path, answer);
-  const pointer = pointerOf(sha256, answer.file.size);
-  const { decision } = answer;
-  const file = { path, size: pointer.length, etag: repo.info.files.get(path)?.oid ?? sha256 };
+  const { decision, file: described } = answer;
+  const pointer = pointerOf(described.sha256 ?? sha256, described.size);
+  const etag = described.convertedFrom === undefined ? (repo.info.files.get(path)?.oid ?? sha256) : described.etag;
+  const file = { path, size: pointer.length, etag };
   reply
     .headers(headersOf(repo.info, { kind: 'ready', file, decision }))
     .type('text/plain; charset=utf-8')
@@ -163,9 +164,11 @@ const quoted = ({ etag }: Described): string => `"${etag}"`;
 
 /** The headers by which clients name, place and check a file. */
 const headersOf = (info: Info, { file, decision }: Ready): Record<string, string> => {
+  const { notice } = decision.obligations;
+  const { convertedFrom = file.path } = file;
   const warnings = [
-    ...(decision.obligations.notice === undefined ? [] : [decision.obligations.notice]),
-    ...(file.convertedFrom === undefined ? [] : [`${file.path} was converted from the pickle ${file.convertedFrom}`]),
+    ...(notice === undefined ? [] : [notice]),
+    ...(convertedFrom === file.path ? [] : [`${file.path} was converted from the pickle ${convertedFrom}`]),
   ];
   return {
     'content-type': 'application/octet-stream',
@@ -178,6 +181,7 @@ const headersOf = (info: Info, { file, decision }: Ready): Record<string, string
     'x-repo-commit': info.commit,
     'content-disposition': disposition(file.path),
     'x-weighbridge-decision': decisionHeader(decision),
+    ...(notice === undefined ? {} : { 'x-weighbridge-notice': refusalLine(notice, '') }),
     ...(warnings.length === 0 ? {} : { 'x-hf-warning': refusalLine(`weighbridge; ${warnings.join('. ')}`, '') }),
   };
 };

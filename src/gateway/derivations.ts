@@ -1,0 +1,120 @@
+import type { Entry } from '../audit/types.ts';
+import { WeighbridgeError } from '../errors.ts';
+import { type DatasetRows, type RowRun, withoutRuns } from '../formats/dataset-rows.ts';
+import type { Report } from '../formats/format.ts';
+import type { Blobs, Records } from '../store/types.ts';
+import { ROWS_VERSION, rowsIdentity, rowsOfRuns, sizeWithout, withoutRows } from '../transcode/rows.ts';
+import type { Intakes, Stored } from './intake.ts';
+import { createMemo, createSingleFlight } from './memo.ts';
+import { openStored } from './release.ts';
+import type { ListedFile, RepoAt } from './types.ts';
+import type { Scales } from './weigh.ts';
+
+/** A dataset without its flagged rows, which stands under the path of its source. */
+export type Derived = {
+  /** Its ETag is `oid`: made of the source and of what was left out. */
+  readonly file: ListedFile & { readonly sha256: string };
+  /** Rows that were left out. */
+  readonly dropped: number;
+  /** Of the derived bytes, which are not derived again. */
+  readonly report: Report;
+};
+
+export type Derivations = {
+  /**
+   * The dataset of this report without its flagged rows: stored before, or written now from the stored source, and then
+   * inspected as any file is. Throws NOT_CONVERTIBLE for a report of which no rows can be left out.
+   */
+  of(repo: RepoAt, file: ListedFile, source: { readonly sha256: string; readonly report: Report }): Promise<Derived>;
+};
+
+/** Derived datasets kept in memory; their reports have no findings to speak of. */
+const MAX_REMEMBERED = 2_000;
+/** Runs of rows that a statement lists; its number of rows says when there are more. */
+const MAX_LISTED = 10_000;
+
+/** Datasets without their flagged rows. Each is made once, from a source that is stored and judged. */
+export const createDerivations = (
+  blobs: Blobs,
+  records: Records,
+  intakes: Intakes,
+  scales: Scales,
+  ruleset: string,
+  entered: (repo: RepoAt, path: string, made: Stored, detail: NonNullable<Entry['detail']>) => Promise<void>,
+): Derivations => {
+  const remembered = createMemo<Derived>(MAX_REMEMBERED);
+  const making = createSingleFlight<Stored>();
+
+  const of: Derivations['of'] = async (repo, file, source) => {
+    const { rows } = source.report;
+    const runs = rows?.runs;
+    if (rows === undefined || runs === undefined)
+      throw new WeighbridgeError('NOT_CONVERTIBLE', `no rows of ${file.path} can be left out`);
+    const etag = rowsIdentity(source.sha256, runs);
+    const key = `${repo.ecosystem}/${repo.repo}/${file.path}@${etag}`;
+    const known = remembered.get(key);
+    if (known !== undefined && (await blobs.has(known.file.sha256))) return known;
+    const stored = await making(
+      key,
+      async () => (await find(source.sha256, etag)) ?? write(repo, file, source.sha256, rows, runs, etag),
+    );
+    const report = await scales.stored(stored.sha256);
+    const { rows: left } = report;
+    const derived: Derived = {
+      file: { path: file.path, oid: etag, ...stored },
+      dropped: rowsOfRuns(runs),
+      report: left === undefined ? report : { ...report, rows: withoutRuns(left, 'rows were left out of it before') },
+    };
+    remembered.set(key, derived);
+    return derived;
+  };
+
+  const recordKey = (sourceSha256: string): string => `${sourceSha256}/${ROWS_VERSION}`;
+
+  const find = async (sourceSha256: string, etag: string): Promise<Stored | undefined> => {
+    const record = await records.get('conversion', recordKey(sourceSha256));
+    if (record?.sha256 === undefined || record.etag !== etag || !(await blobs.has(record.sha256))) return undefined;
+    return { sha256: record.sha256, size: record.size };
+  };
+
+  const write = async (
+    repo: RepoAt,
+    file: ListedFile,
+    sha256: string,
+    { total }: DatasetRows,
+    runs: readonly RowRun[],
+    etag: string,
+  ): Promise<Stored> => {
+    const here = (await intakes.known(repo, file)) ?? (await intakes.fetched(repo, file));
+    if (here.sha256 !== sha256) {
+      throw new WeighbridgeError('UPSTREAM_MISMATCH', `${file.path} is not the file whose rows were judged`);
+    }
+    const dropped = rowsOfRuns(runs);
+    const source = await openStored(blobs, sha256);
+    const writer = await blobs.create(sizeWithout(source.size, runs));
+    try {
+      for await (const chunk of withoutRows(source, runs)) await writer.write(chunk);
+      const stored = await writer.commit();
+      await records.put('statement', stored.sha256, {
+        source: { sha256 },
+        converter: ROWS_VERSION,
+        ruleset,
+        output: { sha256: stored.sha256, size: stored.size },
+        rows: { before: total, after: total - dropped, dropped },
+        dropped: runs.slice(0, MAX_LISTED).map(({ first, last, rule }) => ({ first, last, rule })),
+      });
+      await records.put('conversion', recordKey(sha256), { etag, ...stored, header: '' }, true);
+      const detail = { source: sha256, etag, rowsDropped: dropped };
+      await entered(repo, file.path, stored, detail);
+      return stored;
+    } catch (error) {
+      const fault = error instanceof Error ? error : new Error(String(error));
+      await writer.abort(fault);
+      throw fault;
+    } finally {
+      await source.close();
+    }
+  };
+
+  return { of };
+};
