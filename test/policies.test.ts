@@ -52,6 +52,14 @@ const cases: readonly Case[] = [
     expected: ['deny', 'deny', 'deny'],
   },
   {
+    what: 'a dataset with flagged rows that could be left out',
+    facts: content('train.jsonl', 'jsonl', 'inert', {
+      findings: [findingOf('medium', 'text.injection')],
+      dataset: { rows: 1000, flagged: 3, rules: [{ rule: 'text.injection', rows: 3 }], droppable: true },
+    }),
+    expected: ['quarantine', 'quarantine', 'allow'],
+  },
+  {
     what: 'inert data, inspected in part',
     facts: content('train.parquet', 'parquet', 'inert', { coverage: { state: 'partial' } }),
     expected: ['quarantine', 'quarantine', 'allow'],
