@@ -52,6 +52,7 @@ import { riff } from './media/riff.ts';
 import { flax } from './msgpack/flax.ts';
 import { mxnetParams } from './mxnet.ts';
 import { native } from './native.ts';
+import { ncnnParam } from './ncnn.ts';
 import { npy } from './npy.ts';
 import { npz } from './numpy/npz.ts';
 import { onnx } from './onnx/onnx.ts';
@@ -129,6 +130,7 @@ export const formats: readonly Format[] = [
   template,
   pmml,
   openvino,
+  ncnnParam,
   xml,
   markup,
   plainText,

@@ -4,6 +4,7 @@ import { dataSamples } from './data.ts';
 import { documentSamples } from './documents.ts';
 import { estimatorSamples } from './estimators.ts';
 import { graphSamples } from './graphs.ts';
+import { indexSamples } from './indexes.ts';
 import { kerasSamples } from './keras.ts';
 import { languageSamples } from './language.ts';
 import { mediaSamples } from './media.ts';
@@ -35,5 +36,6 @@ export const samples: readonly Samples[] = [
   ...serialisedSamples,
   ...documentSamples,
   ...kerasSamples,
+  ...indexSamples,
   ...languageSamples,
 ];
