@@ -24,6 +24,24 @@ t.test('docs/formats.md is what the registry, the samples and the default policy
   t.equal(textOf('docs/formats.md'), formatsPage(), 'node .ci/formats-doc.mjs writes it');
 });
 
+t.test('no text of the program calls anything clean: there is only no static evidence', async (t) => {
+  const sources = filesBelow('src').filter((file) => file.endsWith('.ts'));
+  const texts = sources.flatMap((file) => {
+    const code = textOf(file).replace(/^\s*(?:\/\/|\*|\/\*).*$/gm, '');
+    return [...code.matchAll(/(['"`])((?:(?!\1)[^\\\n]|\\.)*)\1/g)].map(([, , text = '']) => ({ file, text }));
+  });
+  const policies = filesBelow('policies').map((file) => ({ file, text: textOf(file).replace(/^\s*#.*$/gm, '') }));
+  const pages = filesBelow('docs')
+    .filter((file) => !file.startsWith('docs/decisions/'))
+    .map((file) => ({ file, text: textOf(file) }));
+  t.ok(texts.length > 5000 && policies.length > 3 && pages.length > 8);
+  t.ok(texts.some(({ text }) => text.includes('no static evidence of poisoning')));
+  t.same(
+    [...texts, ...policies, ...pages].filter(({ text }) => /\bclean\b/i.test(text)).map(({ file }) => file),
+    [],
+  );
+});
+
 t.test('every link between pages leads somewhere', async (t) => {
   const pages = filesBelow('.').filter((file) => file.endsWith('.md'));
   t.ok(pages.length >= 8, `${pages.length} pages`);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import { NO_TENSORS, NO_TOKENIZER } from '../src/policy/lineage.ts';
 import { loadPolicies } from '../src/policy/load.ts';
 import type { Action, Facts } from '../src/policy/types.ts';
 import { factsWith, findingOf } from './support/policy-facts.ts';
@@ -63,6 +64,40 @@ const cases: readonly Case[] = [
     what: 'inert data, inspected in part',
     facts: content('train.parquet', 'parquet', 'inert', { coverage: { state: 'partial' } }),
     expected: ['quarantine', 'quarantine', 'allow'],
+  },
+  {
+    what: 'weights that have nothing of the base model that they declare',
+    facts: content('model.safetensors', 'safetensors', 'inert', {
+      lineage: {
+        base: 'acme/base',
+        tensors: { ...NO_TENSORS, compared: true, sampled: 32, changed: 32, distance: 1.4 },
+      },
+    }),
+    expected: ['allow', 'quarantine', 'allow'],
+  },
+  {
+    what: 'weights trained on from the base model that they declare',
+    facts: content('model.safetensors', 'safetensors', 'inert', {
+      lineage: {
+        base: 'acme/base',
+        tensors: { ...NO_TENSORS, compared: true, sampled: 32, changed: 32, distance: 0.01 },
+      },
+    }),
+    expected: ['allow', 'allow', 'allow'],
+  },
+  {
+    what: 'a tokenizer whose words have other numbers than those of the declared base model',
+    facts: content('tokenizer.json', 'json', 'inert', {
+      lineage: { base: 'acme/base', tokenizer: { ...NO_TOKENIZER, compared: true, changed: ['remapped'] } },
+    }),
+    expected: ['allow', 'allow', 'allow'],
+  },
+  {
+    what: 'a chat template that is not that of the declared base model',
+    facts: content('tokenizer_config.json', 'json', 'inert', {
+      lineage: { base: 'acme/base', template: { compared: true, changed: true, added: [], removed: [] } },
+    }),
+    expected: ['allow', 'allow', 'allow'],
   },
   {
     what: 'a checkpoint of tensors with a plan',
@@ -230,6 +265,16 @@ t.test('every rule of every shipped set decides one of the cases, and none names
       `untested rules of ${Object.keys(set.files).join()}`,
     );
   }
+});
+
+t.test('a researcher is told where words are handled otherwise than by the declared base model', async (t) => {
+  const tokenizer = { ...NO_TOKENIZER, compared: true, changed: ['remapped'] };
+  const template = { compared: true, changed: true, added: [], removed: [] };
+  const notice = (lineage: Partial<Facts['lineage']>): string =>
+    sets[2]?.decide(content('tokenizer.json', 'json', 'inert', { lineage }), 0).obligations.notice ?? '';
+  t.match(notice({ tokenizer }), /tokenizer maps text otherwise/);
+  t.match(notice({ template }), /chat template is not that/);
+  t.equal(notice({ tokenizer: { ...tokenizer, changed: ['added_tokens'] } }), '');
 });
 
 t.test('what is served from a known-safe pickle carries a notice, converted files do not', async (t) => {

@@ -19,7 +19,7 @@ const structure = (shapes: Shapes): Structure => reportOf(file(shapes)).details?
 
 const base: Shapes = { 'layers.0.w': [2, 2], 'layers.1.w': [2, 2], 'a name': [8, 2], head: [4] };
 
-t.test('equal structures have nothing that only one has, and are not called clean', async (t) => {
+t.test('equal structures have nothing that only one has, and no harmlessness is claimed', async (t) => {
   t.match(compareWeights(structure(base), structure({ ...base })), {
     sameStructure: true,
     common: 4,
@@ -53,13 +53,33 @@ t.test('tensors that were added, removed or given another shape are told', async
 });
 
 t.test('two files that were weighed are compared over HTTP; others are not found', async (t) => {
-  const files = { 'a.safetensors': file(base), 'b.safetensors': file(base, 1), 'README.md': 'hello' };
+  const template = (text: string): string => JSON.stringify({ chat_template: text });
+  const files = {
+    'a.safetensors': file(base),
+    'b.safetensors': file(base, 1),
+    'README.md': 'hello',
+    'a.json': template('{{ messages }}'),
+    'b.json': template('{{ messages | upper }}'),
+  };
   const world = await startWorld(t, [{ name: 'acme/a', files }]);
   for (const name of Object.keys(files)) await (await world.fetch(`acme/a/resolve/main/${name}`)).arrayBuffer();
   const sha256 = (name: keyof typeof files): string => createHash('sha256').update(files[name]).digest('hex');
   const compare = (first: string, second: string) => fetch(`${world.url}/api/v1/compare/${first}/${second}`);
   const answer = await compare(sha256('a.safetensors'), sha256('b.safetensors'));
-  t.match(await jsonOf(answer), { sameStructure: true, common: 4 });
+  t.match(await jsonOf(answer), {
+    sameStructure: true,
+    common: 4,
+    tensors: { compared: true, same: 4, sampled: 0 },
+    template: { compared: false },
+    assessment: /no static evidence of poisoning; confidence: low, values were not compared/,
+  });
+  t.match(await jsonOf(await compare(sha256('b.json'), sha256('a.json'))), {
+    sameStructure: undefined,
+    confidence: 'digests',
+    template: { changed: true, added: ['filter upper'], removed: [] },
+    assessment: /template differs, with 1 constructs that the base does not have/,
+  });
+  t.equal((await compare(sha256('a.json'), sha256('a.safetensors'))).status, 404);
   t.equal((await compare(sha256('a.safetensors'), sha256('README.md'))).status, 404);
   t.equal((await compare(sha256('a.safetensors'), '0'.repeat(64))).status, 404);
   t.equal((await compare('x', 'y')).status, 400);

@@ -1,17 +1,14 @@
 import type { Report } from '../../formats/format.ts';
-import { type Lineage, NO_LINEAGE, NO_TEMPLATE, NO_TENSORS, NO_TOKENIZER } from '../../policy/lineage.ts';
+import { type Lineage, NO_LINEAGE } from '../../policy/lineage.ts';
 import type { Records } from '../../store/types.ts';
 import { artefactKey } from '../intake.ts';
 import type { Judge } from '../judge.ts';
 import { createMemo } from '../memo.ts';
 import type { ListedFile, RepoAt } from '../types.ts';
-import { assess, confidenceOf } from './assess.ts';
 import { type Base, findBase, isShard, templateOf, tokenizerOf, weightsOf } from './base.ts';
 import { type Declared, declaredBy, findDeclared, outranks } from './declared.ts';
 import { createKept } from './kept.ts';
-import { templateIn, tokenizerIn, weightsIn } from './reported.ts';
-import { compareTensors } from './tensors.ts';
-import { compareTemplates, compareTokenizers } from './words.ts';
+import { compareParts, partsOf } from './parts.ts';
 
 /** How long (ms) what is known of a repo's base, and of the base, is told before it is looked up again. */
 const FRESH = 30_000;
@@ -83,21 +80,14 @@ const compare = (path: string, report: Report, declared: Declared, base: Base | 
   const told = { ...NO_LINEAGE, base: base?.name ?? names[0] ?? '', declaredBy: by, relation };
   if (!isComparable(report)) return told;
   if (base === undefined) return { ...told, assessment: UNKNOWN };
-  const compared = {
-    tensors:
-      both(weightsIn(report), weightsOf(base, path), (own, other) =>
-        own.adapter || other.adapter ? undefined : compareTensors(own, other, !isShard(path)),
-      ) ?? NO_TENSORS,
-    tokenizer: both(tokenizerIn(report), tokenizerOf(base, path), compareTokenizers) ?? NO_TOKENIZER,
-    template: both(templateIn(report), templateOf(base, path), compareTemplates) ?? NO_TEMPLATE,
+  const theirs = {
+    weights: weightsOf(base, path),
+    tokenizer: tokenizerOf(base, path),
+    template: templateOf(base, path),
   };
-  const confidence = confidenceOf(compared);
-  const commit = confidence === 'none' ? '' : base.commit;
-  return { ...told, commit, confidence, assessment: assess(compared), ...compared };
+  const compared = compareParts(partsOf(report), theirs, !isShard(path));
+  return { ...told, ...compared, commit: compared.confidence === 'none' ? '' : base.commit };
 };
-
-const both = <A, B>(own: A | undefined, other: A | undefined, work: (own: A, other: A) => B): B | undefined =>
-  own === undefined || other === undefined ? undefined : work(own, other);
 
 /** A judge whose facts say what a file has from the base model of its repo. */
 export const createTracingJudge =

@@ -1,6 +1,9 @@
 import type { Json, Report } from '../../formats/format.ts';
 import type { Structure } from '../compare.ts';
 
+/** The details of a report: as small as the sandbox lets through, and otherwise whatever a file made its parser say. */
+export type Told = Pick<Report, 'details'>;
+
 type Fields = { readonly [key: string]: Json };
 
 /** A sampled tensor as a report repeats it. */
@@ -39,10 +42,10 @@ const countOf = (value: Json | undefined): number => (typeof value === 'number' 
 const textsOf = (value: Json | undefined): readonly string[] =>
   listOf(value).filter((item) => typeof item === 'string');
 
-const partOf = (report: Report, key: string): Fields | undefined => fieldsOf(report.details?.[key]);
+const partOf = (report: Told, key: string): Fields | undefined => fieldsOf(report.details?.[key]);
 
 /** The structure and samples that a report tells of weights; a report of another file tells none. */
-export const weightsIn = (report: Report): Weights | undefined => {
+export const weightsIn = (report: Told): Weights | undefined => {
   const weights = partOf(report, 'weights');
   if (weights === undefined || typeof weights['fingerprint'] !== 'string') return undefined;
   const groups = listOf(weights['groups']).flatMap((item) => {
@@ -74,7 +77,7 @@ const sampleOf = (value: Json): readonly Sample[] => {
 };
 
 /** What a report tells of a tokenizer, of either of its two files. */
-export const tokenizerIn = (report: Report): Tokenizer | undefined => {
+export const tokenizerIn = (report: Told): Tokenizer | undefined => {
   const tokenizer = partOf(report, 'tokenizer');
   if (tokenizer === undefined) return undefined;
   const vocabulary = fieldsOf(tokenizer['vocabulary']) ?? {};
@@ -98,14 +101,14 @@ export const tokenizerIn = (report: Report): Tokenizer | undefined => {
 };
 
 /** What a report tells of chat templates. */
-export const templateIn = (report: Report): Template | undefined => {
+export const templateIn = (report: Told): Template | undefined => {
   const template = partOf(report, 'template');
   if (template === undefined) return undefined;
   return { digest: textOf(template['digest']), constructs: textsOf(template['constructs']) };
 };
 
 /** The model that a file says its repo was made from. */
-export const declaredIn = (report: Report): DeclaredBase | undefined => {
+export const declaredIn = (report: Told): DeclaredBase | undefined => {
   const base = partOf(report, 'baseModel');
   const names = textsOf(base?.['names']);
   return names.length === 0 ? undefined : { names, relation: textOf(base?.['relation']) };

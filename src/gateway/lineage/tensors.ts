@@ -28,6 +28,8 @@ export const together = (files: readonly Weights[]): Weights | undefined => {
 
 /** How the tensors of `own` differ from those of its base. `whole` is false for one shard of several. */
 export const compareTensors = (own: Weights, base: Weights, whole: boolean): TensorLineage => {
+  // The tensors of an adapter are laid over those of its base: none of them has a counterpart there.
+  if (own.adapter !== base.adapter) return NO_TENSORS;
   const { common, onlyFirst, onlySecond, changed } = compareWeights(own, base);
   const theirs = new Map(changed.map(({ name, second }) => [name, second]));
   let [retyped, reshaped, added] = [0, 0, 0];
