@@ -10,7 +10,6 @@ const ENGINES: readonly Engine[] = [
   ['TensorRT engine', 0, 'ftrt', COMPILED],
   ['RKNN model', 0, 'RKNN', COMPILED],
   ['RKNN model', 0, 'CYPTRKNN', COMPILED],
-  ['ExecuTorch program', 4, 'ET1', COMPILED],
   ['Hailo executable', 0, '\x01HEF', COMPILED],
   ['Edge TPU package', 4, 'DWN1', COMPILED],
   ['CatBoost model', 0, 'CBM1', CLOSED],
@@ -36,7 +35,7 @@ const engineOf = (head: Uint8Array): Engine | undefined =>
 /** Compiled engines and closed formats: named, and left to the policy. */
 export const engines: Format = {
   name: 'engine',
-  title: 'compiled engine or closed format (TensorRT, RKNN, ExecuTorch, CatBoost, CNTK and others)',
+  title: 'compiled engine or closed format (TensorRT, RKNN, CNTK and others)',
   recognisedBy: 'their magic numbers',
   checks: 'nothing: what they do cannot be read from them, so the report is opaque and says what they are',
   references: ['CWE-829', 'LLM03:2025'],

@@ -20,6 +20,7 @@ import { withoutRuns } from './dataset-rows.ts';
 import { engines } from './engines.ts';
 import { faiss } from './faiss.ts';
 import { fasttext } from './fasttext.ts';
+import { executorch } from './executorch.ts';
 import { explain } from './findings/explain.ts';
 import {
   CONTENTS,
@@ -79,6 +80,7 @@ import { tflite } from './tflite/tflite.ts';
 import { torchLegacy } from './torch/legacy.ts';
 import { torchZip } from './torch/torch-zip.ts';
 import { torchscript } from './torch/torchscript.ts';
+import { torchExport } from './torch-export/torch-export.ts';
 import { torch7 } from './torch7.ts';
 import { structureOf } from './weights/plan.ts';
 import { openvino } from './xml/openvino.ts';
@@ -97,6 +99,7 @@ export const formats: readonly Format[] = [
   npz,
   kerasArchive,
   torchscript,
+  torchExport,
   torch7,
   torchLegacy,
   skops,
@@ -144,6 +147,7 @@ export const formats: readonly Format[] = [
   hdf5,
   onnx,
   tflite,
+  executorch,
   coreml,
   coremlWeights,
   paddle,
@@ -165,8 +169,18 @@ export const formats: readonly Format[] = [
 /** Bytes that `recognise` is shown; every magic number and every first line fits. */
 const HEAD = 4096;
 
-type Options = { readonly limits?: Partial<Limits>; readonly provisional?: boolean };
-type Shared = { readonly budget: Budget; readonly provisional: boolean; readonly findings: Finding[]; dropped: number };
+type Options = {
+  readonly limits?: Partial<Limits>;
+  readonly provisional?: boolean;
+  readonly personalData?: boolean;
+};
+type Shared = {
+  readonly budget: Budget;
+  readonly provisional: boolean;
+  readonly personalData: boolean;
+  readonly findings: Finding[];
+  dropped: number;
+};
 
 /**
  * Inspects a file as every loader that could open it: each registered format that recognises it reads it, and the
@@ -175,7 +189,8 @@ type Shared = { readonly budget: Budget; readonly provisional: boolean; readonly
  */
 export const inspect = (source: RandomAccess, options: Options = {}): Report => {
   const budget = createBudget({ ...DEFAULT_LIMITS, ...options.limits });
-  const shared: Shared = { budget, provisional: options.provisional ?? false, findings: [], dropped: 0 };
+  const { provisional = false, personalData = false } = options;
+  const shared: Shared = { budget, provisional, personalData, findings: [], dropped: 0 };
   const inspection = withStructure(
     onlyOfDataset(onlyOfData(readAll(begun(metered(source, budget), shared), shared, []))),
   );
@@ -254,6 +269,7 @@ const contextAt = (shared: Shared, path: readonly string[]): Context => ({
   path,
   budget: shared.budget,
   provisional: shared.provisional,
+  personalData: shared.personalData,
   report: (finding) => record(shared, finding, path),
   nested: (member, name) => alone(readAll(member, shared, [...path, printable(name)])),
   inside: (name) => contextAt(shared, [...path, printable(name)]),

@@ -114,7 +114,6 @@ t.test('compiled engines and closed formats are opaque and say what they are', a
   const marks = ['ptrt', 'ftrt', 'RKNN', 'CBM1', 'binf', 'B\0C\0N\0', '\0B<Nnet', 'LANC'];
   const files = [
     ...marks.map((mark) => bytes(mark, new Uint8Array(60))),
-    bytes([0x20, 0, 0, 0], 'ET12', new Uint8Array(60)),
     bytes('4\n1\n3\nV 1\n17\ntorch.FloatTensor\n'),
   ];
   for (const content of files) {

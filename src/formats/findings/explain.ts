@@ -3,6 +3,7 @@ import { containerFindings } from './containers.ts';
 import { databaseFindings } from './databases.ts';
 import { modelFindings } from './models.ts';
 import { pickleFindings } from './pickle.ts';
+import { programFindings } from './programs.ts';
 import { serialisedFindings } from './serialised.ts';
 import { textFindings } from './texts.ts';
 import type { Explanation, Findings } from './types.ts';
@@ -12,6 +13,7 @@ export const tables: readonly Findings[] = [
   pickleFindings,
   containerFindings,
   modelFindings,
+  programFindings,
   serialisedFindings,
   databaseFindings,
   codeFindings,

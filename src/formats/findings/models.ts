@@ -92,7 +92,7 @@ export const modelFindings = toFindings({
     ASK,
     FOREIGN_CODE,
   ],
-  'tflite.buffer-index': ['The model uses a buffer that does not exist.', OVERREAD, DELETE, BOUNDS],
+  '*.buffer-index': ['The model uses a buffer that does not exist.', OVERREAD, DELETE, BOUNDS],
   'tflite.code-index': ['An operator has a code that does not exist.', OVERREAD, DELETE, BOUNDS],
   'tflite.code-twice': ['The code of an operator is said in two ways.', READERS_DIFFER, ASK, CONFUSION],
   'tflite.custom-operator': ['An operator is defined outside the standard.', NATIVE, ASK, FOREIGN_CODE],

@@ -96,6 +96,12 @@ const followed = (buffer: FlatBuffer, table: Table, field: number): number | und
   return at === undefined ? undefined : at + u32(buffer, at);
 };
 
+/** The table that a field leads to; undefined without one. */
+export const tableOf = (buffer: FlatBuffer, table: Table, field: number): Table | undefined => {
+  const at = followed(buffer, table, field);
+  return at === undefined ? undefined : tableAt(buffer, at);
+};
+
 /** A vector whose elements have `width` bytes; empty when the table has none. */
 export const vectorOf = (buffer: FlatBuffer, table: Table, field: number, width: number): Vector => {
   const at = followed(buffer, table, field);

@@ -17,7 +17,7 @@ export const looksLikeZip = (head: Uint8Array, source: RandomAccess): boolean =>
 };
 
 /** What the members of a zip say it is. */
-export type ZipRole = 'torch-zip' | 'torchscript' | 'npz' | 'keras' | 'zip';
+export type ZipRole = 'torch-zip' | 'torchscript' | 'npz' | 'keras' | 'torch-export' | 'zip';
 
 /** The role of the archive in `source`; a directory that cannot be read makes it a plain zip, whose inspection says why. */
 export const zipRole = (head: Uint8Array, source: RandomAccess): ZipRole | undefined => {
@@ -45,9 +45,14 @@ const roleOf = (directory: ZipDirectory): ZipRole => {
     return script ? 'torchscript' : 'torch-zip';
   }
   if (root !== '' && has('constants.pkl') && has('version')) return 'torchscript';
+  if (isExported(directory)) return 'torch-export';
   if (isKeras(directory)) return 'keras';
   return members.length > 0 && members.every(({ name }) => name.endsWith('.npy')) ? 'npz' : 'zip';
 };
+
+/** A program of `torch.export`: newer archives say so in a record of their folder, older ones by the name of the program. */
+export const isExported = ({ members }: ZipDirectory): boolean =>
+  members.some(({ name }) => /^(?:[^/]{1,200}\/)?(?:archive_format|serialized_exported_program\.json)$/.test(name));
 
 /** Keras opens `config.json` and the weights beside it, in the root of the archive. */
 const isKeras = ({ members }: ZipDirectory): boolean =>

@@ -3,6 +3,7 @@ import { boostingSamples } from './boosting.ts';
 import { dataSamples } from './data.ts';
 import { documentSamples } from './documents.ts';
 import { estimatorSamples } from './estimators.ts';
+import { exportedSamples } from './exported.ts';
 import { graphSamples } from './graphs.ts';
 import { indexSamples } from './indexes.ts';
 import { kerasSamples } from './keras.ts';
@@ -38,4 +39,5 @@ export const samples: readonly Samples[] = [
   ...kerasSamples,
   ...indexSamples,
   ...languageSamples,
+  ...exportedSamples,
 ];
