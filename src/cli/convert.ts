@@ -1,16 +1,18 @@
-import { createHash } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.ts';
 import { WeighbridgeError } from '../errors.ts';
+import type { Report } from '../formats/format.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { Sandbox } from '../sandbox/types.ts';
 import { execute } from '../transcode/execute.ts';
 import { CONVERTER_VERSION, layOut } from '../transcode/layout.ts';
 import type { TensorDigest } from '../transcode/types.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
+import { dropRows } from './drop-rows.ts';
 import { digest, readExactly } from './local-file.ts';
+import { writeWhole } from './write-whole.ts';
 
 const usage = `usage: weighbridge convert IN OUT
        weighbridge convert -            reads IN<TAB>OUT lines
@@ -18,7 +20,10 @@ const usage = `usage: weighbridge convert IN OUT
 Writes the tensors of a pickled checkpoint (PyTorch, NumPy) as safetensors. The
 checkpoint is never unpickled: its tensors are found in the sandbox and copied.
 
-  --statement FILE  also write what was converted, tensor by tensor, with digests
+  --statement FILE  also write what was converted, tensor by tensor, with digests,
+                    or which rows were dropped
+  --drop-rows       write a dataset (JSON Lines, JSON lists, CSV, TSV) without its
+                    flagged rows, unless what is left is not clean
 
 Exit code 0: all converted; 1: something is not provably only data; 2: could not do it.`;
 
@@ -29,7 +34,7 @@ export const convert: Command = {
   async run(args: readonly string[], io: CommandIo): Promise<number> {
     const { values, positionals } = parseArgs({
       args: [...args],
-      options: { statement: { type: 'string' } },
+      options: { statement: { type: 'string' }, 'drop-rows': { type: 'boolean' } },
       allowPositionals: true,
     });
     const [input, output] = positionals;
@@ -40,11 +45,13 @@ export const convert: Command = {
     const { sandbox: settings } = loadConfig({});
     const sandbox = await createSandbox({ ...settings, workers: 1 });
     try {
-      if (output !== undefined) return await convertOne(sandbox, io, input, output, values.statement);
+      const asked = { statement: values.statement, rows: values['drop-rows'] === true };
+      if (output !== undefined) return await convertOne(sandbox, io, input, output, asked);
       let worst: number = EXIT.ok;
       for await (const line of createInterface({ input: io.stdin })) {
         const [from = '', to = ''] = line.split('\t');
-        if (line !== '') worst = Math.max(worst, await convertOne(sandbox, io, from, to));
+        if (line !== '')
+          worst = Math.max(worst, await convertOne(sandbox, io, from, to, { ...asked, statement: undefined }));
       }
       return worst;
     } finally {
@@ -53,15 +60,18 @@ export const convert: Command = {
   },
 };
 
+/** What was asked for beside the conversion: a file for the statement, and whether rows of datasets may be dropped. */
+type Asked = { readonly statement: string | undefined; readonly rows: boolean };
+
 const convertOne = async (
   sandbox: Sandbox,
   io: CommandIo,
   input: string,
   output: string,
-  statement?: string,
+  asked: Asked,
 ): Promise<number> => {
   try {
-    const said = await convertFile(sandbox, input, output, statement);
+    const said = await convertFile(sandbox, input, output, asked);
     io.stdout.write(`${input} -> ${output}: ${said}\n`);
     return EXIT.ok;
   } catch (error) {
@@ -71,15 +81,26 @@ const convertOne = async (
   }
 };
 
-const convertFile = async (sandbox: Sandbox, input: string, output: string, statement?: string): Promise<string> => {
+const convertFile = async (
+  sandbox: Sandbox,
+  input: string,
+  output: string,
+  { statement, rows }: Asked,
+): Promise<string> => {
   const file = await open(input, 'r');
   try {
     const { size } = await file.stat();
     const source = { size, read: (offset: number, length: number) => readExactly(file, offset, length) };
+    const before = rows ? await digest(file, size) : undefined;
     const report = await sandbox.inspect(source);
+    if (report.plan === undefined && before !== undefined) {
+      const done = await dropRows(sandbox, file, size, report, before, output);
+      if (statement !== undefined) await writeStatement(statement, done.statement);
+      return done.said;
+    }
     if (report.plan === undefined) {
       const [worst] = report.findings.filter(({ severity }) => severity === 'high' || severity === 'critical');
-      const why = report.notConvertible ?? worst?.message ?? (report.coverage.reason || 'it holds no tensors');
+      const why = report.notConvertible ?? worst?.message ?? (report.coverage.reason || whyNot(report));
       throw new WeighbridgeError('NOT_CONVERTIBLE', `cannot be converted (${report.format}): ${why}`);
     }
     const { plan } = report;
@@ -96,7 +117,7 @@ const convertFile = async (sandbox: Sandbox, input: string, output: string, stat
         tensors,
         dropped: plan.dropped,
       };
-      await writeWhole(statement, [Buffer.from(`${JSON.stringify(text, null, 2)}\n`)]);
+      await writeStatement(statement, text);
     }
     const dropped = plan.dropped.length === 0 ? '' : `, ${plan.dropped.length} other values left out`;
     return `${layout.placed.length} tensors, ${layout.size} bytes, sha256 ${sha256}${dropped}`;
@@ -105,30 +126,13 @@ const convertFile = async (sandbox: Sandbox, input: string, output: string, stat
   }
 };
 
-/** Writes beside the target and renames, so that a half-written file never has the final name. */
-const writeWhole = async (path: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> => {
-  const temporary = `${path}.part-${process.pid}`;
-  const hash = createHash('sha256');
-  const file = await open(temporary, 'w');
-  try {
-    for await (const chunk of chunks) {
-      const writing = writeAll(file, chunk);
-      hash.update(chunk);
-      await writing;
-    }
-    await file.datasync();
-    await file.close();
-    await rename(temporary, path);
-  } catch (error) {
-    await file.close().catch(() => undefined);
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  return hash.digest('hex');
-};
+const whyNot = ({ rows }: Report): string =>
+  rows?.runs === undefined
+    ? 'it holds no tensors'
+    : `it holds no tensors; ${rows.flagged} of its rows are flagged: --drop-rows writes it without them`;
 
-const writeAll = async (file: FileHandle, bytes: Uint8Array): Promise<void> => {
-  for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten;
+const writeStatement = async (path: string, statement: object): Promise<void> => {
+  await writeWhole(path, [Buffer.from(`${JSON.stringify(statement, null, 2)}\n`)]);
 };
 
 /** Asks for the next chunk before the last one has been dealt with: reading, hashing and writing go on at once. */
