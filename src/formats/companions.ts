@@ -1,3 +1,4 @@
+import { MIB } from '../bytes/limits.ts';
 import type { Companion, Json } from './format.ts';
 import { printable } from './format.ts';
 
@@ -8,6 +9,8 @@ const COMPANIONS = 4000;
 const NAME = 255;
 /** Runs of padding of one index: one before each large tensor. */
 const FIXED = 40_000;
+/** Bytes of padding in all: each is read to see that it is zero. */
+const PADDING = 256 * MIB;
 /** Files that are told not to be laid out, and why. */
 const TOLD = 16;
 
@@ -70,7 +73,10 @@ export const createLayouts = ({ sameStem = false, pads = () => false }: Options 
     finish() {
       const honest = [...files].filter(([name]) => !refused.has(name));
       const companions = honest.map(([name, own]) => companionOf(name, own)).filter((one) => one !== undefined);
-      if (companions.reduce((sum, { fixed }) => sum + fixed.length, 0) > FIXED) tooMany = `more than ${FIXED} gaps`;
+      const gaps = companions.flatMap(({ fixed }) => fixed);
+      if (gaps.length > FIXED) tooMany = `more than ${FIXED} gaps`;
+      if (gaps.reduce((sum, { length }) => sum + length, 0) > PADDING)
+        tooMany = `more than ${PADDING} bytes of padding`;
       if (tooMany !== '') return { companions: [], notLaidOut: tooMany };
       const told = [...refused].slice(0, TOLD).map(([name, why]) => `${printable(name, 100)}: ${why}`);
       return { companions, ...(told.length === 0 ? {} : { notLaidOut: told }) };

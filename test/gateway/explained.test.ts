@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { isBare } from '../../src/gateway/explain.ts';
-import { checkpointIndex, floats, onnxBeside, tfjsModel } from '../support/bare-weights.ts';
+import {
+  checkpointIndex,
+  floats,
+  ncnnGraph,
+  ncnnWeights,
+  onnxBeside,
+  openvinoGraph,
+  tfjsModel,
+} from '../support/bare-weights.ts';
 import type { HubFile } from '../support/hub.ts';
 import { reportOf } from '../support/reports.ts';
 import { jsonOf, startWorld, type World } from '../support/world.ts';
@@ -50,6 +58,15 @@ t.test(
       'web/group1-shard1of2.bin': DATA,
       'web/group1-shard2of2.bin': floats(1000),
       'web/generation_config.json': '{"a": 1}',
+      'graph/net.xml': openvinoGraph([
+        { offset: 0, size: 3000 },
+        { offset: 3000, size: 1000 },
+      ]),
+      'graph/net.bin': DATA,
+      'mobile/half.param': ncnnGraph(501),
+      'mobile/half.bin': ncnnWeights(501, 0x01306b47, 2),
+      'mobile/full.param': ncnnGraph(501),
+      'mobile/full.bin': ncnnWeights(501, 0, 4),
     };
     const world = await startWorld(t, [{ name: 'acme/bare', files }]);
     for (const file of [
@@ -57,6 +74,9 @@ t.test(
       'onnx/model.onnx_data',
       'web/group1-shard1of2.bin',
       'web/group1-shard2of2.bin',
+      'graph/net.bin',
+      'mobile/half.bin',
+      'mobile/full.bin',
     ]) {
       const answer = await get(world, file);
       t.equal(rule(answer), 'allow; rule=default/explained', file);
@@ -125,6 +145,8 @@ const REFUSED: Readonly<Record<string, Files>> = {
   'a pickle behind the name': { 'w.bin': pickled(4000), 'w.json': tfjsModel(['w.bin'], [4000]) },
   'a zip behind the name': { 'w.bin': zipped, 'w.json': tfjsModel(['w.bin'], [zipped.length]) },
   'a zip behind the tensors': { 'w.bin': evilTail, 'w.json': tfjsModel(['w.bin'], [evilTail.length]) },
+  'weights marked as what they are not': { 'half.bin': ncnnWeights(501, 0x000d4b38, 2), 'half.param': ncnnGraph(501) },
+  'a graph of another name': { 'other.bin': DATA, 'net.xml': openvinoGraph([{ offset: 0, size: 4000 }]) },
   'an index of another folder': {
     'deep/model.onnx_data': padded,
     'model.onnx': onnxBeside('deep/model.onnx_data', paddedTensors),

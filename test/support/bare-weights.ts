@@ -57,3 +57,26 @@ export const tfjsModel = (paths: readonly string[], sizes: readonly number[]): s
       { paths, weights: sizes.map((size, index) => ({ name: `w${index}`, shape: [size], dtype: 'bool' })) },
     ],
   });
+
+/** An OpenVINO graph of constants of bytes, each at its place in the weights. */
+export const openvinoGraph = (constants: readonly { readonly offset: number; readonly size: number }[]): string => {
+  const layers = constants.map(
+    ({ offset, size }, id) =>
+      `<layer id="${id}" name="c${id}" type="Const" version="opset1">` +
+      `<data element_type="u8" shape="${size}" offset="${offset}" size="${size}"/></layer>`,
+  );
+  return `<?xml version="1.0"?><net name="m" version="11"><layers>${layers.join('')}</layers><edges/></net>`;
+};
+
+/** An ncnn graph of one layer with `numbers` weights and three biases. */
+export const ncnnGraph = (numbers: number): string =>
+  `7767517\n2 2\nInput data 0 1 data\nConvolution conv 1 1 data out 0=3 1=1 5=1 6=${numbers}\n`;
+
+/** The weights of that layer, each of `width` bytes behind the mark that says so. */
+export const ncnnWeights = (numbers: number, mark: number, width: number): Uint8Array => {
+  const head = Buffer.alloc(4);
+  head.writeUInt32LE(mark);
+  const padding = Buffer.alloc((4 - ((numbers * width) % 4)) % 4);
+  const weights = floats(Math.ceil((numbers * width) / 4)).subarray(0, numbers * width);
+  return Buffer.concat([head, weights, padding, floats(3)]);
+};
