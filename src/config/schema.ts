@@ -91,6 +91,7 @@ export const schema = z.strictObject({
       memory: size.default(512 * MIB),
       timeout: time.default(120_000),
       require: z.enum(['namespaces', 'permission', 'isolate']).default('permission').register(about, { kind: 'text' }),
+      personalData: flag,
     })
     .prefault({}),
   log: z

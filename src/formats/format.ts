@@ -157,6 +157,8 @@ export type Context = {
    * the whole local file is inspected again before its last bytes leave.
    */
   readonly provisional: boolean;
+  /** True when personal data in data sets is to be counted. */
+  readonly personalData?: boolean;
   /** Records a finding at `offset` in this source. Text from the file must have passed `printable()`. */
   report(finding: {
     rule: string;

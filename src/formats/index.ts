@@ -18,9 +18,9 @@ import { coremlWeights } from './coreml/weights.ts';
 import { crfsuite } from './crfsuite/crfsuite.ts';
 import { withoutRuns } from './dataset-rows.ts';
 import { engines } from './engines.ts';
+import { executorch } from './executorch.ts';
 import { faiss } from './faiss.ts';
 import { fasttext } from './fasttext.ts';
-import { executorch } from './executorch.ts';
 import { explain } from './findings/explain.ts';
 import {
   CONTENTS,

@@ -29,6 +29,7 @@ export const createSandbox = async (options: SandboxOptions, internals: Internal
   const programs = await loadPrograms();
   const parsers = internals.parsers ?? programs.parsers;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const counting = options.personalData === true ? { personalData: true } : {};
   const parts = {
     tools: internals.tools ?? findTools(),
     addon: findAddon(),
@@ -55,9 +56,17 @@ export const createSandbox = async (options: SandboxOptions, internals: Internal
     start: () => start(first.level),
   });
   return {
-    ruleset: createHash('sha256').update(parsers).update(JSON.stringify(limits)).digest('hex'),
+    ruleset: createHash('sha256')
+      .update(parsers)
+      .update(JSON.stringify({ ...limits, ...counting }))
+      .digest('hex'),
     inspect: (source, { provisional = false, signal } = {}) =>
-      pool.submit({ source, signal, timeout: options.timeout, options: JSON.stringify({ limits, provisional }) }),
+      pool.submit({
+        source,
+        signal,
+        timeout: options.timeout,
+        options: JSON.stringify({ limits, provisional, ...counting }),
+      }),
     walls: () => walls,
     stats: () => pool.stats(),
     close: () => pool.close(),

@@ -45,6 +45,8 @@ export type SandboxOptions = {
   /** The weakest acceptable set of walls: start fails below it. */
   readonly require: 'namespaces' | 'permission' | 'isolate';
   readonly limits?: Partial<Limits>;
+  /** Count personal data in data sets: part of the ruleset, since reports differ. */
+  readonly personalData?: boolean;
   /** Large files may have every worker: nobody waits with a small one, as callers of a gateway do. */
   readonly noReserve?: boolean;
 };

@@ -27,6 +27,7 @@ export const createColumns = (dataset: Dataset): Columns => {
     cell(column, row, text, offset) {
       const short = text.length <= LABEL;
       if (!short && harmless.has(text)) {
+        dataset.look(column, text);
         dataset.pass(column);
         return;
       }
@@ -37,6 +38,7 @@ export const createColumns = (dataset: Dataset): Columns => {
         return;
       }
       if (!short && text.length <= LONG && !telling && harmless.size < REMEMBERED) harmless.add(text);
+      dataset.look(column, text);
       dataset.pass(column);
     },
     endGroup(rows) {

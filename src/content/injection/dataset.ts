@@ -1,6 +1,8 @@
 import type { GatheredRows } from '../../formats/dataset-rows.ts';
 import { printable } from '../../formats/format.ts';
+import { createPersonalData } from '../personal/columns.ts';
 import type { Remark } from '../remark.ts';
+import { createUrlList } from '../url-list.ts';
 import { examine } from './examine.ts';
 import { createFlaggedRows, type Flag, type Span } from './flagged.ts';
 import { createTriggers } from './triggers.ts';
@@ -66,6 +68,10 @@ export type Dataset = {
   /** Counts a cell of which its reader knows that nothing is in it, and rows without any other cell. */
   pass(column: string): void;
   passRows(count: number): void;
+  /** Takes note of a cell that is passed: what it is, not what it says. */
+  look(column: string, text: string): void;
+  /** Takes note of a column that has no text in it. */
+  column(name: string): void;
   /** Whether a cell labels its row as an example of an attack. */
   isLabel(column: string, text: string): boolean;
   /** What there is to say about all of it. */
@@ -84,12 +90,14 @@ const REFS = ['LLM01:2025', 'LLM04:2025', 'AML.T0051', 'NISTAML.015'];
  * less than one in a thousand, and control tokens that a third of a column has are its form. Memory is bounded by the
  * number of columns.
  */
-export const createDataset = (): Dataset => {
+export const createDataset = ({ personalData = false }: { readonly personalData?: boolean } = {}): Dataset => {
   const columns = new Map<string, Column>();
   let rows = 0;
   let found: { name: string; column: Column; verdict: Verdict; offset: number; text: string }[] = [];
   let cells: { column: string; text: string }[] = [];
   const triggers = createTriggers();
+  const urls = createUrlList();
+  const personal = personalData ? createPersonalData() : undefined;
   const flagged = createFlaggedRows<Column>();
   let flags: Flag[] = [];
   let labelled = false;
@@ -103,10 +111,16 @@ export const createDataset = (): Dataset => {
     return made;
   };
 
+  const look = (name: string, text: string): void => {
+    urls.cell(name, text);
+    personal?.cell(name, text);
+  };
+
   return {
     cell(name, text, offset, about = false, example = false) {
       const column = columnOf(name);
       column.cells += 1;
+      look(name, text);
       if (isLabel(name, text)) labelled = true;
       cells.push({ column: name, text });
       const verdict = examine(text, about);
@@ -119,6 +133,8 @@ export const createDataset = (): Dataset => {
     passRows(more) {
       rows += more;
     },
+    look,
+    column: urls.column,
     isLabel,
     flag(rule, evidence) {
       flags.push({ rule, kinds: [], show: () => ({ column: '', evidence }) });
@@ -147,7 +163,12 @@ export const createDataset = (): Dataset => {
       labelled = false;
     },
     finish() {
-      const remarks = [...[...columns].flatMap(([name, column]) => sumUp(name, column, rows)), ...triggers.finish()];
+      const remarks = [
+        ...[...columns].flatMap(([name, column]) => sumUp(name, column, rows)),
+        ...triggers.finish(),
+        ...urls.finish(),
+        ...(personal?.finish() ?? []),
+      ];
       const orders = [...columns.values()].reduce((sum, column) => sum + column.orders + column.byTokens, 0);
       return { remarks, rows, orders, flagged: flagged.finish(rows, isTemplate, ({ byTokens }) => byTokens) };
     },

@@ -49,7 +49,7 @@ export const examine = (text: string, about = false): Verdict | undefined => {
 };
 
 /** What every turn of a chat or an agent begins with, whatever the format. */
-const TURNS = /[<[]|\n[ \t]{0,8}(?:#|\*|system|admin|developer|root|action)|[Aa]ction:|"name"/i;
+const TURNS = /[<[]|(?:^|\n)[ \t]{0,8}(?:#|```|\*|system|admin|developer|root|action)|[Aa]ction:|"name"/i;
 /** Terminal colours, written or as bytes: spaces of the same length, so that no word hangs on to them. */
 const COLOURS = /(?:\x1b|\\u001b|\\x1b|\\033|\\e)\[[0-9;]{0,20}[a-zA-Z]/gi;
 const uncoloured = (text: string): string =>

@@ -23,7 +23,7 @@ export type Cells = {
 
 /** Read by Range, a stream is not read for its cells: the whole file is, before its last bytes leave. */
 export const createCells = (source: RandomAccess, context: Context): Cells => {
-  const dataset = createDataset();
+  const dataset = createDataset(context);
   const columns = createColumns(dataset);
   const dictionaries = new Map<number, Field>();
   let fields: readonly Field[] = [];
@@ -50,7 +50,10 @@ export const createCells = (source: RandomAccess, context: Context): Cells => {
       if (header === undefined) return;
       if (kind === SCHEMA) {
         fields = fieldsOf(buffer, header);
-        for (const field of fields) learn(field);
+        for (const field of fields) {
+          dataset.column(field.name);
+          learn(field);
+        }
       }
       if (kind !== BATCH && kind !== DICTIONARY) return;
       const batch = kind === BATCH ? header : tableIn(buffer, header, 1);

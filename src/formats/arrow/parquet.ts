@@ -117,7 +117,8 @@ const checkStatistics = (meta: ThriftStruct, offset: number, context: Context): 
 /** Cells of text, column by column: the rules for injected text. Read by Range, a file is not read for its cells. */
 const checkCells = (source: RandomAccess, footer: ThriftStruct, end: number, context: Context): DatasetRows => {
   const leaves = leavesOf(listOf(footer.get(FILE.schema)).map(structOf));
-  const dataset = createDataset();
+  const dataset = createDataset(context);
+  for (const leaf of leaves) dataset.column(leaf.name);
   const columns = createColumns(dataset);
   let pickled = false;
   for (const group of listOf(footer.get(FILE.groups)).map(structOf)) {

@@ -154,6 +154,18 @@ export const textFindings = toFindings({
     READ,
     ['LLM04:2025', 'AML.T0020', 'NISTAML.023'],
   ],
+  'dataset.personal-data': [
+    'Cells hold personal data of the kinds that are named; it is counted, never shown.',
+    'What a model was trained on it may say, and whoever keeps such data answers for it.',
+    'Take it out, or make sure that there is a right to use it and a way to delete it.',
+    ['CWE-359', 'LLM02:2025', 'AML.T0057'],
+  ],
+  'dataset.url-list-without-hash': [
+    'The data set lists addresses and has no digest of what stands behind them.',
+    'Whoever holds one of these addresses later, an expired domain for instance, decides what is trained on.',
+    'Use a data set with digests and check each download against them, or one that holds its data itself.',
+    ['CWE-353', 'CWE-494', 'LLM04:2025', 'AML.T0020', 'NISTAML.013'],
+  ],
   'text.package-source': [
     'Packages are installed from outside the index.',
     'What is installed is whatever that place gives.',

@@ -50,7 +50,7 @@ export const json: Format = {
       throw new WeighbridgeError('FORMAT_INVALID', 'JSON: something follows the document', { offset: end });
     reportDuplicates(duplicates, text, context);
     const notebook = isNotebook(value);
-    const { remarks, opaque, flagged } = checkDocument(value, context.budget);
+    const { remarks, opaque, flagged } = checkDocument(value, context.budget, context);
     reportAt(remarks, text, context);
     const manifest = readManifest(value, context.budget);
     reportAt(manifest.remarks, text, context);
@@ -81,7 +81,7 @@ export const jsonLines: Format = {
   references: ['https://jsonlines.org/', 'RFC 8259'],
   recognise: (head, source) => kindOf(head, source) === 'jsonl',
   inspect(source, context): Inspection {
-    const dataset = createDataset();
+    const dataset = createDataset(context);
     let rows = 0;
     let opaque = '';
     for (const { line, offset, end: lineEnd } of linesOf(source)) {

@@ -29,9 +29,13 @@ const VALUE = 1 / 16;
  * render, files to open; and its texts against the rules for injected ones, as one row, or as the rows of a list.
  * Offsets are positions of the enclosing object.
  */
-export const checkDocument = (root: JsonValue, budget: Budget): Checked => {
+export const checkDocument = (
+  root: JsonValue,
+  budget: Budget,
+  options: Parameters<typeof createDataset>[0] = {},
+): Checked => {
   const checked: Checked = { remarks: [], opaque: '' };
-  const dataset = createDataset();
+  const dataset = createDataset(options);
   if (isList(root)) {
     checkModules(root, checked);
     checked.remarks.push(...checkApplication(root, budget), ...judgeDocument(root, budget));
@@ -75,7 +79,7 @@ const checkValues = (root: JsonValue, dataset: Dataset, checked: Checked, budget
     else if (typeof item === 'string') {
       dataset.cell(column, item, base + offset);
       checkSecret(item, offset, checked);
-    }
+    } else if (typeof item === 'number') dataset.column(column);
   };
   enter(root, '', 0);
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {

@@ -26,7 +26,7 @@ const textOf = (bytes: Uint8Array): string => {
 
 /** Collects the captions of one file and holds them against the rules for injected text. */
 export const createCaptions = (context: Context): Captions => {
-  const dataset = createDataset();
+  const dataset = createDataset(context);
   return {
     add(name, bytes, offset) {
       context.budget.spend('steps', 1 + bytes.length / 64);

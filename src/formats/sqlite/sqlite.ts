@@ -48,7 +48,7 @@ export const sqlite: Format = {
       }
     }
     let rows = 0;
-    const dataset = createDataset();
+    const dataset = createDataset(context);
     for (const [table, root] of tables.entries())
       for (const { columns, offset } of rowsOf(pages, root, context.budget, seen)) {
         rows += 1;

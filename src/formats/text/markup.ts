@@ -21,7 +21,7 @@ export const markup: Format = {
   inspect(source, context): Inspection {
     const text = wholeText(source, SIZE);
     reportAll(context, checkText(text, context.budget), 0);
-    const dataset = createDataset();
+    const dataset = createDataset(context);
     const rows = createTextRows(dataset);
     for (const block of blocksOf(source)) rows.add(block);
     rows.end();

@@ -29,7 +29,7 @@ export const plainText: Format = {
   inspect(source, context): Inspection {
     const kept: string[] = [];
     const said = new Set<string>();
-    const dataset = createDataset();
+    const dataset = createDataset(context);
     const rows = createTextRows(dataset);
     for (const block of blocksOf(source)) {
       const { text, offset } = block;
