@@ -71,6 +71,33 @@ export const decodeUtf8 = (bytes: Uint8Array, base = 0): string => {
   return parts.join('');
 };
 
+/**
+ * Whether `bytes` are ASCII altogether. Throws FORMAT_INVALID like `decodeUtf8`, with the same offset, when they are no
+ * UTF-8: for text that is looked at as it lies.
+ */
+export const checkUtf8 = (bytes: Uint8Array, base = 0): boolean => {
+  let narrow = true;
+  for (let at = 0; at < bytes.length; ) {
+    const lead = bytes[at] ?? 0;
+    if (lead < 0x80) {
+      at += 1;
+      continue;
+    }
+    narrow = false;
+    const [length, smallest, bits] = sequence(lead);
+    if (length === 0 || at + length > bytes.length) invalid(base + at);
+    let point = bits;
+    for (let next = at + 1; next < at + length; next++) {
+      const byte = bytes[next] ?? 0;
+      if ((byte & 0xc0) !== 0x80) invalid(base + at);
+      point = (point << 6) | (byte & 0x3f);
+    }
+    if (point < smallest || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) invalid(base + at);
+    at += length;
+  }
+  return narrow;
+};
+
 /** How many last bytes of `bytes` (0 to 3) begin a sequence that is cut off: they belong to the next block. */
 export const cutSequence = (bytes: Uint8Array): number => {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {

@@ -67,7 +67,9 @@ const FORMS: readonly Form[] = [
   ['private key', 'PRIVATE KEY', /-----BEGIN (?:[A-Z]{2,10} )?PRIVATE KEY(?: BLOCK)?-----/],
 ];
 
-const anyMarker = createLiterals(FORMS.map(([, marker]) => marker));
+/** What every credential that is known holds. */
+export const secretMarkers: readonly string[] = FORMS.map(([, marker]) => marker);
+const anyMarker = createLiterals(secretMarkers);
 
 /** What documentation writes in the place of a credential. */
 const PLACEHOLDER =

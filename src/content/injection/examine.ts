@@ -4,8 +4,9 @@ import { signsOfHidden } from './hidden.ts';
 import { type Hit, hitsIn } from './hits.ts';
 import { hasInvisible, signsOfInvisible } from './invisible.ts';
 import { signsOfLinks } from './links.ts';
-import type { Group } from './phrases.ts';
 import { signsOfSentences } from './sentences.ts';
+import { mayOrder } from './sets.ts';
+import { mustRead } from './sieve/text.ts';
 import { signsOfTokens } from './tokens.ts';
 import { judge, ORDER, type Sign, type Verdict } from './verdict.ts';
 
@@ -15,30 +16,12 @@ const OVERLAP = 1024;
 /** The shortest order there is: a verb and an object in Chinese. */
 const SHORTEST = 6;
 
-/** Groups that make an order together: a text that has no such set gives none. */
-const SETS: readonly (readonly Group[])[] = [
-  ['disobey'],
-  ['drop', 'order'],
-  ['drop', 'prompt'],
-  ['persona', 'free'],
-  ['show', 'prompt'],
-  ['send', 'loot'],
-  ['send', 'prompt'],
-  ['agent', 'steer'],
-  ['agent', 'send'],
-  ['agent', 'tool'],
-  ['conceal'],
-  ['tool', 'drop'],
-  ['mirrored'],
-  ['rotated'],
-];
-const MASKS = SETS.map((groups) => groups.reduce((mask, group) => mask | bitOf(group), 0));
 const MIRRORED = bitOf('mirrored');
 const ROTATED = bitOf('rotated');
 
 /** What `text` says to a model, or nothing; `about` when what surrounds it speaks about such texts. Most text is told to be harmless by one look a letter. */
 export const examine = (text: string, about = false): Verdict | undefined => {
-  if (text.length < SHORTEST) return undefined;
+  if (text.length < SHORTEST || !mustRead(text)) return undefined;
   if (text.length <= PIECE) return examinePiece(text, about);
   let worst: Verdict | undefined;
   for (let at = 0; at < text.length; at += PIECE - OVERLAP) {
@@ -58,7 +41,7 @@ const uncoloured = (text: string): string =>
 const examinePiece = (written: string, about: boolean): Verdict | undefined => {
   const text = uncoloured(written);
   const groups = groupsIn(text);
-  const spoken = MASKS.some((mask) => (groups & mask) === mask);
+  const spoken = mayOrder(groups);
   const marked = text.includes('](') || text.includes('src=');
   const tokens = TURNS.test(text) ? signsOfTokens(text) : [];
   const unseen = hasInvisible(text);
@@ -92,7 +75,7 @@ const saysMoreThan =
   (known: readonly Sign[]) =>
   (decoded: string): boolean => {
     const groups = groupsIn(decoded);
-    if (!MASKS.some((mask) => (groups & mask) === mask)) return false;
+    if (!mayOrder(groups)) return false;
     const found = signsOfSentences(decoded, hitsIn(decoded)).filter(({ weight }) => weight > 0);
     const families = new Set(known.map(({ family }) => family));
     return found.some(({ family, weight }) => !families.has(family) && (weight >= ORDER || family === 'extraction'));

@@ -44,7 +44,13 @@ const hashOf = (text: string): number => {
 };
 
 /** Looks for planted triggers: an odd token that always comes with one output, which comes with nothing else. */
-export type Triggers = { row(cells: readonly Cell[]): void; finish(): Remark[] };
+export type Triggers = {
+  row(cells: readonly Cell[]): void;
+  /** Whether the next row is one of those that are looked at; counts one that is not. */
+  wants(): boolean;
+  pass(): void;
+  finish(): Remark[];
+};
 
 export const createTriggers = (): Triggers => {
   const tokens = new Map<string, Token>();
@@ -76,10 +82,17 @@ export const createTriggers = (): Triggers => {
     if (known.texts.size < SURROUNDINGS) known.texts.add(hashOf(cell.text.replace(word, '').trim()));
   };
 
+  const wants = (): boolean => rows < MOST_ROWS && (seen < ALL_ROWS || (seen + 1) % EVERY === 0);
+
   return {
-    row(cells) {
+    wants,
+    pass() {
       seen += 1;
-      if (rows >= MOST_ROWS || (seen > ALL_ROWS && seen % EVERY !== 0)) return;
+    },
+    row(cells) {
+      const wanted = wants();
+      seen += 1;
+      if (!wanted) return;
       rows += 1;
       const looked = cells.slice(0, CELLS);
       for (const cell of looked) {

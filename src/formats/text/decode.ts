@@ -1,6 +1,6 @@
 import { KIB } from '../../bytes/limits.ts';
 import type { RandomAccess } from '../../bytes/random-access.ts';
-import { cutSequence, decodeUtf8 } from '../../bytes/utf8.ts';
+import { checkUtf8, cutSequence, decodeUtf8 } from '../../bytes/utf8.ts';
 import { WeighbridgeError } from '../../errors.ts';
 
 /** Bytes decoded at a time; also the window of the reader, so that one block is one read. */
@@ -62,6 +62,35 @@ export type Block = {
  * out. Throws FORMAT_INVALID for wrong encoding and for control characters that no text has.
  */
 export const blocksOf = function* (source: RandomAccess): Generator<Block> {
+  for (const block of rawBlocksOf(source)) yield textOf(block);
+};
+
+const noText = (offset: number): never => {
+  throw new WeighbridgeError('FORMAT_INVALID', `a control character that no text holds follows ${offset}`, { offset });
+};
+
+/** A block before it is decoded; nothing is known of it yet. */
+export type RawBlock = { readonly bytes: Uint8Array; readonly offset: number; readonly encoding: Encoding };
+
+/** Decodes a block. Throws FORMAT_INVALID like `blocksOf`. */
+export const textOf = ({ bytes, offset, encoding }: RawBlock): Block => {
+  const text = decode(bytes, encoding, offset);
+  if (CONTROLS.test(text)) noText(offset);
+  return { text, offset, narrow: text.length === bytes.length };
+};
+
+/** Whether each character of a block in UTF-8 is one byte. Throws FORMAT_INVALID like `blocksOf`, for the same bytes. */
+export const checkBlock = ({ bytes, offset }: RawBlock): boolean => {
+  const narrow = checkUtf8(bytes, offset);
+  let wrong = 0;
+  for (let at = 0; at < bytes.length; at++) wrong |= FORBIDDEN[bytes[at] ?? 0] ?? 0;
+  if (wrong !== 0) noText(offset);
+  return narrow;
+};
+const FORBIDDEN = Uint8Array.from({ length: 256 }, (_, byte) => (isControl(byte) || byte === 0x7f ? 1 : 0));
+
+/** The blocks of a file as they lie in it. */
+export const rawBlocksOf = function* (source: RandomAccess): Generator<RawBlock> {
   const encoding = encodingOf(source.read(0, Math.min(4, source.size)));
   let offset = encoding.mark;
   if (encoding.name !== 'utf-8' && (source.size - offset) % 2 !== 0) {
@@ -71,13 +100,7 @@ export const blocksOf = function* (source: RandomAccess): Generator<Block> {
     const bytes = source.read(offset, Math.min(BLOCK, source.size - offset));
     const last = offset + bytes.length === source.size;
     const used = last ? bytes.length : wholeLines(bytes, encoding);
-    const text = decode(bytes.subarray(0, used), encoding, offset);
-    if (CONTROLS.test(text)) {
-      throw new WeighbridgeError('FORMAT_INVALID', `a control character that no text holds follows ${offset}`, {
-        offset,
-      });
-    }
-    yield { text, offset, narrow: text.length === used };
+    yield { bytes: bytes.subarray(0, used), offset, encoding };
     offset += used;
   }
 };

@@ -1,0 +1,49 @@
+/*
+ * One look a byte at text as it lies in the file tells most text to be harmless before it is decoded: it holds no
+ * beginnings of phrases that make an order, no mark of tokens, links, credentials, nothing invisible, nothing that may
+ * be encoded. What it lets through is looked at by examine.ts and secrets.ts, which decide; it may let through too much,
+ * never too little: examine.ts itself reads nothing that it holds back.
+ */
+
+/** Units in a row, without a space, that may be encoded text (encoded.ts). */
+export const RUN = 40;
+/** Units up to which only what is written as the beginning of a line is one: longer texts are read in pieces. */
+export const PIECE = 8 * 1024;
+/** Numbers in a row, each between separators, that may spell something; the one before them may stand anywhere. */
+export const NUMBERS = 2;
+/** Bytes between a line feed and the end of a role's name that begins a turn (tokens.ts), written with escapes. */
+export const TURN = 48;
+
+/** What a byte is to the loop: part of an unbroken run, or something that ends it. */
+export const PLAIN = 0;
+export const BREAK = 1;
+export const SEPARATOR = 2;
+export const QUOTE = 3;
+export const BACKSLASH = 4;
+export const CONTROL = 5;
+export const PERCENT = 6;
+export const WIDE = 7;
+export const KINDS = new Uint8Array(256).fill(BREAK, 0, 0x80).fill(WIDE, 0x80);
+for (const letter of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=')
+  KINDS[letter.charCodeAt(0)] = PLAIN;
+KINDS.fill(CONTROL, 0, 0x20);
+for (const letter of ' ,;') KINDS[letter.charCodeAt(0)] = SEPARATOR;
+KINDS[0x22] = QUOTE;
+KINDS[0x5c] = BACKSLASH;
+KINDS[0x25] = PERCENT;
+
+/** Units that no one sees (invisible.ts), and the lead of tag characters. */
+export const isUnseen = (unit: number): boolean =>
+  unit === 0xad ||
+  (unit >= 0x200b && unit <= 0x200f) ||
+  (unit >= 0x202a && unit <= 0x202e) ||
+  (unit >= 0x2060 && unit <= 0x2069) ||
+  (unit >= 0xfe00 && unit <= 0xfe0f) ||
+  unit === 0xfeff ||
+  unit === 0xdb40;
+/** The bar of DeepSeek's tokens. */
+export const BAR = 0xff5c;
+
+/** What may stand behind a backslash that begins a colour or an escape of other languages. */
+export const isEscape = (byte: number): boolean =>
+  byte === 0x75 || byte === 0x55 || byte === 0x78 || byte === 0x65 || byte === 0x30;
