@@ -56,7 +56,7 @@ export const createDerivations = (
     if (known !== undefined && (await blobs.has(known.file.sha256))) return known;
     const stored = await making(
       key,
-      async () => (await find(source.sha256, etag)) ?? write(repo, file, source.sha256, rows, runs, etag),
+      async () => (await find(repo, file, source.sha256, etag)) ?? write(repo, file, source.sha256, rows, runs, etag),
     );
     const report = await scales.stored(stored.sha256);
     const { rows: left } = report;
@@ -71,9 +71,17 @@ export const createDerivations = (
 
   const recordKey = (sourceSha256: string): string => `${sourceSha256}/${ROWS_VERSION}`;
 
-  const find = async (sourceSha256: string, etag: string): Promise<Stored | undefined> => {
+  /** What was made before, for those who may read this repo: that it lists the digest of a source does not say that it has it. */
+  const find = async (
+    repo: RepoAt,
+    file: ListedFile,
+    sourceSha256: string,
+    etag: string,
+  ): Promise<Stored | undefined> => {
     const record = await records.get('conversion', recordKey(sourceSha256));
     if (record?.sha256 === undefined || record.etag !== etag || !(await blobs.has(record.sha256))) return undefined;
+    const theirs = (await intakes.agreed(repo, file, sourceSha256)) || (await intakes.known(repo, file)) !== undefined;
+    if (!theirs) return undefined;
     return { sha256: record.sha256, size: record.size };
   };
 

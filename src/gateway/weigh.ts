@@ -131,9 +131,11 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
 };
 
 /** How much memory a report takes, in the parts that there may be many of. A small one counts as some of them. */
-export const weightOf = ({ findings, plan, companions = [] }: Report): number =>
+export const weightOf = ({ findings, plan, rows, companions = [] }: Report): number =>
   WEIGHT_OF_REST +
   findings.length +
+  (rows?.runs?.length ?? 0) +
+  (rows?.shown.length ?? 0) +
   companions.reduce((sum, { names, fixed }) => sum + names.length + fixed.length, 0) +
   (plan?.tensors.length ?? 0) +
   (plan?.storages.length ?? 0) +
