@@ -17,8 +17,14 @@ const TOLD = 16;
 /** A name of a file, and nothing of a path, a drive, a stream or a pattern. */
 const FILE = /^[^\\/:*?"<>|\x00-\x1f]+$/;
 
-/** True for the name of a file in the same folder. */
-export const isFileName = (name: string): boolean => FILE.test(name) && name.length <= NAME && !/^\.{1,2}$/.test(name);
+/**
+ * Endings of the names that writers give to bare bytes; a name without an ending is one of a tensor. A name never makes
+ * bytes pass: any other keeps them from it, since some loader may go by it and open them as what is not recognised here.
+ */
+const ENDING = /^[^.]+$|\.(?:bin|data|data-\d{5}-of-\d{5}|onnx_data(?:_\d{1,4})?|weights?|bias|\d{1,6})$/;
+
+/** True for the name of a file of bare bytes in the same folder. */
+export const isBareName = (name: string): boolean => FILE.test(name) && name.length <= NAME && ENDING.test(name);
 
 type Extent = { readonly start: number; readonly end: number };
 type Gap = { readonly offset: number; readonly length: number };
@@ -54,7 +60,7 @@ export const createLayouts = ({ sameStem = false, pads = () => false }: Options 
   };
 
   const companionOf = (name: string, own: readonly Extent[]): Companion | undefined => {
-    const found = isFileName(name) ? layOut(own, pads) : 'it is not the name of a file';
+    const found = isBareName(name) ? layOut(own, pads) : 'it is not the name of a file of bare bytes';
     if (typeof found !== 'string') return { names: [name], sameStem, ...found };
     refuse(name, found);
     return undefined;

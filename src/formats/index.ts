@@ -17,6 +17,7 @@ import { coreml } from './coreml/coreml.ts';
 import { coremlWeights } from './coreml/weights.ts';
 import { crfsuite } from './crfsuite/crfsuite.ts';
 import { withoutRuns } from './dataset-rows.ts';
+import { disguiseOf } from './disguise.ts';
 import { engines } from './engines.ts';
 import { executorch } from './executorch.ts';
 import { faiss } from './faiss.ts';
@@ -222,8 +223,14 @@ const readAll = (source: RandomAccess, shared: Shared, path: readonly string[]):
     .filter((format) => recognises(format, start, source, shared.provisional))
     .map((format) => readAs(format, source, shared, path));
   const [first, ...others] = readings;
-  if (first === undefined) return unknown(source, UNRECOGNISED);
+  if (first === undefined) return unknown(source, unrecognised(source));
   return others.reduce(merge, first);
+};
+
+/** Why nothing is known of bytes that no format takes for its own, which may begin like something even so. */
+const unrecognised = (source: RandomAccess): string => {
+  const kind = disguiseOf(source);
+  return kind === undefined ? UNRECOGNISED : `${UNRECOGNISED}, which begins like ${kind}`;
 };
 
 const recognises = (format: Format, start: Uint8Array, source: RandomAccess, provisional: boolean): boolean => {

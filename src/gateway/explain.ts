@@ -23,8 +23,8 @@ export type Folder = {
   size(name: string): Promise<number | undefined>;
   /** Fetches and inspects a whole index, as if it were asked for by itself; undefined when it is refused unread. */
   weigh(name: string): Promise<Index | undefined>;
-  /** Has `look` read the file that is to be explained by `index`; its answer never changes for these two. */
-  check(index: Index, look: (read: ReadBytes) => Promise<boolean>): Promise<boolean>;
+  /** Has `look` read the file that is to be explained; its answer never changes for the same `layout`. */
+  check(layout: string, look: (read: ReadBytes) => Promise<boolean>): Promise<boolean>;
 };
 
 /** Indexes that are fetched and read for one file, those with the most alike names first. */
@@ -92,10 +92,11 @@ const explainBy = async (name: string, index: string, folder: Folder): Promise<E
   if (weighed === undefined || !weighed.allowed) return undefined;
   const { sha256, report } = weighed;
   if (report.coverage.state !== 'complete' || report.content !== 'inert') return undefined;
-  for (const companion of report.companions ?? []) {
+  for (const [number, companion] of (report.companions ?? []).entries()) {
     const names = namesOf(companion, index);
     if (!names.includes(name) || (await totalSize(names, folder)) !== companion.size) continue;
-    if (await isPadded(companion, weighed, folder)) return { path: folder.path + index, sha256, format: report.format };
+    if (await isPadded(companion, `${sha256}/${number}`, folder))
+      return { path: folder.path + index, sha256, format: report.format };
   }
   return undefined;
 };
@@ -115,10 +116,10 @@ const totalSize = async (names: readonly string[], folder: Folder): Promise<numb
 };
 
 /** Whether the bytes that belong to no tensor are those that the index says: padding is zeros. */
-const isPadded = async ({ fixed, names }: Companion, index: Index, folder: Folder): Promise<boolean> => {
+const isPadded = async ({ fixed, names }: Companion, layout: string, folder: Folder): Promise<boolean> => {
   if (fixed.length === 0) return true;
   if (names.length > 1) return false;
-  return folder.check(index, async (read) => {
+  return folder.check(layout, async (read) => {
     for (const { offset, length, value } of fixed) {
       for (let at = 0; at < length; at += BLOCK) {
         const bytes = await read(offset + at, Math.min(BLOCK, length - at));

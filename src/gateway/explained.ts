@@ -54,8 +54,8 @@ export const createExplainingJudge = (judge: Judge, { blobs, intakes, scales }: 
         const index = repo.files.get(path + name);
         return index === undefined ? undefined : weigh(repo, index, who);
       },
-      async check(index, look) {
-        const key = `${sha256}/${index.sha256}/${file.path}`;
+      async check(layout, look) {
+        const key = `${sha256}/${layout}`;
         const before = padded.get(key);
         if (before !== undefined) return before;
         if (!(await blobs.has(sha256))) await intakes.fetched(repo, file);

@@ -130,6 +130,36 @@ t.test('a path out of the folder is a finding, and nothing is laid out', async (
   }
 });
 
+t.test('a name that another loader may go by is not that of bare bytes', async (t) => {
+  for (const name of [
+    'w.pkl',
+    'w.pt',
+    'w.engine',
+    'w.so',
+    'w.py',
+    'w.tflite',
+    'w.bin.exe',
+    'w.',
+    '.',
+    '..',
+    'a/w.bin',
+  ]) {
+    t.same(companions(onnxBeside(name, [{ offset: 0, size: 4 }])), [], name);
+    t.same(companions(tfjsModel([name], [4])), [], name);
+  }
+  for (const name of [
+    'w',
+    'onnx__MatMul_12',
+    'model.layers.0.weight',
+    'm.onnx_data',
+    'm.onnx_data_1',
+    'm.onnx.data',
+    'w.bin',
+    'a-shard1',
+  ])
+    t.equal(companions(onnxBeside(name, [{ offset: 0, size: 4 }])).length, 1, name);
+});
+
 t.test('limits end in nothing laid out, and in no slow or large report', async (t) => {
   const many = onnxBeside(
     'w',

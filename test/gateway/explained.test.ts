@@ -41,6 +41,10 @@ const rule = (answer: Response): string => answer.headers.get('x-weighbridge-dec
 t.test('the samples are bytes in which nothing is recognised', async (t) => {
   for (const bytes of [DATA, padded, spoilt]) t.ok(isBare(reportOf(bytes)), JSON.stringify(reportOf(bytes)));
   t.notOk(isBare(reportOf('text')));
+  const program = Buffer.from(DATA);
+  program.set([0x4d, 0x5a, 0x90, 0], 0);
+  t.match(reportOf(program), { format: 'unknown', coverage: { reason: /begins like a Windows executable/ } });
+  t.notOk(isBare(reportOf(program)), 'what begins like a program is not bare');
   const failed = { ...reportOf(DATA), details: { sandbox: 'SANDBOX_TIMEOUT' } };
   t.notOk(isBare(failed), 'what the sandbox could not finish is not known to be bare');
 });

@@ -1,7 +1,7 @@
 import type { Budget } from '../../bytes/limits.ts';
 import type { Remark } from '../../content/remark.ts';
 import { escapes } from '../../content/targets.ts';
-import { createLayouts, isFileName, type Layouts } from '../companions.ts';
+import { createLayouts, isBareName, type Layouts } from '../companions.ts';
 import type { Companion } from '../format.ts';
 import { printable } from '../format.ts';
 import { isList, isObject, type JsonObject, type JsonValue } from './parse.ts';
@@ -64,7 +64,7 @@ const companionOf = ({ entries }: JsonObject, budget: Budget): Companion | undef
   const names = listOf(entries.get('paths')).filter((path) => typeof path === 'string');
   const weights = listOf(entries.get('weights'));
   if (names.length !== listOf(entries.get('paths')).length || names.length > SHARDS) return undefined;
-  if (new Set(names).size !== names.length || !names.every(isFileName)) return undefined;
+  if (new Set(names).size !== names.length || !names.every(isBareName)) return undefined;
   budget.spend('steps', weights.length);
   const layouts: Layouts = createLayouts();
   let end = 0;
