@@ -19,6 +19,8 @@ const WORD = 64 * 1024;
 const NAME = 1024;
 const TENSORS = 100_000;
 const DIMENSIONS = 4;
+/** Layers of an encoder that tells speech from silence. */
+const LAYERS = 64;
 /** Alignment of tensors in GGJT files, in bytes. */
 const ALIGNMENT = 32;
 /** Elements and bytes of a block by ggml_type; the old files knew no more. */
@@ -116,8 +118,25 @@ const read = (source: RandomAccess, budget: Budget): Read => {
   return { name: 'llama', tensors: passTensors(cursor, budget, magic === GGJT, blocks) };
 };
 
+/** Detectors of speech (whisper.cpp, whisper_vad_init): a name, a version, the shapes of their layers. */
+const passDetector = (cursor: Cursor): void => {
+  const at = cursor.position;
+  const name = cursor.bytes(within('GGML name bytes', cursor.u32(), NAME));
+  if (!String.fromCharCode(...name).startsWith('silero')) invalid('no detector of speech', at);
+  cursor.skip(20);
+  cursor.skip(12 * within('GGML layers', cursor.u32(), LAYERS));
+  cursor.skip(16);
+};
+
 const firstThatFits = (source: RandomAccess, budget: Budget): Read => {
   let first: unknown;
+  try {
+    const cursor = createCursor(source, 4);
+    passDetector(cursor);
+    return { name: 'silero-vad', tensors: passTensors(cursor, budget, false, BLOCKS, 0) };
+  } catch (error) {
+    if (!isFault(error)) throw error;
+  }
   for (const blocks of [BLOCKS, new Map([...BLOCKS, ...OLD_BLOCKS])]) {
     for (const candidate of UNVERSIONED) {
       try {
@@ -159,6 +178,7 @@ const passTensors = (
   budget: Budget,
   aligned: boolean,
   blocks: ReadonlyMap<number, readonly [number, number]>,
+  least = 1,
 ): number => {
   let tensors = 0;
   for (; cursor.remaining() > 0; tensors = within('GGML tensors', tensors + 1, TENSORS)) {
@@ -167,7 +187,7 @@ const passTensors = (
     const dimensions = cursor.u32();
     const length = within('GGML name bytes', cursor.u32(), NAME);
     const type = cursor.u32();
-    if (dimensions < 1 || dimensions > DIMENSIONS) invalid('a tensor without one to four dimensions', at);
+    if (dimensions < least || dimensions > DIMENSIONS) invalid('a tensor without one to four dimensions', at);
     const [block, bytes] = blocks.get(type) ?? invalid(`type ${type} is not known`, at);
     let elements = 1n;
     for (let index = 0; index < dimensions; index++) elements *= BigInt(cursor.u32());

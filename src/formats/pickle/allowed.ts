@@ -1,4 +1,5 @@
 import { boostingRows } from './allowed/boosting.ts';
+import { metricRows } from './allowed/metrics.ts';
 import { moduleRows } from './allowed/modules.ts';
 import { numpyRows } from './allowed/numpy.ts';
 import { pandasRows } from './allowed/pandas.ts';
@@ -18,6 +19,7 @@ const ROWS: readonly Row[] = [
   ...sklearnRows,
   ...pandasRows,
   ...boostingRows,
+  ...metricRows,
 ];
 
 /** A module and a name may both hold dots; a line feed between them keeps `a` + `b.c` and `a.b` + `c` apart. */

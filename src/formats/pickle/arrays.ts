@@ -10,6 +10,9 @@ import { type Call, countOf, type Global, isCallOf, isGlobal, lookup, textOf, ty
 /** Bytes at the head of a file in which joblib's wrapper class is looked for, to name the format. */
 const NAMED_WITHIN = 64 * 1024;
 
+/** joblib, and the copy of it in older releases of scikit-learn. */
+const WRAPPERS = ['joblib.numpy_pickle', 'sklearn.externals.joblib.numpy_pickle'];
+
 const MARKER = [...'NumpyArrayWrapper'].map((letter) => letter.charCodeAt(0));
 
 /** True when the head of the file names joblib's array wrapper. Only the name of the format depends on it. */
@@ -28,7 +31,7 @@ export const joblibArrays = (
 ): { readonly read: NonNullable<PickleOptions['outside']>; readonly first: () => number | undefined } => {
   let first: number | undefined;
   const read: PickleOptions['outside'] = (built, position) => {
-    if (!isCallOf(built, 'joblib.numpy_pickle', 'NumpyArrayWrapper')) return undefined;
+    if (!WRAPPERS.some((module) => isCallOf(built, module, 'NumpyArrayWrapper'))) return undefined;
     first ??= position;
     return readArray(source, context, built, position);
   };

@@ -40,6 +40,17 @@ const booster = ({ left = -1, right = -1, name = 'gbtree', objective = 'reg:squa
   },
 });
 
+/** What whisper.cpp calls a detector: a name, a version, one layer, a tensor without dimensions. */
+const detector = (layers = 1): Uint8Array =>
+  bytes(
+    u32(0x67676d6c, 10),
+    'silero-16k',
+    u32(6, 2, 0, 512, 64, layers, 129, 128, 3, 128, 128, 128, 1),
+    u32(0, 4, 0),
+    'bias',
+    new Uint8Array(4),
+  );
+
 const lightgbm = ({ child = '-1 -2', features = 1, leaves = 2 } = {}): Uint8Array =>
   bytes(
     [
@@ -103,10 +114,11 @@ export const boostingSamples: readonly Samples[] = [
   },
   {
     format: 'ggml',
-    accept: { 'an adapter': () => ggla() },
+    accept: { 'an adapter': () => ggla(), 'a detector of speech': () => detector() },
     reject: {
       'an unknown version': () => ggla({ version: 9 }),
       'an unknown type': () => ggla({ type: 99 }),
+      'a detector with more layers than bytes': () => detector(60),
       'a tensor beyond the file': () => ggla({ elements: 1 << 20 }),
     },
     cuts: 'a file may end behind any tensor',

@@ -182,5 +182,7 @@ export const numpyRows: readonly Row[] = [
     callable('data', constantsOnly(1), { reference: true }),
   ],
   ['joblib.numpy_pickle', ['NumpyArrayWrapper'], buildable('data', noArguments, wrapperState)],
+  // The copy of joblib that scikit-learn brought before 0.23.
+  ['sklearn.externals.joblib.numpy_pickle', ['NumpyArrayWrapper'], buildable('data', noArguments, wrapperState)],
   ...sparseRows,
 ];
