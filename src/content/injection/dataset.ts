@@ -65,11 +65,17 @@ export type Dataset = {
   flag(rule: string, evidence: string): void;
   /** Ends the current row; `row` is its number when rows are not read one after the other, `span` where it stands in the file. */
   endRow(row?: number, span?: Span): void;
-  /** Counts a cell of which its reader knows that nothing is in it, and rows without any other cell. */
-  pass(column: string): void;
+  /** Counts cells of which their reader knows that nothing is in them, and rows without any other cell. */
+  pass(column: string, count?: number): void;
   passRows(count: number): void;
+  /** Counts a row of so many cells in which nothing is; not to be called when the set wants the row itself. */
+  passRow(cells: number): void;
+  /** Whether a row of so many cells, if it is the next, is looked at for more than what its texts say. */
+  wantsRow(cells: number): boolean;
   /** Takes note of a cell that is passed: what it is, not what it says. */
   look(column: string, text: string): void;
+  /** Takes note of cells that were passed and are neither addresses nor digests, none of them empty. */
+  tally(column: string, cells: number, characters: number): void;
   /** Takes note of a column that has no text in it. */
   column(name: string): void;
   /** Whether a cell labels its row as an example of an attack. */
@@ -127,13 +133,19 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
       if (verdict === undefined) return;
       found.push({ name, column, verdict: example ? { ...verdict, discussed: true } : verdict, offset, text });
     },
-    pass(name) {
-      columnOf(name).cells += 1;
+    pass(name, count = 1) {
+      columnOf(name).cells += count;
     },
     passRows(more) {
       rows += more;
     },
+    passRow(count) {
+      rows += 1;
+      if (count > 1) triggers.pass();
+    },
+    wantsRow: (count) => personalData || (count > 1 && triggers.wants()),
     look,
+    tally: urls.tally,
     column: urls.column,
     isLabel,
     flag(rule, evidence) {

@@ -15,10 +15,12 @@ import {
   printable,
 } from '../format.ts';
 import { describeLineage } from '../lineage/describe.ts';
-import { blocksOf, type Encoding, encodingOf, wholeText } from '../text/decode.ts';
+import { type Encoding, encodingOf, wholeText } from '../text/decode.ts';
 import { kindOf } from '../text/kind.ts';
+import { linesOf } from './lines.ts';
 import { checkNotebook, isNotebook } from './notebook.ts';
 import { type Duplicate, isList, isObject, type JsonValue, parseJson } from './parse.ts';
+import { createQuickRows } from './quick.ts';
 import { inLines, inList } from './rows.ts';
 import { type Checked, checkDocument, checkRow, endRow } from './rules.ts';
 import { readManifest } from './weights-manifest.ts';
@@ -27,8 +29,6 @@ import { readManifest } from './weights-manifest.ts';
 const DOCUMENT = 128 * MIB;
 /** Characters that cost a step; every value costs one more. */
 const CHARACTERS = 64;
-/** Bytes of one line of JSON Lines. */
-const LINE = 16 * MIB;
 /** Python's json module gives up at about a thousand levels. */
 const DIALECT = { depth: 512, python: true };
 
@@ -82,10 +82,13 @@ export const jsonLines: Format = {
   recognise: (head, source) => kindOf(head, source) === 'jsonl',
   inspect(source, context): Inspection {
     const dataset = createDataset(context);
+    const quick = createQuickRows(dataset);
     let rows = 0;
     let opaque = '';
-    for (const { line, offset, end: lineEnd } of linesOf(source)) {
+    for (const { line, offset, end: lineEnd, passed } of linesOf(source, quick, context.budget)) {
+      rows += passed;
       if (line.trim() === '') continue;
+      quick.flush();
       rows += 1;
       context.budget.spend('steps', 1 + line.length / CHARACTERS);
       const { value, duplicates, end } = parseLine(line, offset);
@@ -103,6 +106,7 @@ export const jsonLines: Format = {
       reportAll(context, checked.remarks, offset);
       opaque ||= checked.opaque;
     }
+    quick.flush();
     const { remarks, flagged } = dataset.finish();
     reportAll(context, remarks, 0);
     return {
@@ -122,29 +126,6 @@ const parseLine = (line: string, offset: number): ReturnType<typeof parseJson> =
     if (!(error instanceof WeighbridgeError)) throw error;
     throw new WeighbridgeError(error.code, error.message, { ...error.details, offset }, { cause: error });
   }
-};
-
-/** The lines of a file, where they begin, and where their line feed ends. */
-const linesOf = function* (source: RandomAccess): Generator<{ line: string; offset: number; end: number }> {
-  let carried = '';
-  let carriedAscii = true;
-  let started = 0;
-  for (const { text, offset, narrow } of blocksOf(source)) {
-    if (carried === '') started = offset;
-    const lines = (carried + text).split('\n');
-    carried = lines.pop() ?? '';
-    if (carried.length > LINE)
-      throw new WeighbridgeError('LIMIT_EXCEEDED', `limit of ${LINE} characters a line reached`, { offset: started });
-    const ascii = narrow && carriedAscii;
-    for (const line of lines) {
-      const end = started + 1 + (ascii ? line.length : utf8Length(line));
-      yield { line, offset: started, end };
-      started = end;
-    }
-    // What is carried over may have begun blocks ago.
-    carriedAscii = narrow && (carriedAscii || lines.length > 0);
-  }
-  yield { line: carried, offset: started, end: source.size };
 };
 
 const encodingAt = (source: RandomAccess): Encoding => encodingOf(head(source, 4));

@@ -10,6 +10,7 @@ import { printable, SEVERITIES, type Severity } from '../format.ts';
 import { judgeDocument } from '../keras/config.ts';
 import { checkApplication, checkObject } from './applications.ts';
 import { isList, isObject, type JsonObject, type JsonValue } from './parse.ts';
+import { toldBy } from './telling.ts';
 
 /** What the rules found; `opaque` says why a part could not be understood. `flagged` are the rows of a list. */
 export type Checked = {
@@ -91,8 +92,9 @@ const checkValues = (root: JsonValue, dataset: Dataset, checked: Checked, budget
     } else if (isObject(value)) {
       budget.spend('steps', 1);
       checked.remarks.push(...checkObject(value));
+      const tells = [...value.entries.keys()].some((key) => toldBy(key) !== undefined);
       for (const [key, item] of value.entries) {
-        checkEntry(key, item, value, checked, budget);
+        if (tells) checkEntry(key, item, value, checked, budget);
         enter(item, column === '' ? key : `${column}.${key}`, value.at);
       }
     }
