@@ -78,6 +78,11 @@ export const createPool = (first: WorkerProcess, { size, memory, patience, reser
     }
   };
 
+  /** Goes to the end of the line: it makes an isolate for its next file while others work. */
+  const rest = (member: Member): void => {
+    member.busy = 'no';
+    if (members.delete(member)) members.add(member);
+  };
   const idle = (): Member | undefined => [...members].find(({ busy }) => busy === 'no');
   const roomForLarge = (): boolean => {
     const large = [...members].filter(({ busy }) => busy === 'large').length;
@@ -98,7 +103,7 @@ export const createPool = (first: WorkerProcess, { size, memory, patience, reser
     member.inspections += 1;
     member.computed += stopwatch.computed();
     if (!healthy || member.inspections >= INSPECTIONS || member.computed >= COMPUTED) replace(member);
-    else member.busy = 'no';
+    else rest(member);
     dispatch();
   };
 

@@ -3,8 +3,9 @@ import t from 'tap';
 import { MIB } from '../../src/bytes/limits.ts';
 import type { Json } from '../../src/formats/format.ts';
 import { packages } from '../../src/formats/packages.ts';
-import { bundleFor } from '../../src/sandbox/bundle.ts';
+import { bundleFor, bundleParsers } from '../../src/sandbox/bundle.ts';
 import { createSandbox } from '../../src/sandbox/sandbox.ts';
+import { samples } from '../formats/samples/index.ts';
 
 const SEED = 20_261_123;
 
@@ -87,6 +88,71 @@ t.test('an isolate starts fresh: nothing of one file is left for the next', asyn
   for (let turn = 0; turn < 5; turn++) {
     t.match(await sandbox.inspect({ size: 1, read: async () => new Uint8Array(1) }), { details: { seen: 1 } });
   }
+});
+
+t.test('the warm-up leaves compiled code and nothing else', async (t) => {
+  const tainting = `globalThis.count = 0; globalThis.warmUp = () => {
+    globalThis.count++; globalThis.tainted = true; Array.prototype.tainted = true; globalThis.eval = () => {}; };`;
+  const details = await inIsolate(
+    `${tainting}${probe(`{
+      count, tainted: 'tainted' in globalThis || 'tainted' in [],
+      present: ['eval', 'Function', 'WebAssembly'].filter((name) => name in globalThis),
+    }`)}`,
+  );
+  t.same(details, { count: 0, tainted: false, present: [] }, 'it runs in a context of its own');
+
+  const options = { workers: 1, memory: 256 * MIB, timeout: 10_000, require: 'isolate' } as const;
+  const warm = await createSandbox(options);
+  const cold = await createSandbox(options, { parsers: `${await bundleParsers()};delete globalThis.warmUp;` });
+  t.teardown(() => Promise.all([warm.close(), cold.close()]));
+  let compared = 0;
+  for (const { format, accept } of samples) {
+    const bytes = Object.values(accept)[0]?.();
+    if (bytes === undefined) continue;
+    const source = { size: bytes.length, read: async (at: number, length: number) => bytes.subarray(at, at + length) };
+    const [expected, got] = await Promise.all([cold.inspect(source), warm.inspect(source)]);
+    if (JSON.stringify(got) !== JSON.stringify(expected)) t.same(got, expected, format);
+    compared += 1;
+  }
+  t.ok(compared > 50, `${compared} reports are the same`);
+});
+
+t.test('a file is read in few pieces, a remote one in fewer', async (t) => {
+  const script = `globalThis.inspectFile = (() => { ${await bundleFor('isolate', {
+    text: "import { overRanges } from './isolate/ranges.ts'; globalThis.overRanges = overRanges;",
+  })} return (read, size, options) => {
+    const source = overRanges(size, read, JSON.parse(options).provisional);
+    let wrong = 0;
+    const check = (at, length) => { const bytes = source.read(at, length);
+      if (bytes.length !== length || bytes.some((byte, index) => byte !== (((at + index) >> 8) & 255))) wrong++; };
+    for (let at = 0; at + 10 <= 1 << 20; at += 4096) check(at, 10);
+    for (let at = 2 << 20; at + 10 <= size; at += 512 << 10) check(at, 10);
+    check(size - 30, 30); check(size - 70_000, 10); check((1 << 20) - 9, 300_000);
+    return JSON.stringify({ format: 'probe', content: 'inert', findings: [],
+      coverage: { state: 'complete', bytesInspected: size, bytesTotal: size, reason: '' }, details: { wrong } }); }; })();`;
+  const sandbox = await createSandbox(
+    { workers: 1, memory: 256 * MIB, timeout: 10_000, require: 'isolate' },
+    { parsers: script },
+  );
+  t.teardown(() => sandbox.close());
+  const size = 8 * MIB + 100;
+  const weigh = async (provisional: boolean) => {
+    const reads: number[] = [];
+    const read = async (offset: number, length: number) => {
+      reads.push(length);
+      return Uint8Array.from({ length }, (_, index) => ((offset + index) >> 8) & 255);
+    };
+    const { details } = await sandbox.inspect({ size, read }, { provisional });
+    t.same(details, { wrong: 0 });
+    return reads;
+  };
+  const local = await weigh(false);
+  t.equal(local[0], 16 * 1024, 'where it jumps to a little is read');
+  t.ok(local.includes(256 * 1024), 'where it reads on more and more');
+  t.ok(local.length < 30, `${local.length} reads`);
+  const remote = await weigh(true);
+  t.ok(remote.length < 22, `${remote.length} reads`);
+  t.ok(remote.every((length) => length >= 256 * 1024));
 });
 
 t.test('every package that parsers may import evaluates in a bare isolate', async (t) => {

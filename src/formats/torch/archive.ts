@@ -24,7 +24,7 @@ const RECORD_LIMIT = 64 * 1024;
 const PICKLE_LIMIT = 64 * 1024 * 1024;
 
 /** Bytes of storages whose checksum is computed, in all: torch itself ignores it, and weights of any size must be judged at once. */
-const CHECKED = 1024 * 1024;
+const CHECKED = 128 * 1024;
 
 /** A torch archive: a zip whose members all lie in one folder. */
 export type TorchArchive = {
