@@ -88,6 +88,10 @@ A file is what its bytes are: its name and extension decide nothing. Every forma
 and the report is the worst of the readings, because another loader may read it another way. What no format recognises is
 \`unknown\`. A file whose format is given up half-way, by a limit or an error, is never taken for understood.
 
+Some formats keep the bytes of their tensors in files of their own that have no mark at all (TensorFlow checkpoints, ONNX,
+TensorFlow.js, OpenVINO, ncnn). The report of such an index says which bare files lie beside it and how large they are, when
+it lays out every byte of them; what that is good for is in [policies.md](policies.md#conditions).
+
 Each format has samples in \`test/formats/samples/index.ts\` that it accepts and that it rejects; the suite damages them
 byte by byte. *Accepted as* is the content that honest samples have; an archive or a compressed file has the worst content
 of what is in it.
