@@ -9,7 +9,7 @@ const CUSTOM = 32;
 const LAST = 220;
 const WIDE = 127;
 
-/** Custom operators that the runtime's own resolver has, or that only compute on the accelerator they are compiled for. */
+/** Custom operators that the runtime's own resolver or MediaPipe's has, or that only compute on the accelerator they are compiled for. */
 const OWN = new Set([
   'TFLite_Detection_PostProcess',
   'Mfcc',
@@ -23,6 +23,13 @@ const OWN = new Set([
   'Multinomial',
   'RandomStandardNormal',
   'RandomUniform',
+  // MediaPipe brings these (mediapipe/util/tflite/cpu_op_resolver.cc); they compute on tensors.
+  'MaxPoolingWithArgmax2D',
+  'MaxUnpooling2D',
+  'Convolution2DTransposeBias',
+  'TransformTensorBilinear',
+  'TransformLandmarks',
+  'Landmarks2TransformMatrix',
 ]);
 
 export type Verdict = {
