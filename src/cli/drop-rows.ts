@@ -6,12 +6,12 @@ import { ROWS_VERSION, rowsOfRuns, sizeWithout, withoutRows } from '../transcode
 import { digest, readExactly } from './local-file.ts';
 import { writeWhole } from './write-whole.ts';
 
-/** Findings from this severity on are not clean. */
+/** Findings from this severity on keep what is left from being written. */
 const SERIOUS = SEVERITIES.indexOf('medium');
 
 /**
  * Writes a dataset without its flagged rows, and says what was done. `before` is the sha256 of the file that the report
- * speaks of. Throws NOT_CONVERTIBLE when rows cannot be left out or what is left is not clean, UPSTREAM_MISMATCH when
+ * speaks of. Throws NOT_CONVERTIBLE when rows cannot be left out or something is found in what is left, UPSTREAM_MISMATCH when
  * the file is not the one that was inspected any more. Nothing has the final name then.
  */
 export const dropRows = async (
@@ -34,7 +34,7 @@ export const dropRows = async (
     if ((await digest(file, size)) !== before) {
       throw new WeighbridgeError('UPSTREAM_MISMATCH', 'it changed while it was read');
     }
-    checkClean(await sandbox.inspect({ size: left, read: (offset, length) => readExactly(written, offset, length) }));
+    checkLeft(await sandbox.inspect({ size: left, read: (offset, length) => readExactly(written, offset, length) }));
   });
   const dropped = rowsOfRuns(runs);
   return {
@@ -50,10 +50,10 @@ export const dropRows = async (
   };
 };
 
-const checkClean = ({ coverage, findings, rows }: Report): void => {
+const checkLeft = ({ coverage, findings, rows }: Report): void => {
   const serious = findings.find(({ severity }) => SEVERITIES.indexOf(severity) >= SERIOUS);
   const why = serious?.message ?? (coverage.state === 'complete' ? undefined : coverage.reason);
   if (why === undefined && (rows?.flagged ?? 0) === 0) return;
-  const message = `what is left without the flagged rows is not clean: ${why ?? `${rows?.flagged} rows are flagged`}`;
+  const message = `found in what is left without the flagged rows: ${why ?? `${rows?.flagged} rows are flagged`}`;
   throw new WeighbridgeError('NOT_CONVERTIBLE', message);
 };

@@ -3,6 +3,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { policy } from '../../src/cli/policy.ts';
+import { dropRowsPolicy } from '../support/drop-rows.ts';
 
 const run = async (args: readonly string[], input = ''): Promise<{ code: number; out: string; err: string }> => {
   const stdout = new PassThrough();
@@ -60,6 +61,18 @@ t.test('explain decides on facts from a file or standard input and shows why', a
   const allowed = await run(['explain', '--json', '--policies', shipped, '--facts', file]);
   t.equal(allowed.code, 0);
   t.match(JSON.parse(allowed.out), { decision: { action: 'allow', rule: 'default/inert' } });
+});
+
+t.test('explain tells what becomes of flagged rows', async (t) => {
+  const folder = t.testdir({ 'p.yaml': dropRowsPolicy() });
+  const facts = {
+    artefact: { path: 'train.jsonl', format: 'jsonl', content: 'inert' },
+    coverage: { state: 'complete' },
+    dataset: { rows: 9, flagged: 1, rules: [{ rule: 'text.injection', rows: 1 }], droppable: true },
+  };
+  const { code, out } = await run(['explain', '--policies', folder, '--facts', '-'], JSON.stringify(facts));
+  t.equal(code, 0);
+  t.match(out, /^convert {2}default\/flagged-rows\n.*\n {2}flagged rows: drop\n {2}notice: 1 of 9 rows were dropped/);
 });
 
 t.test('wrong use and wrong facts are explained', async (t) => {

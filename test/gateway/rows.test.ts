@@ -163,6 +163,16 @@ t.test('a source that changes on its way, or behind the commit, gives nothing', 
   await answer.body?.cancel();
 });
 
+t.test('a dataset that is not judged yet is not described as upstream has it', async (t) => {
+  const world = await dropping(t, REPO, { timings: { answerWithin: 300 } });
+  world.hub.fail({ kind: 'stall', ms: 1500, match: /test\.csv/ });
+  const early = await world.fetch(at('test.csv'), { method: 'HEAD' });
+  t.match([early.status, early.headers.get('retry-after')], [503, '2']);
+  await sleep(2500);
+  const later = await world.fetch(at('test.csv'), { method: 'HEAD' });
+  t.match([later.status, later.headers.get('content-length')], [200, String(CSV_KEPT.length)]);
+});
+
 t.test('a policy without such a rule serves no derived file, at once', async (t) => {
   const policies = t.testdir({ 'policy.yaml': dropRowsPolicy() });
   const world = await startWorld(t, [REPO], { settings: { POLICIES: policies } });
