@@ -286,7 +286,10 @@ const contextAt = (shared: Shared, path: readonly string[]): Context => ({
  * A member of a container lies beside nothing: no loader finds bytes for it outside. And its rows are not the
  * container's, which is not read row by row.
  */
-const alone = ({ companions, rows, ...inspection }: Inspection): Inspection => inspection;
+const alone = (inspection: Inspection): Inspection => {
+  const { companions, rows, ...rest } = inspection;
+  return companions === undefined && rows === undefined ? inspection : rest;
+};
 
 const record = (shared: Shared, finding: Parameters<Context['report']>[0], path: readonly string[]): void => {
   if (shared.findings.length >= shared.budget.limits.findings) {
