@@ -19,6 +19,9 @@ export type Conversion = {
   readonly etag: string;
 };
 
+/** A stored output, and the report of the whole source it was made from. */
+type Proven = Stored & { readonly report: Report };
+
 /** A conversion that is being written, or the finished file. */
 export type Converting = {
   /** Bytes as they are written; absent when the file is stored already. */
@@ -26,7 +29,7 @@ export type Converting = {
   /** Resolves once the source is proven to be what the plan was made of, and all is written: with its report. */
   readonly proven: Promise<Report>;
   /** Resolves once the output is stored, too. */
-  readonly done: Promise<Stored & { readonly report: Report }>;
+  readonly done: Promise<Proven>;
 };
 
 export type Conversions = {
@@ -98,12 +101,13 @@ export const createConversions = (
 
   const start = async (repo: RepoAt, conversion: Conversion): Promise<Converting> => {
     const writer = await blobs.create(conversion.layout.size);
-    const proven = write(repo, conversion, writer);
-    const done = keep(writer, proven).finally(() => running.delete(keyOf(repo, conversion)));
+    const key = keyOf(repo, conversion);
+    const proven = write(repo, conversion, writer).catch((error: unknown) => giveUp(writer, key, error));
+    const done = keep(writer, key, proven);
     // Nobody may be listening when a conversion fails; whoever waits for one of the two still sees the fault.
     done.catch(() => undefined);
     const converting = { writer, proven, done };
-    running.set(keyOf(repo, conversion), converting);
+    running.set(key, converting);
     return converting;
   };
 
@@ -126,16 +130,22 @@ export const createConversions = (
     }
   };
 
-  const keep = async (writer: BlobWriter, proven: Promise<Report>): Promise<Stored & { readonly report: Report }> => {
+  const keep = async (writer: BlobWriter, key: string, proven: Promise<Report>): Promise<Proven> => {
+    const report = await proven;
     try {
-      const report = await proven;
       const stored = await writer.commit();
+      running.delete(key);
       return { ...stored, report };
     } catch (error) {
-      const fault = error instanceof Error ? error : new Error(String(error));
-      await writer.abort(fault);
-      throw fault;
+      return giveUp(writer, key, error);
     }
+  };
+
+  /** Whoever hears of the fault and asks again begins anew: this conversion is gone by then. */
+  const giveUp = async (writer: BlobWriter, key: string, error: unknown): Promise<never> => {
+    const fault = error instanceof Error ? error : new Error(String(error));
+    await writer.abort(fault).finally(() => running.delete(key));
+    throw fault;
   };
 
   /** The source from the store, or growing while it arrives; `arrived` resolves when its digest is proven. */

@@ -137,8 +137,8 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
   const start = async (repo: RepoAt, file: ListedFile, key: string): Promise<Intake> => {
     try {
       const writer = await blobs.create(file.size, { gitSha1: file.sha256 === undefined });
-      const arrived = receive(repo, file, writer);
-      const done = keep(repo, file, writer, arrived).finally(() => running.delete(key));
+      const arrived = receive(repo, file, writer).catch((error: unknown) => giveUp(repo, file, writer, key, error));
+      const done = keep(repo, file, writer, key, arrived);
       // Nobody may be listening when a transfer fails; whoever waits for one of the two still sees the fault.
       done.catch(() => undefined);
       return { writer, arrived, done };
@@ -149,7 +149,7 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
   };
 
   const receive = async (repo: RepoAt, file: ListedFile, writer: BlobWriter): Promise<Stored> => {
-    for await (const chunk of repo.fetch(file, 0, file.size)) await writer.write(chunk);
+    for await (const chunk of repo.fetch(file, 0, file.size, undefined, writer.room)) await writer.write(chunk);
     return { sha256: await checkDigest(file, writer), size: file.size };
   };
 
@@ -157,19 +157,32 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
     repo: RepoAt,
     file: ListedFile,
     writer: BlobWriter,
+    key: string,
     arrived: Promise<Stored>,
   ): Promise<Stored> => {
+    await arrived;
     try {
-      await arrived;
       const stored = await writer.commit();
       await remember(repo, file, stored.sha256);
+      running.delete(key);
       return stored;
     } catch (error) {
-      const fault = error instanceof Error ? error : new Error(String(error));
-      if (isFault(fault, 'UPSTREAM_MISMATCH')) mistrust(artefactKey(repo, file.path));
-      await writer.abort(fault);
-      throw fault;
+      return giveUp(repo, file, writer, key, error);
     }
+  };
+
+  /** Whoever hears of the fault and asks again begins anew: this transfer is gone by then. */
+  const giveUp = async (
+    repo: RepoAt,
+    file: ListedFile,
+    writer: BlobWriter,
+    key: string,
+    error: unknown,
+  ): Promise<never> => {
+    const fault = error instanceof Error ? error : new Error(String(error));
+    if (isFault(fault, 'UPSTREAM_MISMATCH')) mistrust(artefactKey(repo, file.path));
+    await writer.abort(fault).finally(() => running.delete(key));
+    throw fault;
   };
 
   const mistrust = (key: string): void => {

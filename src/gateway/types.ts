@@ -19,8 +19,17 @@ export type RepoAt = {
   readonly commit: string;
   readonly files: ReadonlyMap<string, ListedFile>;
   readonly upstream: Facts['upstream'];
-  /** Fetches bytes of a file with this caller's rights, from `start` to `end` (exclusive); resumes faults by itself. A chunk is gone once the next is asked for. */
-  fetch(file: ListedFile, start: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * Fetches bytes of a file with this caller's rights, from `start` to `end` (exclusive); resumes faults by itself.
+   * A chunk is gone once the next is asked for. `room` says where bytes are best read to (`BlobWriter.room`); it is only a hint.
+   */
+  fetch(
+    file: ListedFile,
+    start: number,
+    end: number,
+    signal?: AbortSignal,
+    room?: (ahead: number) => Uint8Array,
+  ): AsyncIterable<Uint8Array>;
 };
 
 /** Who asks, with what, in which request. */

@@ -9,10 +9,11 @@ const MAX_LARGE = 16;
 export type ReadInto = (into: Uint8Array, position: number) => Promise<void>;
 
 /** The size of the chunks of a new stream that has `wanted` bytes; call `release` when it ends. */
-export const claimChunk = (wanted: number): { readonly bytes: number; release(): void } => {
+export const claimChunk = (wanted: number): { readonly bytes: number; readonly wide: boolean; release(): void } => {
   const wide = wanted > SMALL_CHUNK && large < MAX_LARGE;
   if (wide) large += 1;
   return {
+    wide,
     bytes: Math.min(wide ? LARGE_CHUNK : SMALL_CHUNK, wanted),
     release() {
       if (wide) large -= 1;

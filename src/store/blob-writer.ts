@@ -135,12 +135,23 @@ export const createBlobWriter = (intake: Intake, store: WriterStore, size?: numb
   const follow = (start: number, end?: number): AsyncGenerator<Uint8Array> =>
     reading(async function* (readInto) {
       const chunk = claimChunk((end ?? size ?? Number.POSITIVE_INFINITY) - start);
+      let buffer: Buffer | undefined;
       try {
-        const buffer = Buffer.allocUnsafeSlow(Math.max(chunk.bytes, 0));
         for (let position = start; end === undefined || position < end; ) {
           if (fault !== undefined) throw fault;
           const ready = Math.min(intake.size, end ?? intake.size) - position;
-          if (ready > 0) {
+          // Few readers at a time may hold memory that the writer needs again; the others copy.
+          const lent = chunk.wide && ready > 0 ? intake.lend(position) : undefined;
+          if (lent !== undefined) {
+            try {
+              const bytes = lent.bytes.subarray(0, ready);
+              position += bytes.length;
+              yield bytes;
+            } finally {
+              lent.release();
+            }
+          } else if (ready > 0) {
+            buffer ??= Buffer.allocUnsafeSlow(chunk.bytes);
             const bytes = buffer.subarray(0, ready);
             await readInto(bytes, position);
             if (fault !== undefined) throw fault;
@@ -176,6 +187,7 @@ export const createBlobWriter = (intake: Intake, store: WriterStore, size?: numb
       return intake.size;
     },
     write,
+    room: intake.room,
     read: readOnce,
     follow,
     digests,

@@ -1,10 +1,10 @@
 import { createDigest, type Digests } from './digest.ts';
 import type { DigestPool, RunningDigest } from './digests.ts';
 import type { TemporaryFile } from './disk.ts';
-import { giveSlab, SLAB_BYTES, type Slab, takeSlab } from './slabs.ts';
+import { leaveSlab, SLAB_BYTES, type Slab, takeSlab } from './slabs.ts';
 
 /** Slabs of one writer that the disk or the digest is busy with; then `take` waits. */
-const MAX_BUSY = 4;
+const MAX_BUSY = 3;
 
 /**
  * The way of a blob's bytes to the disk and through the digests, both at once. What is not on the disk yet is read
@@ -13,15 +13,25 @@ const MAX_BUSY = 4;
 export type Intake = {
   /** Bytes taken. */
   readonly size: number;
-  /** Copies `chunk`; resolves when there is room for more. Rejects with what the disk said, also of earlier chunks. */
+  /**
+   * Memory for the bytes that come `ahead` bytes after those taken: whoever reads into it, and then gives just these bytes
+   * to `take`, saves the copy. Never empty; nothing else happens to it before.
+   */
+  room(ahead: number): Uint8Array;
+  /** Copies `chunk`, unless it lies where it belongs; resolves when there is room for more. Rejects with what the disk said, also of earlier chunks. */
   take(chunk: Uint8Array): Promise<void>;
   /** Fills `into` from `position`; these bytes must have been taken. Returns how many there were. */
   read(into: Uint8Array, position: number): Promise<number>;
+  /** The bytes from `position` on that lie together in memory, if any do; they stay there until `release`. */
+  lend(position: number): Lent | undefined;
   /** Writes and hashes the rest. */
   finish(): Promise<Digests>;
   /** Resolves when nothing is under way any more; no fault comes out of here. */
   settle(): Promise<void>;
 };
+
+/** Bytes in the memory of an intake. */
+export type Lent = { readonly bytes: Uint8Array; release(): void };
 
 /** An intake into `file`. `size` is the blob's, when known; `gitSize` is set when the git digest is wanted. */
 export const createIntake = (
@@ -31,7 +41,8 @@ export const createIntake = (
   gitSize: number | undefined,
 ): Intake => {
   const busy = new Map<Slab, Promise<void>>();
-  let [taken, filling, digest]: [number, Slab | undefined, RunningDigest | undefined] = [0, undefined, undefined];
+  let [filling, following]: [Slab | undefined, Slab | undefined] = [undefined, undefined];
+  let [taken, digest]: [number, RunningDigest | undefined] = [0, undefined];
   let failure: unknown;
   let writing: Promise<void> = Promise.resolve();
 
@@ -48,7 +59,7 @@ export const createIntake = (
     const done = both.then(
       () => {
         busy.delete(slab);
-        giveSlab(slab);
+        leaveSlab(slab);
       },
       (error) => {
         // The slab is not given back: the other of the two may still be at it.
@@ -63,19 +74,33 @@ export const createIntake = (
     if (failure !== undefined) throw failure;
   };
 
+  const current = (): Slab => {
+    filling ??= takeSlab(taken, size);
+    return filling;
+  };
+
+  const room = (ahead: number): Uint8Array => {
+    const slab = current();
+    const next = slab.used + ahead;
+    if (next < slab.memory.length) return slab.memory.subarray(next);
+    // Of a blob that ends with this slab nothing more is expected: what comes nevertheless is refused when it is taken.
+    following ??= takeSlab(slab.start + slab.memory.length);
+    return following.memory.subarray(next - slab.memory.length);
+  };
+
   const copy = (chunk: Uint8Array): void => {
     for (let done = 0; done < chunk.length; ) {
-      filling ??= takeSlab(taken, size);
-      const part = chunk.subarray(done, done + filling.memory.length - filling.used);
-      filling.memory.set(part, filling.used);
-      filling.used += part.length;
+      const slab = current();
+      const part = chunk.subarray(done, done + slab.memory.length - slab.used);
+      if (!liesAt(part, slab)) slab.memory.set(part, slab.used);
+      slab.used += part.length;
       taken += part.length;
       done += part.length;
-      if (filling.used < filling.memory.length) continue;
+      if (slab.used < slab.memory.length) continue;
       // The last slab of a small blob is kept back: it is hashed here when it is the only one.
       if (digest === undefined && taken === size) continue;
-      send(filling);
-      filling = undefined;
+      send(slab);
+      [filling, following] = [following, undefined];
     }
   };
 
@@ -89,11 +114,12 @@ export const createIntake = (
       whole.update(bytes);
       await file.write(bytes, 0);
       filling = undefined;
-      if (last !== undefined) giveSlab(last);
+      if (last !== undefined) leaveSlab(last);
       return whole.finish();
     }
     if (last !== undefined) send(last);
-    filling = undefined;
+    if (following !== undefined) leaveSlab(following);
+    [filling, following] = [undefined, undefined];
     await Promise.all(busy.values());
     check();
     return digest.finish();
@@ -127,6 +153,15 @@ export const createIntake = (
       }
       return Math.max(0, end - position);
     },
+    lend(position) {
+      for (const slab of [...busy.keys(), ...(filling === undefined ? [] : [filling])]) {
+        if (position < slab.start || position >= slab.start + slab.used) continue;
+        slab.users += 1;
+        return { bytes: slab.memory.subarray(position - slab.start, slab.used), release: () => leaveSlab(slab) };
+      }
+      return undefined;
+    },
+    room,
     finish,
     async settle() {
       await Promise.allSettled(busy.values());
@@ -135,6 +170,10 @@ export const createIntake = (
     },
   };
 };
+
+/** True when these bytes were read into the place where `slab` is filled next. */
+const liesAt = (bytes: Uint8Array, { memory, used }: Slab): boolean =>
+  bytes.buffer === memory.buffer && bytes.byteOffset === memory.byteOffset + used;
 
 /** The parts of `position` to `end` that no slab holds. */
 const gaps = (position: number, end: number, slabs: readonly Slab[]): { start: number; stop: number }[] => {

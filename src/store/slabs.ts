@@ -1,10 +1,18 @@
-/** Bytes of one slab: large enough that a write costs more than its call, small enough that many writers fit. */
-export const SLAB_BYTES = 1024 * 1024;
+/** Bytes of one slab: large enough that a write costs more than waking the threads for it, small enough that many fit. */
+export const SLAB_BYTES = 2 * 1024 * 1024;
 /** Slabs kept for the next writer. */
-const MAX_IDLE = 32;
+const MAX_IDLE = 16;
 
 /** Shared memory that the disk is written from while another thread hashes it. */
-export type Slab = { readonly start: number; readonly memory: Uint8Array<SharedArrayBuffer>; used: number };
+export type Slab = {
+  /** Where its first byte stands in the blob. */
+  readonly start: number;
+  readonly memory: Uint8Array<SharedArrayBuffer>;
+  /** Bytes taken. */
+  used: number;
+  /** Who is at it: the disk and the digest together count as one, each reader as one more. */
+  users: number;
+};
 
 const idle: Uint8Array<SharedArrayBuffer>[] = [];
 
@@ -12,10 +20,12 @@ const idle: Uint8Array<SharedArrayBuffer>[] = [];
 export const takeSlab = (start: number, size?: number): Slab => {
   const wanted = Math.min(SLAB_BYTES, size === undefined ? SLAB_BYTES : Math.max(1, size - start));
   const memory = wanted === SLAB_BYTES ? idle.pop() : undefined;
-  return { start, memory: memory ?? new Uint8Array(new SharedArrayBuffer(wanted)), used: 0 };
+  return { start, memory: memory ?? new Uint8Array(new SharedArrayBuffer(wanted)), used: 0, users: 1 };
 };
 
-/** Gives a slab back; nobody may read it afterwards. */
-export const giveSlab = ({ memory }: Slab): void => {
-  if (memory.length === SLAB_BYTES && idle.length < MAX_IDLE) idle.push(memory);
+/** One user less; the last one gives the memory back. */
+export const leaveSlab = (slab: Slab): void => {
+  slab.users -= 1;
+  const { memory, users } = slab;
+  if (users === 0 && memory.length === SLAB_BYTES && idle.length < MAX_IDLE) idle.push(memory);
 };

@@ -23,6 +23,11 @@ export type BlobWriter = {
    * Copies the chunk. Waits while the disk or the digest is behind. Rejects with STORE_FULL when the limit or the disk is reached; the writer is aborted then.
    */
   write(chunk: Uint8Array): Promise<void>;
+  /**
+   * Memory for the bytes that come `ahead` bytes after those written. Whoever reads into it, and then writes just these
+   * bytes, saves a copy. Only for the one who writes, before the digests are asked for.
+   */
+  room(ahead: number): Uint8Array;
   /** Exactly `length` bytes from `offset`; waits until they have been written; rejects with the fault given to `abort`. */
   read(offset: number, length: number): Promise<Uint8Array>;
   /**

@@ -18,6 +18,7 @@ type Wanted = {
   readonly headers: Headers;
   readonly range: Range;
   readonly signal?: AbortSignal | undefined;
+  readonly room?: ((ahead: number) => Uint8Array) | undefined;
 };
 type Place = { readonly origin: string; readonly path: string };
 type Redirects = Map<string, Place & { readonly until: number }>;
@@ -81,7 +82,7 @@ const early = (origin: string): WeighbridgeError =>
 const open = async (
   sender: Sender,
   redirects: Redirects,
-  { path, headers, range, signal }: Wanted,
+  { path, headers, range, signal, room }: Wanted,
   position: number,
   etag: string | undefined,
   large: boolean,
@@ -95,7 +96,7 @@ const open = async (
     ...(whole || etag === undefined ? {} : { 'if-range': etag }),
   };
   const from = usable ? known : sender.place(path);
-  const hop = { ...from, method: 'GET' as const, headers: { ...headers, ...conditions }, signal, large };
+  const hop = { ...from, method: 'GET' as const, headers: { ...headers, ...conditions }, signal, large, room };
   const reply = await sender.follow(hop, true);
   const foreign = reply.origin !== sender.origin;
   if (reply.status === 200 || reply.status === 206) {

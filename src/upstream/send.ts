@@ -29,6 +29,8 @@ export type Hop = {
   readonly signal?: AbortSignal | undefined;
   /** The answer may be large: it comes over a connection of its own where that is possible. */
   readonly large?: boolean;
+  /** Where its bytes are best read to; see `Upstream.download`. */
+  readonly room?: ((ahead: number) => Uint8Array) | undefined;
 };
 
 /** An answer whose body has not been read. Whoever holds it reads the body or calls `discard`. */

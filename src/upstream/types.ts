@@ -43,13 +43,15 @@ export type Upstream = {
    * The bytes of a file from `start` to `end` (exclusive, or to the end when left out). Follows redirects through the
    * SSRF guard without passing the token to another origin; resumes cuts, stalls, 429 and 5xx by Range with If-Range
    * (re-resolving the redirect); a total length that differs from `size` is UPSTREAM_MISMATCH.
-   * A chunk is gone as soon as the next one is asked for: copy what is kept.
+   * A chunk is gone as soon as the next one is asked for: copy what is kept. Where `room` is given, bytes are read into the
+   * memory it returns when that is possible: told how many bytes were read and not yet asked beyond, it says where more may go.
    */
   download(
     path: string,
     headers: Readonly<Record<string, string>>,
     range: { start: number; end?: number; size: number },
     signal?: AbortSignal,
+    room?: (ahead: number) => Uint8Array,
   ): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 };

@@ -35,8 +35,10 @@ export const createUpstream = ({
     request,
     stat: (path, headers, signal) =>
       request({ method: 'HEAD', url: path, headers, ...(signal === undefined ? {} : { signal }) }),
-    download: (path, headers, { start, end, size }, signal) =>
-      download({ path, headers: lowerCase(headers), range: { start, end: Math.min(end ?? size, size), size }, signal }),
+    download: (path, headers, { start, end, size }, signal, room) => {
+      const range = { start, end: Math.min(end ?? size, size), size };
+      return download({ path, headers: lowerCase(headers), range, signal, room });
+    },
     close: sender.close,
   };
 };

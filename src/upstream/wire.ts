@@ -19,6 +19,8 @@ export type WireRequest = {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** Where the body is best read to; see `Upstream.download`. */
+  readonly room?: ((ahead: number) => Uint8Array) | undefined;
 };
 
 export type WireOptions = {
@@ -61,10 +63,12 @@ type Source = {
   destroy(): void;
 };
 
-const openSource = ({ origin, path, headers, signal }: WireRequest, { ca, lookup, patience }: WireOptions): Source => {
+const openSource = (
+  { origin, path, headers, signal, room }: WireRequest,
+  { ca, lookup, patience }: WireOptions,
+): Source => {
   const url = new URL(origin);
   const text = requestText(url.host, path, headers);
-  const window = Buffer.allocUnsafeSlow(WINDOW);
   let [ready, ended]: [Uint8Array | undefined, boolean] = [undefined, false];
   let failure: Error | undefined;
   let wake: (() => void) | undefined;
@@ -72,11 +76,14 @@ const openSource = ({ origin, path, headers, signal }: WireRequest, { ca, lookup
     wake?.();
     wake = undefined;
   };
+  let ahead = 0;
   const onread: OnReadOpts = {
-    buffer: window,
+    // Asked for once at the start, then right after each read, when that is not used yet.
+    buffer: room === undefined ? Buffer.allocUnsafeSlow(WINDOW) : () => room(ahead),
     // One read at a time: the socket waits until these bytes were used.
-    callback: (count) => {
-      ready = window.subarray(0, count);
+    callback: (count, memory) => {
+      ready = memory.subarray(0, count);
+      ahead = count;
       tell();
       return false;
     },

@@ -153,8 +153,8 @@ export const createRepos = (upstream: Upstream, records: Records): Repos => {
     commit: info.commit,
     files: info.files,
     upstream: info.upstream,
-    fetch: ({ path, size }, start, end, signal) =>
-      upstream.download(fileUrl(info.repo, info.commit, path), caller.credentials, { start, end, size }, signal),
+    fetch: ({ path, size }, start, end, signal, room) =>
+      upstream.download(fileUrl(info.repo, info.commit, path), caller.credentials, { start, end, size }, signal, room),
   });
 
   const errorFor: Repos['errorFor'] = async (info, path, caller) => {
