@@ -6,8 +6,11 @@ import type { DatasetRows } from './dataset-rows.ts';
 export const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** A place in a file: the chain of containers (`["archive/data.pkl"]`; empty for the file itself) and a byte offset in the innermost. */
-export type Where = { readonly path: readonly string[]; readonly offset: number };
+/**
+ * A place in a file: the chain of containers (`["archive/data.pkl"]`; empty for the file itself), a byte offset in the
+ * innermost, and of a text the line, from 1.
+ */
+export type Where = { readonly path: readonly string[]; readonly offset: number; readonly line?: number | undefined };
 
 export type Finding = {
   /** Stable id: `<format>.<what>`, lower case, e.g. `pickle.global-unknown`, `zip.duplicate-name`. */

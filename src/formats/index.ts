@@ -71,6 +71,7 @@ import { sqlite } from './sqlite/sqlite.ts';
 import { tar } from './tar/tar.ts';
 import { checkpointIndex } from './tensorflow/checkpoint.ts';
 import { fingerprint, graphDef, kerasMetadata, metaGraph, savedModel } from './tensorflow/formats.ts';
+import { linesAt } from './text/lines.ts';
 import { markup } from './text/markup.ts';
 import { plainText } from './text/plain.ts';
 import { pointer } from './text/pointer.ts';
@@ -244,8 +245,11 @@ const recognises = (format: Format, start: Uint8Array, source: RandomAccess, pro
 
 const readAs = (format: Format, source: RandomAccess, shared: Shared, path: readonly string[]): Inspection => {
   const context = contextAt(shared, path);
+  const before = shared.findings.length;
   try {
-    return format.inspect(source, context);
+    const inspection = format.inspect(source, context);
+    addLines(inspection.format, source, shared, before, path);
+    return inspection;
   } catch (error) {
     if (!isFault(error)) throw error;
     const limit = error.code === 'LIMIT_EXCEEDED';
@@ -260,11 +264,35 @@ const readAs = (format: Format, source: RandomAccess, shared: Shared, path: read
       },
       path,
     );
+    addLines(format.name, source, shared, before, path);
     return {
       format: format.name,
       content: 'unknown',
       coverage: incomplete('partial', 0, source.size, printable(error.message)),
     };
+  }
+};
+
+/** Says in which lines of a text the findings from `first` on stand that are in it, and not in a member. */
+const addLines = (
+  format: string,
+  source: RandomAccess,
+  { findings, provisional }: Shared,
+  first: number,
+  path: readonly string[],
+): void => {
+  if (provisional) return;
+  const own = findings.slice(first).filter(({ where }) => where.path === path);
+  const lines = linesAt(
+    format,
+    source,
+    own.map(({ where }) => where.offset),
+  );
+  for (let index = first; index < findings.length && lines.size > 0; index++) {
+    const finding = findings[index];
+    const line = finding?.where.path === path ? lines.get(finding.where.offset) : undefined;
+    if (finding !== undefined && line !== undefined)
+      findings[index] = { ...finding, where: { ...finding.where, line } };
   }
 };
 

@@ -10,7 +10,9 @@ const finding = z.strictObject({
   rule: z.string(),
   severity: z.enum(SEVERITIES),
   message: text,
-  where: z.strictObject({ path: z.array(z.string()), offset: count }).default({ path: [], offset: 0 }),
+  where: z
+    .strictObject({ path: z.array(z.string()), offset: count, line: count.optional() })
+    .default({ path: [], offset: 0 }),
   evidence: text,
   refs: z.array(z.string()).default([]),
 });

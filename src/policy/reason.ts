@@ -47,7 +47,7 @@ const worded = ({ message, evidence }: Finding): string => {
   return named ? trimDot(message) : `${trimDot(message)} (${short})`;
 };
 
-const place = ({ where }: Finding): string =>
-  where.path.length === 0 ? `byte ${where.offset}` : `${where.path.join(' > ')} byte ${where.offset}`;
+const place = ({ where: { path, offset, line } }: Finding): string =>
+  [...path, line === undefined ? `byte ${offset}` : `line ${line}`].join(' > ').replace(/ > (byte|line) /, ' $1 ');
 
 const trimDot = (text: string): string => text.replace(/[.\s]+$/, '');

@@ -36,7 +36,7 @@ const finding = z.strictObject({
   rule: ruleId,
   severity: z.enum(SEVERITIES),
   message: ascii(2000),
-  where: z.strictObject({ path: z.array(ascii(400)).max(16), offset: count }),
+  where: z.strictObject({ path: z.array(ascii(400)).max(16), offset: count, line: count.optional() }),
   evidence: ascii(200),
   refs: z.array(ascii(60)).max(32),
 });

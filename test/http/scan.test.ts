@@ -368,7 +368,7 @@ t.test('a fifth upload at the same time is told to come again', async (t) => {
   const { port, url, spooled, settled } = await start(t);
   const senders = Array.from({ length: 4 }, () => {
     const socket = connect(port, '127.0.0.1').on('error', () => undefined);
-    socket.write(head(5000) + part('slow'));
+    socket.write(`${head(5000)}${part('slow')}${'x'.repeat(1000)}`);
     return socket;
   });
   for (let tries = 0; spooled().length < 4 && tries < 200; tries++) await wait(25);

@@ -54,7 +54,7 @@ const detailsOf = (scanned: Scanned): readonly string[] => [
   `${scanned.action} by ${scanned.rule}: ${kindOf(scanned)}`,
   ...scanned.findings.slice(0, SHOWN).map((finding) => {
     const { severity, rule, message } = finding;
-    return `${severity} ${rule} at ${placeOf(finding)}: ${message}. ${explain(rule)?.advice ?? ''}`.trim();
+    return `${severity} ${rule} at ${placeOf(finding)}: ${message.replace(/[.\s]+$/, '')}. ${explain(rule)?.advice ?? ''}`.trim();
   }),
   ...(scanned.findings.length > SHOWN ? [`and ${scanned.findings.length - SHOWN} more findings`] : []),
 ];

@@ -79,15 +79,25 @@ const found = ({ path }: Scanned, { severity, message, where, evidence, refs }: 
       physicalLocation: {
         artifactLocation: place(path),
         // Inside a container the offset counts in the member, which SARIF has no region for.
-        ...(where.path.length === 0 ? { region: { byteOffset: where.offset, byteLength: 0 } } : {}),
+        ...(where.path.length === 0 ? { region: regionOf(where) } : {}),
       },
       ...(where.path.length === 0
         ? {}
         : { logicalLocations: [{ fullyQualifiedName: where.path.join('/'), kind: 'member' }] }),
     },
   ],
-  properties: { severity, evidence, refs, offset: where.offset },
+  properties: {
+    severity,
+    evidence,
+    refs,
+    offset: where.offset,
+    ...(where.line === undefined ? {} : { line: where.line }),
+  },
 });
+
+/** Of a text the line; a region with a line must not count bytes as well. */
+const regionOf = ({ offset, line }: Finding['where']): object =>
+  line === undefined ? { byteOffset: offset, byteLength: 0 } : { startLine: line };
 
 const decided = ({ path, sha256, action, rule, reason, format, content, coverage }: Scanned): object => ({
   level: action === 'convert' ? 'note' : action === 'quarantine' ? 'warning' : 'error',

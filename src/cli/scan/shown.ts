@@ -5,8 +5,9 @@ import type { Scanned } from './types.ts';
 export const shown = (path: string): string =>
   path.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (unit) => `\\u{${unit.codePointAt(0)?.toString(16) ?? ''}}`);
 
-/** Where a finding is: the members that it lies in and the byte offset in the innermost. */
-export const placeOf = ({ where }: Finding): string => [...where.path, where.offset].join(':');
+/** Where a finding is: the members that it lies in, and the line or the byte offset in the innermost. */
+export const placeOf = ({ where: { path, offset, line } }: Finding): string =>
+  [...path, line === undefined ? offset : `line ${line}`].join(':');
 
 /** What is said about a file beside its decision. */
 export const kindOf = ({ format, content, coverage }: Scanned): string => {
