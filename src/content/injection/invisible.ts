@@ -45,12 +45,33 @@ const isMark = (code: number): boolean =>
 const selected = (codes: readonly number[]): string =>
   codes.map((code) => String.fromCharCode(code >= 0xe0100 ? code - 0xe0100 + 16 : code - 0xfe00)).join('');
 
+/** Embeddings, overrides and isolates of direction, and what ends each (Unicode TR 9). */
+const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
+/** Whether the direction of text is turned and not turned back within its line, so that it reads other than it stands. */
+const isTurned = (text: string): boolean => {
+  if (!/[\u202d\u202e\u2066-\u2068]/.test(text)) return false;
+  return text.split(/[\n\u2029]/).some((line) => {
+    let embedded = 0;
+    let isolated = 0;
+    for (const [mark] of line.matchAll(TURNS)) {
+      const code = mark.charCodeAt(0);
+      if (code === 0x202c) embedded = Math.max(0, embedded - 1);
+      else if (code === 0x2069) isolated = Math.max(0, isolated - 1);
+      else if (code < 0x2066) embedded += 1;
+      else isolated += 1;
+    }
+    return embedded + isolated > 0;
+  });
+};
+
 /** Signs of text that no one sees, and the texts that it spells. Linear. */
 export const signsOfInvisible = (text: string): { signs: Sign[]; texts: string[] } => {
   if (!hasInvisible(text)) return { signs: [], texts: [] };
   const signs: Sign[] = [];
   const texts: string[] = [];
   const whole = { family: 'invisible text' as const, start: 0, end: text.length };
+  // Alone it may be a mistake of an editor; beside an order it hides one.
+  if (isTurned(text)) signs.push({ ...whole, weight: 1 });
   const tags = tagText(text);
   if (tags.length >= TAGS) {
     signs.push({ ...whole, weight: 3 });

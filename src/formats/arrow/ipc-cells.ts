@@ -2,6 +2,7 @@ import { fromBytes, type RandomAccess } from '../../bytes/random-access.ts';
 import { createColumns } from '../../content/injection/columns.ts';
 import { createDataset } from '../../content/injection/dataset.ts';
 import { reportAll } from '../../content/remark.ts';
+import { createSecretCells } from '../../content/secret-cells.ts';
 import { type DatasetRows, IN_COLUMNS, notDroppable } from '../dataset-rows.ts';
 import { type Context, printable } from '../format.ts';
 import { openFlatBuffer, rootOf, scalar } from '../tflite/flatbuffer.ts';
@@ -25,6 +26,7 @@ export type Cells = {
 export const createCells = (source: RandomAccess, context: Context): Cells => {
   const dataset = createDataset(context);
   const columns = createColumns(dataset);
+  const secrets = createSecretCells();
   const dictionaries = new Map<number, Field>();
   let fields: readonly Field[] = [];
   let pickled = false;
@@ -62,13 +64,17 @@ export const createCells = (source: RandomAccess, context: Context): Cells => {
       if (batch === undefined) return;
       for (const { column, row, bytes, offset } of cellsOfBatch(buffer, batch, read, source, body)) {
         if (isPickle(bytes)) report(column, offset);
-        else columns.cell(column, row, textOfCell(bytes), offset);
+        else {
+          const text = textOfCell(bytes);
+          columns.cell(column, row, text, offset);
+          secrets.cell(column, text, offset);
+        }
       }
       columns.endGroup(kind === BATCH ? scalar(buffer, batch, 0, 8) : 0);
     },
     finish() {
       const { remarks, flagged } = dataset.finish();
-      reportAll(context, remarks, 0);
+      reportAll(context, [...remarks, ...secrets.finish()], 0);
       return notDroppable(flagged, IN_COLUMNS);
     },
   };

@@ -7,6 +7,7 @@ import { createDataset } from '../../content/injection/dataset.ts';
 import { obviousInjection } from '../../content/injection.ts';
 import { checkMetadata } from '../../content/metadata.ts';
 import { reportAll } from '../../content/remark.ts';
+import { createSecretCells } from '../../content/secret-cells.ts';
 import { escapes } from '../../content/targets.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import { type DatasetRows, IN_COLUMNS, notDroppable } from '../dataset-rows.ts';
@@ -120,6 +121,7 @@ const checkCells = (source: RandomAccess, footer: ThriftStruct, end: number, con
   const dataset = createDataset(context);
   for (const leaf of leaves) dataset.column(leaf.name);
   const columns = createColumns(dataset);
+  const secrets = createSecretCells();
   let pickled = false;
   for (const group of listOf(footer.get(FILE.groups)).map(structOf)) {
     for (const [index, item] of listOf(group.get(1)).entries()) {
@@ -130,13 +132,17 @@ const checkCells = (source: RandomAccess, footer: ThriftStruct, end: number, con
       if (leaf === undefined || chunk === undefined) continue;
       for (const { bytes, row, offset } of cellsOf(source, chunk, context.budget)) {
         if (isPickle(bytes)) pickled ||= saysPickled(pickled, leaf.name, offset, context);
-        else columns.cell(leaf.name, row, textOfCell(bytes), offset);
+        else {
+          const text = textOfCell(bytes);
+          columns.cell(leaf.name, row, text, offset);
+          secrets.cell(leaf.name, text, offset);
+        }
       }
     }
     columns.endGroup(Number(bigOf(group.get(3))));
   }
   const { remarks, flagged } = dataset.finish();
-  reportAll(context, remarks, 0);
+  reportAll(context, [...remarks, ...secrets.finish()], 0);
   return notDroppable(flagged, IN_COLUMNS);
 };
 

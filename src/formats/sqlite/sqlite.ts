@@ -2,6 +2,7 @@ import { fromBytes } from '../../bytes/random-access.ts';
 import { decodeUtf8 } from '../../bytes/utf8.ts';
 import { createDataset } from '../../content/injection/dataset.ts';
 import { reportAll } from '../../content/remark.ts';
+import { createSecretCells } from '../../content/secret-cells.ts';
 import { isFault } from '../../errors.ts';
 import { type GatheredRows, notDroppable } from '../dataset-rows.ts';
 import {
@@ -49,20 +50,25 @@ export const sqlite: Format = {
     }
     let rows = 0;
     const dataset = createDataset(context);
+    const secrets = createSecretCells();
     for (const [table, root] of tables.entries())
       for (const { columns, offset } of rowsOf(pages, root, context.budget, seen)) {
         rows += 1;
         for (const [index, column] of columns.entries()) {
           content = worseContent(content, judgeValue(column, offset, context));
-          if (column !== null && typeof column !== 'number' && column.kind !== 'blob')
-            dataset.cell(`table ${table + 1}, column ${index + 1}`, textOrNothing(column.bytes), offset);
+          if (column === null || typeof column === 'number' || column.kind === 'blob') continue;
+          const [name, text] = [`table ${table + 1}, column ${index + 1}`, textOrNothing(column.bytes)];
+          dataset.cell(name, text, offset);
+          secrets.cell(name, text, offset);
         }
         dataset.endRow();
       }
     const { remarks, flagged } = dataset.finish();
     reportAll(
       context,
-      remarks.map((remark) => (remark.rule === 'text.injection' ? { ...remark, rule: 'sqlite.injection' } : remark)),
+      [...remarks, ...secrets.finish()].map((remark) =>
+        remark.rule === 'text.injection' ? { ...remark, rule: 'sqlite.injection' } : remark,
+      ),
       0,
     );
     return {
