@@ -90,6 +90,7 @@ t.test('what is left of a table keeps its header and its quoted cells', async (t
     'a byte order mark': [`${BOM}id,text\n1,ä\n2,${ORDER}\n3,z\n`, `${BOM}id,text\n1,ä\n3,z\n`],
     'no line feed at the end': [`id,text\n1,ä\n2,${ORDER}`, `id,text\n1,ä\n`],
     'an order behind a closing mark': [`id,text,x\n1,a,b\n"2"x,${ORDER},c\n3,d,e\n`, `id,text,x\n1,a,b\n3,d,e\n`],
+    'cells that end with a line feed': [`id,text\n1,"a\n"\n2,"${ORDER}\n"\n3,c\n`, `id,text\n1,"a\n"\n3,c\n`],
     tabs: [`id\ttext\n1\tgood, "too"\n2\t${ORDER}\n`, `id\ttext\n1\tgood, "too"\n`],
   };
   for (const [name, [whole, left]] of Object.entries(cases)) {

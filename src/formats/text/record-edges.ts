@@ -4,8 +4,8 @@ import type { RowRun } from '../dataset-rows.ts';
 
 /** Bytes read at a time: one window of the reader. */
 const BLOCK = 256 * KIB;
-/** Separators that readers take unless they are told another (comma: CSV, tab: TSV), beside the one that was found. */
-const USUAL = [',', '\t'];
+/** What readers separate cells by unless they are told otherwise, beside what was found to separate them. */
+const USUAL = ',';
 
 const FEED = 0x0a;
 const RETURN = 0x0d;
@@ -16,8 +16,9 @@ const STATE = { record: 0, cell: 1, plain: 2, quoted: 3, closed: 4, returned: 5 
 type State = (typeof STATE)[keyof typeof STATE];
 
 /**
- * Why the runs cannot be cut out of a table, or nothing when they can: whatever separator a reader takes, each run begins
- * and ends where a record does. Otherwise one reader's row would be another's half. `mark` is where the text begins.
+ * Why the runs cannot be cut out of a table, or nothing when they can: each run begins and ends where a record does, also
+ * for readers that take a comma for the separator. Otherwise one reader's row would be another's half. `mark` is where
+ * the text begins.
  */
 export const whyNotCut = (
   source: RandomAccess,
@@ -26,7 +27,7 @@ export const whyNotCut = (
   mark: number,
 ): string | undefined => {
   const edges = [...new Set(runs.flatMap(({ start, end }) => [start, end]))].filter((edge) => edge < source.size);
-  const readers = [...new Set([separator, ...USUAL])].map((text) => ({
+  const readers = [...new Set([separator, USUAL])].map((text) => ({
     separator: text.charCodeAt(0),
     state: STATE.record as State,
     next: 0,
