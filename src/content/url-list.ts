@@ -39,7 +39,8 @@ export type UrlList = {
   tally(column: string, cells: number, characters: number): void;
   /** A column that has no text in it. */
   column(name: string): void;
-  finish(): Remark[];
+  /** What there is to say about a set of `rows` rows; a document that is one row lists addresses of its own. */
+  finish(rows: number): Remark[];
 };
 
 export const createUrlList = (): UrlList => {
@@ -70,7 +71,8 @@ export const createUrlList = (): UrlList => {
       column.cells += cells;
       column.characters += characters;
     },
-    finish() {
+    finish(rows) {
+      if (rows < CELLS) return [];
       const all = [...columns];
       const listed = all.filter(([, { cells, addresses }]) => addresses >= CELLS && addresses >= cells * SHARE);
       const most = Math.max(0, ...listed.map(([, { addresses }]) => addresses));

@@ -193,4 +193,6 @@ t.test('digests, data that is there, and a few links are no such list', async (t
     said(`# Links\n\n${Array.from({ length: 60 }, (_, row) => `- [cat ${row}](${address(row)})\n`).join('')}`),
     [],
   );
+  const people = { contributors: Array.from({ length: 60 }, (_, row) => ({ name: `P${row}`, url: address(row) })) };
+  t.same(said(JSON.stringify(people)), [], 'a document about something else');
 });

@@ -178,7 +178,7 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
       const remarks = [
         ...[...columns].flatMap(([name, column]) => sumUp(name, column, rows)),
         ...triggers.finish(),
-        ...urls.finish(),
+        ...urls.finish(rows),
         ...(personal?.finish() ?? []),
       ];
       const orders = [...columns.values()].reduce((sum, column) => sum + column.orders + column.byTokens, 0);
