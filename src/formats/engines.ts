@@ -12,14 +12,12 @@ const ENGINES: readonly Engine[] = [
   ['RKNN model', 0, 'CYPTRKNN', COMPILED],
   ['Hailo executable', 0, '\x01HEF', COMPILED],
   ['Edge TPU package', 4, 'DWN1', COMPILED],
-  ['CatBoost model', 0, 'CBM1', CLOSED],
   ['XGBoost model (old binary)', 0, 'binf', CLOSED],
   ['CNTK model', 0, 'B\0C\0N\0', CLOSED],
   ['TVM parameters', 0, '\xb7\x9c\x04\x05O\x8d\xe5\xf7', CLOSED],
   ['DuckDB database', 8, 'DUCK', CLOSED],
   ['Kaldi model', 0, '\0B<Nnet', CLOSED],
   ['Torch7 object (text)', 0, '4\n1\n3\nV 1\n', CLOSED],
-  ['Lance table', 0, 'LANC', CLOSED],
 ];
 
 /** Binary marks are letters too: text that begins with them has no NUL among its first bytes. */

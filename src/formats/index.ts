@@ -4,6 +4,7 @@ import { isFault } from '../errors.ts';
 import { WINDOW, windowed } from './archive/window.ts';
 import { arrow } from './arrow/ipc.ts';
 import { parquet } from './arrow/parquet.ts';
+import { catboost } from './boosting/catboost.ts';
 import { lightgbm } from './boosting/lightgbm.ts';
 import { xgboostUbj } from './boosting/xgboost.ts';
 import { bzip2 } from './compressed/bzip2.ts';
@@ -40,10 +41,12 @@ import {
 import { ggml } from './ggml.ts';
 import { gguf } from './gguf/gguf.ts';
 import { hdf5 } from './hdf5/hdf5.ts';
+import { hnswlib } from './hnswlib.ts';
 import { javaSerialized } from './java.ts';
 import { joblib } from './joblib.ts';
 import { json, jsonLines } from './json/json.ts';
 import { kerasArchive } from './keras/archive.ts';
+import { lance } from './lance.ts';
 import { mat } from './matlab/mat.ts';
 import { audio } from './media/audio.ts';
 import { gif } from './media/gif.ts';
@@ -127,6 +130,7 @@ export const formats: readonly Format[] = [
   paddleParams,
   xgboostUbj,
   lightgbm,
+  catboost,
   pointer,
   json,
   jsonLines,
@@ -145,6 +149,8 @@ export const formats: readonly Format[] = [
   arrow,
   sqlite,
   faiss,
+  hnswlib,
+  lance,
   sentencepiece,
   hdf5,
   onnx,

@@ -5,7 +5,9 @@ export type Flat =
   | Uint8Array
   | { readonly table: Readonly<Record<number, Flat>> }
   | { readonly tables: readonly { readonly table: Readonly<Record<number, Flat>> }[] }
-  | { readonly integers: readonly number[] };
+  | { readonly integers: readonly number[] }
+  | { readonly doubles: readonly number[] }
+  | { readonly texts: readonly string[] };
 
 /** A table by the numbers of its fields. */
 export const table = (fields: Readonly<Record<number, Flat>>): { readonly table: Readonly<Record<number, Flat>> } => ({
@@ -50,6 +52,17 @@ export const flatBuffer = (identifier: string, root: ReturnType<typeof table>): 
     }
     if ('table' in value) return writeTable(value.table);
     align();
+    if ('texts' in value) {
+      const at = u32(value.texts.length);
+      const places = value.texts.map((one) => [one, u32(0)] as const);
+      for (const [one, place] of places) patch(place, write(one) - place);
+      return at;
+    }
+    if ('doubles' in value) {
+      const at = u32(value.doubles.length);
+      out.push(...new Uint8Array(Float64Array.from(value.doubles).buffer));
+      return at;
+    }
     if ('integers' in value) {
       const at = u32(value.integers.length);
       for (const number of value.integers) u32(number);

@@ -28,6 +28,12 @@ export const databaseFindings = toFindings({
     FOREIGN_CODE,
   ],
   'flax.odd-key': ['A key by which Python builds objects stands among the parameters.', UNKNOWN_RUNS, ASK, UNPICKLING],
+  'lance.path': [
+    'A table names a file outside of its folder.',
+    'Whoever opens the table opens that file.',
+    ASK,
+    ['CWE-22', ...FOREIGN_CODE],
+  ],
   'skops.tree': ['A tree has indices that lead out of it.', OVERREAD, DELETE, BOUNDS],
   'sqlite.injection': [
     'A text in the database orders a language model to drop its instructions.',

@@ -140,7 +140,7 @@ export const boostingSamples: readonly Samples[] = [
     reject: {
       TensorRT: () => bytes('ptrt', new Uint8Array(60)),
       RKNN: () => bytes('RKNN', new Uint8Array(60)),
-      CatBoost: () => bytes('CBM1', new Uint8Array(60)),
+      Kaldi: () => bytes([0], 'B<Nnet', new Uint8Array(60)),
     },
   },
 ];

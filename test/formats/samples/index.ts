@@ -18,6 +18,7 @@ import { tensorSamples } from './tensors.ts';
 import { textSamples } from './text.ts';
 import { torchSamples } from './torch.ts';
 import type { Samples } from './types.ts';
+import { vectorSamples } from './vectors.ts';
 
 /** The samples of every registered format: a new format brings its own, or test/formats/registry.test.ts fails. */
 export const samples: readonly Samples[] = [
@@ -40,4 +41,5 @@ export const samples: readonly Samples[] = [
   ...indexSamples,
   ...languageSamples,
   ...exportedSamples,
+  ...vectorSamples,
 ];
