@@ -54,11 +54,11 @@ t.test('every known gadget is stopped under every opcode that calls, in every co
   const passed: string[] = [];
   let files = 0;
   for (const gadget of gadgets)
-    for (const form of OPCODES)
+    for (const [form, call] of Object.entries(calls).filter(([name]) => OPCODES.includes(name)))
       for (const [container, wrap] of Object.entries(containers)) {
         // Every protocol takes its turn.
         const protocol = protocols[files++ % protocols.length] ?? 2;
-        const action = actionOn(attack(gadget, calls[form] ?? t.fail, wrap, protocol));
+        const action = actionOn(attack(gadget, call, wrap, protocol));
         if (!STOPPED.includes(action) && !(container === AS_NUMBERS && action === 'convert'))
           passed.push(`${gadget.module} ${gadget.name} by ${form} in ${container}, protocol ${protocol}: ${action}`);
       }
