@@ -165,9 +165,13 @@ const verdictOf = ({ decision, served }: LoggedEntry): string =>
     .filter((part) => part !== undefined)
     .join(' ');
 
+/** An uploaded file is in no repo. */
+const nameOf = ({ ecosystem, repo, commit, path }: NonNullable<LoggedEntry['artefact']>): string =>
+  repo === '' ? `${ecosystem}:${path}` : `${ecosystem}:${repo}@${commit.slice(0, 12)}/${path}`;
+
 const subjectOf = ({ artefact, decision, detail, served }: LoggedEntry): string => {
   const parts = [
-    artefact && `${artefact.ecosystem}:${artefact.repo}@${artefact.commit.slice(0, 12)}/${artefact.path}`,
+    artefact && nameOf(artefact),
     served && `${served.bytes} bytes ${served.release}${served.complete ? '' : ', incomplete'}`,
     decision && `(${decision.reason})`,
     detail &&

@@ -183,6 +183,7 @@ t.test('--sarif is valid by the schema of SARIF 2.1.0, with what every rule mean
     }),
     scanned({ path: `weird/${HOSTILE}`, findings: [finding('high', { rule: 'zip.duplicate-name' })] }),
     scanned({ path: '/abs/b', action: 'convert', findings: [] }),
+    scanned({ path: 'rows.csv', findings: [finding('low', { where: { path: [], offset: 70, line: 12 } })] }),
     scanned({ path: 'hf://org/model@abc/half\ud800' }),
   ];
   const log = JSON.parse(printed('sarif', files));
@@ -208,6 +209,11 @@ t.test('--sarif is valid by the schema of SARIF 2.1.0, with what every rule mean
     (result: { locations: { physicalLocation: { artifactLocation: { uri: string } } }[] }) =>
       result.locations[0]?.physicalLocation.artifactLocation.uri,
   );
+  const lined = run.results.find(
+    (result: { locations: { physicalLocation: { region?: { startLine?: number } } }[] }) =>
+      result.locations[0]?.physicalLocation.region?.startLine === 12,
+  );
+  t.match(lined, { properties: { offset: 70, line: 12 } }, 'a text has lines, which exclude bytes');
   t.match(uris, ['hf://org/model@abc/a%20b/x%231.bin', 'hf://org/model@abc/a%20b/x%231.bin', 'https://host/a%20b']);
 });
 
