@@ -1,7 +1,14 @@
 import { WeighbridgeError } from '../errors.ts';
 
 /** A blob as the index knows it. While `pins` is not zero it is not evicted. */
-export type IndexedBlob = { readonly size: number; servedAt: number; pins: number; forgotten: boolean };
+export type IndexedBlob = {
+  readonly size: number;
+  servedAt: number;
+  pins: number;
+  forgotten: boolean;
+  /** False for bytes of an earlier run that may not have reached the disk: they are hashed before they are served. */
+  proven: boolean;
+};
 
 /**
  * Which blobs are there, how large, and in what order they were served: in memory, in step with the folder. Everything
@@ -10,7 +17,7 @@ export type IndexedBlob = { readonly size: number; servedAt: number; pins: numbe
 export type BlobIndex = {
   get(sha256: string): IndexedBlob | undefined;
   /** Adds a blob as the one served last; keeps the pins of one that is there. */
-  add(sha256: string, size: number, servedAt: number): IndexedBlob;
+  add(sha256: string, size: number, servedAt: number, proven: boolean): IndexedBlob;
   /** Marks a blob as the one served last. */
   touch(sha256: string, servedAt: number): void;
   pin(blob: IndexedBlob): void;
@@ -53,10 +60,10 @@ export const createBlobIndex = (limit: number, remove: (sha256: string) => Promi
 
   return {
     get: (sha256) => blobs.get(sha256),
-    add(sha256, size, servedAt) {
+    add(sha256, size, servedAt, proven) {
       const present = blobs.get(sha256);
       if (present !== undefined) return present;
-      const blob = { size, servedAt, pins: 0, forgotten: false };
+      const blob = { size, servedAt, pins: 0, forgotten: false, proven };
       blobs.set(sha256, blob);
       bytes += size;
       return blob;

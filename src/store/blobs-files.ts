@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createBlobHandles } from './blob-handles.ts';
 import { type BlobIndex, createBlobIndex } from './blob-index.ts';
 import { createBlobWriter } from './blob-writer.ts';
@@ -8,6 +8,8 @@ import { createDigestPool } from './digests.ts';
 import { type Disk, diskFault, disk as realDisk } from './disk.ts';
 import { createIntake } from './intake.ts';
 import { blobFolders, blobPath, isSha256, layout } from './layout.ts';
+import { createProofs } from './proofs.ts';
+import { createSeals } from './seals.ts';
 import type { BlobHandle, Blobs, Records } from './types.ts';
 
 /** ms between two notes in the records that the same blob was served. */
@@ -21,13 +23,22 @@ export type FileBlobsOptions = {
   /** Where sizes and times of use are kept over restarts. */
   readonly records: Records;
   readonly disk?: Disk;
+  /** ms after which a blob is made durable (seals.ts). */
+  readonly sealAfter?: number;
 };
 
 /**
- * Blobs in a folder, by content. A blob appears under its name only when all of it is on the disk; what a crash leaves
- * in `tmp` is removed here, at the start. Rejects with STORE_CORRUPT when the folder cannot be used.
+ * Blobs in a folder, by content. A blob appears under its name when all of it is written, and is made durable and read-only
+ * later; one that was not when the machine stopped is hashed before it is served. What a crash leaves in `tmp` is removed
+ * here, at the start. Rejects with STORE_CORRUPT when the folder cannot be used.
  */
-export const createFileBlobs = async ({ root, limit, records, disk = realDisk }: FileBlobsOptions): Promise<Blobs> => {
+export const createFileBlobs = async ({
+  root,
+  limit,
+  records,
+  disk = realDisk,
+  sealAfter,
+}: FileBlobsOptions): Promise<Blobs> => {
   const { blobs: folder, temporary } = layout(root);
   const handles = createBlobHandles();
   const pool = createDigestPool();
@@ -43,8 +54,28 @@ export const createFileBlobs = async ({ root, limit, records, disk = realDisk }:
     return removal;
   };
   const index = createBlobIndex(limit, removeFile);
-  for (const { sha256, size, servedAt } of await loadBlobs(folder, temporary, records))
-    index.add(sha256, size, servedAt);
+  for (const { sha256, size, servedAt, sealed } of await loadBlobs(folder, temporary, records))
+    index.add(sha256, size, servedAt, sealed);
+
+  /** What the disk would not keep, or did not, is fetched again. */
+  const discard = async (sha256: string): Promise<void> => {
+    index.forget(sha256);
+    await removeFile(sha256).catch(() => undefined);
+  };
+
+  const seal = async (sha256: string): Promise<void> => {
+    const blob = index.get(sha256);
+    if (blob === undefined) return;
+    try {
+      await disk.seal(blobPath(folder, sha256));
+      for (const path of [folder, ...blobFolders(folder, sha256)]) await disk.syncFolder(path);
+    } catch {
+      // Evicted meanwhile, it has no file.
+      if (index.get(sha256) === blob) await discard(sha256);
+    }
+  };
+  const seals = createSeals(seal, sealAfter);
+  const proofs = createProofs(pool);
 
   const note = (sha256: string, size: number, servedAt: number): Promise<void> =>
     records.put('blob', sha256, { size, servedAt });
@@ -62,22 +93,30 @@ export const createFileBlobs = async ({ root, limit, records, disk = realDisk }:
     if (blob === undefined) return undefined;
     index.pin(blob);
     const handle = await handles.open(sha256, blob.size, blobPath(folder, sha256), () => index.unpin(blob));
-    if (handle !== undefined) served(sha256, blob.size, blob.servedAt);
-    // Gone or cut by someone else: it is fetched and weighed again.
-    else index.forget(sha256);
-    return handle;
+    if (handle !== undefined && !blob.proven) {
+      blob.proven = await proofs.check(handle);
+      if (blob.proven) seals.later(sha256);
+    }
+    if (handle !== undefined && blob.proven) {
+      served(sha256, blob.size, blob.servedAt);
+      return handle;
+    }
+    // Gone, cut by someone else or never written: it is fetched and weighed again.
+    await handle?.close();
+    if (handle === undefined) index.forget(sha256);
+    else await discard(sha256);
+    return undefined;
   };
 
   const publish = async (path: string, sha256: string, size: number): Promise<void> => {
     await removals.get(sha256);
     const name = blobPath(folder, sha256);
-    await makeFolders(disk, folder, sha256);
+    for (const parent of blobFolders(folder, sha256)) await disk.folder(parent);
     if (!(await disk.link(path, name)) && (await disk.size(name)) !== size) {
       // Someone cut the blob that was there: ours replaces it.
       await handles.drop(sha256);
       await disk.rename(path, name);
     }
-    await disk.syncFolder(dirname(name));
   };
 
   const create = async (size?: number, options: { readonly gitSha1?: boolean } = {}) => {
@@ -98,11 +137,11 @@ export const createFileBlobs = async ({ root, limit, records, disk = realDisk }:
           promised += bytes;
         },
         async publish(sha256, length) {
-          await file.seal();
           await publish(path, sha256, length);
           index.release(promised);
           promised = 0;
           unpin = addPinned(index, sha256, length);
+          seals.later(sha256);
           await note(sha256, length, Date.now()).catch(() => undefined);
         },
         async discard() {
@@ -128,6 +167,7 @@ export const createFileBlobs = async ({ root, limit, records, disk = realDisk }:
     },
     usage: async () => ({ ...index.usage(), limit }),
     async close() {
+      await seals.close();
       await handles.close();
       await pool.close();
     },
@@ -136,13 +176,7 @@ export const createFileBlobs = async ({ root, limit, records, disk = realDisk }:
 
 /** Adds a blob that its writer's readers may still be at; returns what lets it be evicted. */
 const addPinned = (index: BlobIndex, sha256: string, size: number): (() => void) => {
-  const blob = index.add(sha256, size, Date.now());
+  const blob = index.add(sha256, size, Date.now(), true);
   index.pin(blob);
   return () => index.unpin(blob);
-};
-
-const makeFolders = async (disk: Disk, blobs: string, sha256: string): Promise<void> => {
-  for (const path of blobFolders(blobs, sha256)) {
-    if (await disk.folder(path)) await disk.syncFolder(dirname(path));
-  }
 };

@@ -7,7 +7,13 @@ import type { Records } from './types.ts';
 /** Records read at a time. */
 const PAGE = 5000;
 
-type Found = { readonly sha256: string; readonly size: number; readonly servedAt: number };
+type Found = {
+  readonly sha256: string;
+  readonly size: number;
+  readonly servedAt: number;
+  /** Read-only: it was made so once it was on the disk. */
+  readonly sealed: boolean;
+};
 
 /**
  * Empties `temporary` and lists the blobs in `folder`, served longest ago first. The folder is the truth; the records
@@ -23,7 +29,8 @@ export const loadBlobs = async (folder: string, temporary: string, records: Reco
     for await (const sha256 of namesIn(folder)) {
       const stat = await lstat(blobPath(folder, sha256));
       if (!stat.isFile()) continue;
-      found.push({ sha256, size: stat.size, servedAt: known.get(sha256) ?? stat.mtimeMs });
+      const sealed = (stat.mode & 0o222) === 0;
+      found.push({ sha256, size: stat.size, servedAt: known.get(sha256) ?? stat.mtimeMs, sealed });
       known.delete(sha256);
     }
     for (const sha256 of known.keys()) await records.delete('blob', sha256);

@@ -6,8 +6,6 @@ export type TemporaryFile = {
   write(bytes: Uint8Array, position: number): Promise<void>;
   /** Fills `bytes` from `position`; returns how many bytes there were. */
   read(bytes: Uint8Array, position: number): Promise<number>;
-  /** Makes what was written durable, and the file read-only. */
-  seal(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -20,6 +18,8 @@ export type Disk = {
   link(path: string, name: string): Promise<boolean>;
   rename(path: string, name: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Makes what a file holds durable, and then the file read-only, which says so. */
+  seal(path: string): Promise<void>;
   /** Makes names in a folder durable. */
   syncFolder(path: string): Promise<void>;
   /** Bytes of a file; undefined when there is none. */
@@ -44,6 +44,15 @@ export const disk: Disk = {
   rename,
   async remove(path) {
     await unless('ENOENT', unlink(path));
+  },
+  async seal(path) {
+    const file = await open(path, 'r');
+    try {
+      await file.datasync();
+      await file.chmod(0o444);
+    } finally {
+      await file.close();
+    }
   },
   async syncFolder(path) {
     const folder = await open(path, 'r');
@@ -72,10 +81,6 @@ export const temporary = (handle: FileHandle): TemporaryFile => ({
       done += bytesRead;
     }
     return done;
-  },
-  async seal() {
-    await handle.datasync();
-    await handle.chmod(0o444);
   },
   close: () => handle.close(),
 });

@@ -10,11 +10,20 @@ import type { Blobs, Records } from './types.ts';
 export type Store = { readonly blobs: Blobs; readonly records: Records; close(): Promise<void> };
 
 /**
- * Opens (or makes) the store in the folder `data`, for this process alone. `limit` is the bytes that blobs may take.
+ * Opens (or makes) the store in the folder `data`, for this process alone. `limit` is the bytes that blobs may take,
+ * `sealAfter` the ms after which one is made durable.
  * Rejects with CONFIG_INVALID when another process has it, STORE_TOO_NEW when a newer program wrote it, STORE_CORRUPT
  * when it cannot be used.
  */
-export const openStore = async ({ data, limit }: { readonly data: string; readonly limit: number }): Promise<Store> => {
+export const openStore = async ({
+  data,
+  limit,
+  sealAfter,
+}: {
+  readonly data: string;
+  readonly limit: number;
+  readonly sealAfter?: number;
+}): Promise<Store> => {
   const paths = layout(data);
   const unlock = prepare(data);
   const closers: (() => unknown)[] = [unlock];
@@ -25,7 +34,7 @@ export const openStore = async ({ data, limit }: { readonly data: string; readon
     checkVersion(paths.version);
     const records = await createSqliteRecords({ path: paths.records });
     closers.push(records.close);
-    const blobs = await createFileBlobs({ root: data, limit, records });
+    const blobs = await createFileBlobs({ root: data, limit, records, ...(sealAfter !== undefined && { sealAfter }) });
     closers.push(blobs.close);
     return { blobs, records, close };
   } catch (error) {
