@@ -12,7 +12,6 @@ const ENGINES: readonly Engine[] = [
   ['RKNN model', 0, 'CYPTRKNN', COMPILED],
   ['Hailo executable', 0, '\x01HEF', COMPILED],
   ['Edge TPU package', 4, 'DWN1', COMPILED],
-  ['XGBoost model (old binary)', 0, 'binf', CLOSED],
   ['CNTK model', 0, 'B\0C\0N\0', CLOSED],
   ['TVM parameters', 0, '\xb7\x9c\x04\x05O\x8d\xe5\xf7', CLOSED],
   ['DuckDB database', 8, 'DUCK', CLOSED],

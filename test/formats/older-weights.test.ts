@@ -111,7 +111,7 @@ t.test('GGML counts that lie are refused', async (t) => {
 });
 
 t.test('compiled engines and closed formats are opaque and say what they are', async (t) => {
-  const marks = ['ptrt', 'ftrt', 'RKNN', 'binf', 'B\0C\0N\0', '\0B<Nnet'];
+  const marks = ['ptrt', 'ftrt', 'RKNN', 'B\0C\0N\0', '\0B<Nnet'];
   const files = [
     ...marks.map((mark) => bytes(mark, new Uint8Array(60))),
     bytes('4\n1\n3\nV 1\n17\ntorch.FloatTensor\n'),

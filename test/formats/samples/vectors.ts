@@ -78,6 +78,22 @@ const manifest = (path: string): Uint8Array => {
   return bytes(before, u32(content.length), content, u64(before.length), u16(0, 2), 'LANC');
 };
 
+type Boosted = {
+  readonly left?: number;
+  readonly feature?: number;
+  readonly nodes?: number;
+  readonly booster?: string;
+};
+const named = (text: string): Uint8Array => bytes(u64(text.length), text);
+/** One tree of three nodes over one feature, with one attribute. */
+const xgboost = ({ left = 1, feature = 0, nodes = 3, booster = 'gbtree' }: Boosted = {}): Uint8Array => {
+  const learner = bytes(f32(0.5), u32(1, 0, 1, 0, 1, 7), new Uint8Array(108));
+  const node = (l: number, r: number): Uint8Array => u32(0, l >>> 0, r >>> 0, feature, 0);
+  const tree = bytes(u32(1, nodes), new Uint8Array(140), node(left, 2), node(-1, -1), node(-1, -1), new Uint8Array(48));
+  const forest = bytes(u32(1), new Uint8Array(156), tree, u32(0));
+  return bytes('binf', learner, named('reg:squarederror'), named(booster), forest, u64(1), named('a'), named('b'));
+};
+
 /** Models of trees and stores of vectors, whose readers follow numbers of the file without looking. */
 export const vectorSamples: readonly Samples[] = [
   {
@@ -95,6 +111,18 @@ export const vectorSamples: readonly Samples[] = [
       'statistics that do not exist': () => catboost({ part: 'static_provider_v1', behind: statistics(9) }),
       'a part that is not read': () => catboost({ part: 'text_processing_v1', behind: hostilePickle }),
       'bytes behind the model': () => catboost({ behind: hostilePickle }),
+    },
+  },
+  {
+    format: 'xgboost-binary',
+    accept: { 'a tree': () => xgboost() },
+    reject: {
+      'a child that does not exist': () => xgboost({ left: 9 }),
+      'a node that is its own child': () => xgboost({ left: 0 }),
+      'a feature that does not exist': () => xgboost({ feature: 5 }),
+      'more nodes than bytes': () => xgboost({ nodes: 1 << 20 }),
+      'a booster that is not known': () => xgboost({ booster: 'evil' }),
+      'bytes behind the model': () => bytes(xgboost(), hostilePickle),
     },
   },
   {
