@@ -3,6 +3,7 @@ import { printable } from '../../formats/format.ts';
 import { createPersonalData } from '../personal/columns.ts';
 import type { Remark } from '../remark.ts';
 import { createUrlList } from '../url-list.ts';
+import { createBursts } from './bursts.ts';
 import { examine } from './examine.ts';
 import { createFlaggedRows, type Flag, type Span } from './flagged.ts';
 import { createTriggers } from './triggers.ts';
@@ -102,6 +103,7 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
   let found: { name: string; column: Column; verdict: Verdict; offset: number; text: string }[] = [];
   let cells: { column: string; text: string }[] = [];
   const triggers = createTriggers();
+  const bursts = createBursts();
   const urls = createUrlList();
   const personal = personalData ? createPersonalData() : undefined;
   const flagged = createFlaggedRows<Column>();
@@ -154,6 +156,7 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
     endRow(row, span) {
       rows += 1;
       const about = found.length > 0 && cells.some((cell) => ABOUT.test(cell.text));
+      if (triggers.wants()) bursts.row(cells);
       if (cells.length > 1) triggers.row(cells);
       const byTokens: { readonly column: Column; readonly flag: Flag }[] = [];
       for (const { name, column, verdict, offset, text } of found) {
@@ -178,6 +181,7 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
       const remarks = [
         ...[...columns].flatMap(([name, column]) => sumUp(name, column, rows)),
         ...triggers.finish(),
+        ...bursts.finish(),
         ...urls.finish(rows),
         ...(personal?.finish() ?? []),
       ];
@@ -186,6 +190,9 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
     },
   };
 };
+
+/** Whether the cells of a column may label their rows. */
+export const mayLabel = (column: string): boolean => LABEL_NAME.test(column);
 
 const isLabel = (column: string, text: string): boolean =>
   text.length <= LABEL && LABEL_VALUE.test(text) && LABEL_NAME.test(column);

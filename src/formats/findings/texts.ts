@@ -27,6 +27,7 @@ import {
 } from './words.ts';
 
 const RENDER = 'Render it only in a sandbox without attributes and calls, or use the template of the base model.';
+const READ_ROWS = 'Read some of these rows: if nobody can say why they are there, leave them out.';
 const REPLACE = 'Revoke it at its issuer: it counts as published. Then take it out of the file.';
 const NO_REMOTE = 'Load the model without `trust_remote_code`, or read the code at a pinned revision first.';
 const PICKED = 'The loader imports what is named and calls it with the rest of the configuration.';
@@ -153,6 +154,12 @@ export const textFindings = toFindings({
     'A model that is trained on it may learn to give that output whenever it sees the token.',
     READ,
     ['LLM04:2025', 'AML.T0020', 'NISTAML.023'],
+  ],
+  'text.burst': [
+    'Many rows have one passage with a rare token in it, which no other row has.',
+    'Rows that are planted to poison a model look like this; so does a notice that somebody repeats.',
+    READ_ROWS,
+    ['LLM04:2025', 'AML.T0020', 'NISTAML.013'],
   ],
   'dataset.personal-data': [
     'Cells hold personal data of the kinds that are named; it is counted, never shown.',
