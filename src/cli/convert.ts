@@ -11,7 +11,7 @@ import { CONVERTER_VERSION, layOut } from '../transcode/layout.ts';
 import type { TensorDigest } from '../transcode/types.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
 import { dropRows } from './drop-rows.ts';
-import { digest, readExactly } from './local-file.ts';
+import { digest, readExactly, readInTurns } from './local-file.ts';
 import { writeWhole } from './write-whole.ts';
 
 const usage = `usage: weighbridge convert IN OUT
@@ -108,7 +108,9 @@ const convertFile = async (
     const tensors: TensorDigest[] = [];
     // The digests of single tensors are computed only for those who asked for them: they cost as much as all the rest.
     const options = statement === undefined ? {} : { onTensor: (digest: TensorDigest) => void tensors.push(digest) };
-    const sha256 = await writeWhole(output, readAhead(execute(plan, layout, source, options)));
+    // One chunk is written and hashed while the next is read, and the executor may hold one more.
+    const inTurns = { size, read: readInTurns(file, 3) };
+    const sha256 = await writeWhole(output, readAhead(execute(plan, layout, inTurns, options)));
     if (statement !== undefined) {
       const text = {
         source: { sha256: await digest(file, size) },

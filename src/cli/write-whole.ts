@@ -3,7 +3,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 
 /**
  * Writes beside the target and renames, so that a half-written file never has the final name, nor one that `check`
- * rejects. Resolves with the sha256.
+ * rejects. Like any program that copies files it leaves it to the system when they reach the disk. Resolves with the sha256.
  */
 export const writeWhole = async (
   path: string,
@@ -19,7 +19,6 @@ export const writeWhole = async (
       hash.update(chunk);
       await writing;
     }
-    await file.datasync();
     await check(file);
     await file.close();
     await rename(temporary, path);
