@@ -21,6 +21,9 @@ const TOLD = 3;
 const RARE =
   /^(?:(?=\w*[A-Za-z])(?=\w*\d)\w{4,20}|[A-Za-z]{1,12}[|~^#@$*+][A-Za-z0-9]{1,12}|[|<[{]{1,3}[A-Za-z0-9_-]{2,20}[|>\]}]{1,3})$/;
 
+/** What every rare token has in it: text without any is not cut into words. */
+const SIGN = /[0-9|~^#@$*+<[{]/;
+
 type Passage = { rows: number; readonly token: string; readonly shown: string };
 
 /**
@@ -46,10 +49,12 @@ export const createBursts = (): Bursts => {
       rows += 1;
       const seen = new Set<string>();
       for (const { text } of cells.slice(0, CELLS)) {
+        if (text.length < SHINGLE * 2 || !SIGN.test(text)) continue;
         const words = text.slice(0, WORDS * 8).split(/\s+/, WORDS);
         for (let at = 0, looked = 0; at < words.length && looked < TOKENS; at++) {
           const word = words[at] ?? '';
-          if (word.length > TOKEN || !RARE.test(word) || seen.has(word)) continue;
+          if (word.length < 3 || word.length > TOKEN || !SIGN.test(word) || !RARE.test(word) || seen.has(word))
+            continue;
           looked += 1;
           seen.add(word);
           const token = printable(word);
