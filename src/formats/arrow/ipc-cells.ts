@@ -1,13 +1,12 @@
 import { fromBytes, type RandomAccess } from '../../bytes/random-access.ts';
-import { createColumns } from '../../content/injection/columns.ts';
 import { createDataset } from '../../content/injection/dataset.ts';
 import { reportAll } from '../../content/remark.ts';
-import { createSecretCells } from '../../content/secret-cells.ts';
 import { type DatasetRows, IN_COLUMNS, notDroppable } from '../dataset-rows.ts';
 import { type Context, printable } from '../format.ts';
 import { openFlatBuffer, rootOf, scalar } from '../tflite/flatbuffer.ts';
 import { cellsOfBatch } from './batch.ts';
-import { isPickle, textOfCell } from './cell-text.ts';
+import { createCellReader } from './cell-reader.ts';
+import { isPickle } from './cell-text.ts';
 import { type Field, fieldsOf, tableIn } from './columns.ts';
 
 /** Kinds of message (Message.fbs, MessageHeader). */
@@ -25,8 +24,7 @@ export type Cells = {
 /** Read by Range, a stream is not read for its cells: the whole file is, before its last bytes leave. */
 export const createCells = (source: RandomAccess, context: Context): Cells => {
   const dataset = createDataset(context);
-  const columns = createColumns(dataset);
-  const secrets = createSecretCells();
+  const cells = createCellReader(dataset);
   const dictionaries = new Map<number, Field>();
   let fields: readonly Field[] = [];
   let pickled = false;
@@ -64,17 +62,14 @@ export const createCells = (source: RandomAccess, context: Context): Cells => {
       if (batch === undefined) return;
       for (const { column, row, bytes, offset } of cellsOfBatch(buffer, batch, read, source, body)) {
         if (isPickle(bytes)) report(column, offset);
-        else {
-          const text = textOfCell(bytes);
-          columns.cell(column, row, text, offset);
-          secrets.cell(column, text, offset);
-        }
+        else cells.cell(column, row, bytes, offset);
       }
-      columns.endGroup(kind === BATCH ? scalar(buffer, batch, 0, 8) : 0);
+      cells.endGroup(kind === BATCH ? scalar(buffer, batch, 0, 8) : 0);
     },
     finish() {
+      const credentials = cells.finish();
       const { remarks, flagged } = dataset.finish();
-      reportAll(context, [...remarks, ...secrets.finish()], 0);
+      reportAll(context, [...remarks, ...credentials], 0);
       return notDroppable(flagged, IN_COLUMNS);
     },
   };

@@ -2,17 +2,16 @@ import { createCursor } from '../../bytes/cursor.ts';
 import { MIB, within } from '../../bytes/limits.ts';
 import { type RandomAccess, section } from '../../bytes/random-access.ts';
 import { decodeUtf8 } from '../../bytes/utf8.ts';
-import { createColumns } from '../../content/injection/columns.ts';
 import { createDataset } from '../../content/injection/dataset.ts';
 import { obviousInjection } from '../../content/injection.ts';
 import { checkMetadata } from '../../content/metadata.ts';
 import { reportAll } from '../../content/remark.ts';
-import { createSecretCells } from '../../content/secret-cells.ts';
 import { escapes } from '../../content/targets.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import { type DatasetRows, IN_COLUMNS, notDroppable } from '../dataset-rows.ts';
 import { type Context, complete, type Format, type Inspection, type Json, printable } from '../format.ts';
-import { isPickle, latin, textOfCell } from './cell-text.ts';
+import { createCellReader } from './cell-reader.ts';
+import { isPickle, latin } from './cell-text.ts';
 import { type Chunk, cellsOf } from './cells.ts';
 import { fromBase64, unpickles } from './extension.ts';
 import { type Leaf, leavesOf } from './schema.ts';
@@ -120,8 +119,7 @@ const checkCells = (source: RandomAccess, footer: ThriftStruct, end: number, con
   const leaves = leavesOf(listOf(footer.get(FILE.schema)).map(structOf));
   const dataset = createDataset(context);
   for (const leaf of leaves) dataset.column(leaf.name);
-  const columns = createColumns(dataset);
-  const secrets = createSecretCells();
+  const cells = createCellReader(dataset);
   let pickled = false;
   for (const group of listOf(footer.get(FILE.groups)).map(structOf)) {
     for (const [index, item] of listOf(group.get(1)).entries()) {
@@ -132,17 +130,14 @@ const checkCells = (source: RandomAccess, footer: ThriftStruct, end: number, con
       if (leaf === undefined || chunk === undefined) continue;
       for (const { bytes, row, offset } of cellsOf(source, chunk, context.budget)) {
         if (isPickle(bytes)) pickled ||= saysPickled(pickled, leaf.name, offset, context);
-        else {
-          const text = textOfCell(bytes);
-          columns.cell(leaf.name, row, text, offset);
-          secrets.cell(leaf.name, text, offset);
-        }
+        else cells.cell(leaf.name, row, bytes, offset);
       }
     }
-    columns.endGroup(Number(bigOf(group.get(3))));
+    cells.endGroup(Number(bigOf(group.get(3))));
   }
+  const credentials = cells.finish();
   const { remarks, flagged } = dataset.finish();
-  reportAll(context, [...remarks, ...secrets.finish()], 0);
+  reportAll(context, [...remarks, ...credentials], 0);
   return notDroppable(flagged, IN_COLUMNS);
 };
 

@@ -1,5 +1,8 @@
 import { WeighbridgeError } from '../../errors.ts';
 
+/** Bytes that are copied one by one: a call costs more. */
+const SHORT = 24;
+
 const invalid = (message: string): never => {
   throw new WeighbridgeError('FORMAT_INVALID', `snappy: ${message}`);
 };
@@ -30,15 +33,19 @@ export const unsnappy = (input: Uint8Array, size: number): Uint8Array => {
         for (let index = 0; index < more; index++) length += (input[at++] ?? 0) * 256 ** index;
       }
       if (at + length > input.length || used + length > size) invalid('a literal is too long');
-      out.set(input.subarray(at, at + length), used);
+      if (length > SHORT) out.set(input.subarray(at, at + length), used);
+      else for (let index = 0; index < length; index++) out[used + index] = input[at + index] ?? 0;
       at += length;
       used += length;
       continue;
     }
-    const [length, distance, bytes] = copyAt(input, at, tag);
-    at += bytes;
+    const one = input[at] ?? 0;
+    const kind = tag & 3;
+    const length = kind === 1 ? ((tag >> 2) & 7) + 4 : (tag >> 2) + 1;
+    const distance = kind === 1 ? ((tag >> 5) << 8) | one : distanceAt(input, at, kind === 2 ? 2 : 4);
+    at += kind === 1 ? 1 : kind === 2 ? 2 : 4;
     if (distance === 0 || distance > used || used + length > size) invalid('a copy leaves the block');
-    if (distance >= length) out.copyWithin(used, used - distance, used - distance + length);
+    if (distance >= length && length > SHORT) out.copyWithin(used, used - distance, used - distance + length);
     else for (let index = 0; index < length; index++) out[used + index] = out[used + index - distance] ?? 0;
     used += length;
   }
@@ -46,11 +53,8 @@ export const unsnappy = (input: Uint8Array, size: number): Uint8Array => {
   return out;
 };
 
-/** Length, distance and further bytes of a copy. */
-const copyAt = (input: Uint8Array, at: number, tag: number): readonly [number, number, number] => {
-  const one = input[at] ?? 0;
-  const two = one | ((input[at + 1] ?? 0) << 8);
-  if ((tag & 3) === 1) return [((tag >> 2) & 7) + 4, ((tag >> 5) << 8) | one, 1];
-  if ((tag & 3) === 2) return [(tag >> 2) + 1, two, 2];
-  return [(tag >> 2) + 1, two + ((input[at + 2] ?? 0) | ((input[at + 3] ?? 0) << 8)) * 0x10000, 4];
+/** How far back a copy is taken from, in two or four bytes. */
+const distanceAt = (input: Uint8Array, at: number, bytes: number): number => {
+  const two = (input[at] ?? 0) | ((input[at + 1] ?? 0) << 8);
+  return bytes === 2 ? two : two + ((input[at + 2] ?? 0) | ((input[at + 3] ?? 0) << 8)) * 0x10000;
 };
