@@ -45,3 +45,24 @@ export const requestsPerSecond = (url: string, seconds: number, connections: num
   if (!(rate > 0)) throw new Error(`${url} was not answered: ${out}`);
   return rate;
 };
+
+/** Whole answers a second of `url` to `lanes` clients that each ask again when they have been answered, for `seconds`. */
+export const answersPerSecond = async (url: string, seconds: number, lanes: number): Promise<number> => {
+  const ask = async (): Promise<void> => {
+    const answer = await fetch(url, { headers: { 'user-agent': AGENT } });
+    await answer.arrayBuffer();
+    if (answer.status !== 200) throw new Error(`${url} answered ${answer.status}`);
+  };
+  // The first one fills its cache.
+  await ask();
+  let answers = 0;
+  const began = performance.now();
+  const lane = async (): Promise<void> => {
+    while (performance.now() - began < seconds * 1000) {
+      await ask();
+      answers += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return answers / ((performance.now() - began) / 1000);
+};
