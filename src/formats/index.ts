@@ -88,7 +88,7 @@ import { torchZip } from './torch/torch-zip.ts';
 import { torchscript } from './torch/torchscript.ts';
 import { torchExport } from './torch-export/torch-export.ts';
 import { torch7 } from './torch7.ts';
-import { weighPlan } from './weights/plan.ts';
+import { structureOf } from './weights/plan.ts';
 import { openvino } from './xml/openvino.ts';
 import { pmml } from './xml/pmml.ts';
 import { xml } from './xml/xml.ts';
@@ -201,9 +201,9 @@ export const inspect = (source: RandomAccess, options: Options = {}): Report => 
   const budget = createBudget({ ...DEFAULT_LIMITS, ...options.limits });
   const { provisional = false, personalData = false } = options;
   const shared: Shared = { budget, provisional, personalData, findings: [], dropped: 0 };
-  const whole = metered(source, budget);
-  const read = onlyOfDataset(onlyOfData(readAll(begun(whole, shared), shared, [])));
-  const inspection = withStructure(read, whole, shared);
+  const inspection = withStructure(
+    onlyOfDataset(onlyOfData(readAll(begun(metered(source, budget), shared), shared, []))),
+  );
   if (shared.dropped === 0) return { ...inspection, findings: shared.findings };
   const reason = `${shared.dropped} findings beyond the limit of ${budget.limits.findings} are not listed`;
   const { bytesInspected, bytesTotal } = inspection.coverage;
@@ -357,11 +357,10 @@ const onlyOfDataset = (inspection: Inspection): Inspection => {
   return { ...inspection, rows: withoutRuns(rows, 'it is not only a dataset, or was not read to its end') };
 };
 
-/** A checkpoint with a plan has the structure and the values of the safetensors file that it becomes. */
-const withStructure = (inspection: Inspection, source: RandomAccess, shared: Shared): Inspection => {
+/** A checkpoint with a plan has the structure of the safetensors file that it becomes. */
+const withStructure = (inspection: Inspection): Inspection => {
   const { plan, details } = inspection;
-  if (plan === undefined) return inspection;
-  return { ...inspection, details: { ...details, weights: weighPlan(plan, source, contextAt(shared, [])) } };
+  return plan === undefined ? inspection : { ...inspection, details: { ...details, weights: structureOf(plan) } };
 };
 
 /** Two readings of one file: the name of the first, the worse content, the lesser coverage. */

@@ -31,7 +31,7 @@ export const gguf: Format = {
   title: 'GGUF',
   recognisedBy: '`GGUF` at the start (or `FUGG`, which is refused)',
   checks:
-    'versions 1 to 3, every count and length bounded, keys and tensors unique, known value and tensor types, alignment a power of two, tensors contiguous and inside the file, nothing behind them, chat templates, plain prompt injection in texts and tokens; odd numbers in a sample of the F32 and F16 tensors are told',
+    'versions 1 to 3, every count and length bounded, keys and tensors unique, known value and tensor types, alignment a power of two, tensors contiguous and inside the file, nothing behind them, chat templates, plain prompt injection in texts and tokens; odd numbers in a sample of the tensors that are not quantised are told',
   references: [
     'https://github.com/ggml-org/ggml/blob/master/docs/gguf.md',
     'CVE-2024-34359',
@@ -120,7 +120,7 @@ const checkTexts = (file: Gguf, context: Context): string => {
 };
 
 /** Tensor types whose values are looked at; the others are blocks of integers, which say nothing one by one. */
-const SAMPLED = new Set(['F32', 'F16']);
+const SAMPLED = new Set(['F32', 'F16', 'BF16', 'F64']);
 
 /** Structure and sampled values, which say something of weights that are poisoned. */
 const weigh = (file: Gguf, source: RandomAccess, context: Context): Json => {

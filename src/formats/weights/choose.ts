@@ -6,11 +6,11 @@ export type Part = (typeof PARTS)[number];
 
 /** Names of transformers, BERT, GPT-2, Falcon, llama.cpp and diffusers; what none of them uses is `other`. */
 const NAMES: readonly (readonly [Part, RegExp])[] = [
-  ['norm', /norm|(?:^|[._])ln_?(?:\d|f|post|pre)/i],
+  ['norm', /norm|(?:^|[._])ln_?(?:\d|\*|f|post|pre)/i],
   ['embedding', /embd|embed(?!_out)|(?:^|\.)(?:wte|wpe|shared)\b|time_embedding/i],
   ['head', /^(?:model\.)?(?:lm_head|embed_out|output|score|classifier|cls|qa_outputs)\b/i],
   ['attention', /attn|attention|[qkv]_proj|(?:^|\.)(?:qkv|to_[qkv]|query|key|value|c_attn)\b/i],
-  ['mlp', /mlp|ffn|ffw|feed_forward|fc_?\d|experts?\.|gate|(?:up|down)_proj|dense|intermediate|c_proj|c_fc/i],
+  ['mlp', /mlp|ffn|ffw|feed_forward|fc_?[\d*]|experts?\.|gate|(?:up|down)_proj|dense|intermediate|c_proj|c_fc/i],
 ];
 
 /** Characters of a name that are looked at. */
@@ -42,12 +42,20 @@ const hashed = (name: string): number => {
 export const choose = <T extends Described>(tensors: readonly T[], count: number): readonly T[] => {
   if (tensors.length <= count) return tensors;
   const ranked = thinned(tensors)
-    .map((tensor) => ({ tensor, part: partOf(tensor.name), rank: hashed(tensor.name) }))
+    .map((tensor) => ({ tensor, rank: hashed(tensor.name) }))
     .sort((a, b) => a.rank - b.rank);
   const left: Record<Part, number> = { ...SHARES };
-  const first = ranked.filter(({ part }) => left[part]-- > 0);
-  const rest = ranked.filter((each) => !first.includes(each));
-  return [...first, ...rest].slice(0, count).map(({ tensor }) => tensor);
+  const parts = new Map<string, Part>();
+  const [first, rest]: [T[], T[]] = [[], []];
+  for (const { tensor } of ranked) {
+    // All layers have the same names but for a number.
+    const pattern = tensor.name.replace(/\d+/g, '*');
+    const part = parts.get(pattern) ?? partOf(pattern);
+    parts.set(pattern, part);
+    if (left[part]-- > 0) first.push(tensor);
+    else rest.push(tensor);
+  }
+  return [...first, ...rest].slice(0, count);
 };
 
 /** Evenly spread ones, the first and the last among them. */
