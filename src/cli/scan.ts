@@ -63,7 +63,7 @@ export const scan: Command = {
       return EXIT.failed;
     }
     const fails = failsOn(threshold);
-    const printer = create({ colour: isTerminal(io.stdout), fails });
+    const printer = create({ colour: showsColours(io.stdout), fails });
     const progress = createProgress(io.stderr, isTerminal(io.stderr) && !positionals.includes('-'));
     return await scanAll(positionals, values.policies, { io, printer, fails, progress });
   },
@@ -115,5 +115,9 @@ const print = async (results: AsyncGenerator<Scanned>, { io, printer, fails, pro
   await write(printer.end());
   return worst;
 };
+
+/** A terminal that has colours and whose user has not switched them off (`NO_COLOR`, `TERM=dumb`). */
+const showsColours = (stream: NodeJS.WritableStream): boolean =>
+  isTerminal(stream) && !('hasColors' in stream && typeof stream.hasColors === 'function' && !stream.hasColors());
 
 const isTerminal = (stream: NodeJS.WritableStream): boolean => 'isTTY' in stream && stream.isTTY === true;

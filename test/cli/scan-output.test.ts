@@ -249,6 +249,15 @@ t.test('colours and a bar are for terminals only', async (t) => {
   t.match(out, /\u001b\[31mdeny +\u001b\[0m/);
   t.match(err, /\r\u001b\[K\[#+\.+\] 1 of 3 files/);
   t.ok(err.endsWith('\r\u001b[K'), 'the bar is taken away');
+  const grey = {
+    stdin: Readable.from(['']),
+    stdout: Object.assign(terminal(), { hasColors: () => false }),
+    stderr: terminal(),
+  };
+  const colourless = text(grey.stdout);
+  await scan.run([...policies, at('')], grey);
+  grey.stdout.end();
+  t.notMatch(await colourless, /\u001b/, 'nor for one without them');
   const plain = await runCommand(scan.run, [...policies, at('')]);
   t.notMatch(plain.stdout, /\u001b/);
   t.equal(plain.stderr, '');
