@@ -17,6 +17,8 @@ const made = (module: string, name: string, attributes: Readonly<Record<string, 
 ];
 const lightgbm = samples.find(({ format }) => format === 'lightgbm')?.accept ?? {};
 const model = Object.values(lightgbm)[0]?.() ?? bytes();
+const snapshot = samples.find(({ format }) => format === 'xgboost-ubj')?.accept ?? {};
+const boosted = Object.values(snapshot)[0]?.() ?? bytes();
 const resource = (more: Readonly<Record<string, Piece>>): Piece =>
   made('sklearn_crfsuite._fileresource', 'FileResource', {
     name: op.none(),
@@ -36,6 +38,13 @@ t.test('a model that a pickle carries passes when its own format does', async (t
       _Booster: made('lightgbm.basic', 'Booster', { _handle: op.binunicode(model) }),
     }),
     'a booster that was not trained': made('lightgbm.basic', 'Booster', { handle: op.none() }),
+    'a booster of XGBoost': made('xgboost.core', 'Booster', {
+      handle: op.bytearray8(boosted),
+      best_iteration: op.binint1(1),
+    }),
+    'the same in a call': made('xgboost.core', 'Booster', {
+      handle: [named('builtins', 'bytearray'), op.binbytes(boosted), op.tuple1(), op.reduce()],
+    }),
     'a tagger': made('sklearn_crfsuite.estimator', 'CRF', { modelfile: resource({}) }),
     'a tagger of protocol 2': resource({
       __FILE_RESOURCE_DATA__: [
@@ -49,7 +58,7 @@ t.test('a model that a pickle carries passes when its own format does', async (t
     'a tagger without a model': resource({ __FILE_RESOURCE_DATA__: op.none() }),
   };
   for (const [name, piece] of Object.entries(honest)) {
-    const report = reportOf(pickled(4, piece));
+    const report = reportOf(pickled(5, piece));
     t.same([report.content, report.coverage.state, rules(report)], ['library', 'complete', []], name);
   }
 });
@@ -62,6 +71,10 @@ t.test('what carries it may do nothing else with it', async (t) => {
     'a booster under the other key': made('lightgbm.basic', 'Booster', { handle: op.none(), _handle: text('evil') }),
     'a booster as a number': made('lightgbm.basic', 'Booster', { handle: op.binint(4096) }),
     'a booster with a method': made('lightgbm.basic', 'Booster', { __class__: text('x') }),
+    'a booster of XGBoost that is cut': made('xgboost.core', 'Booster', {
+      handle: op.bytearray8(boosted.subarray(0, 60)),
+    }),
+    'a booster of XGBoost as a number': made('xgboost.core', 'Booster', { handle: op.binint(4096) }),
     'a file that is removed': resource({ name: text('/etc/passwd') }),
     'a file somewhere else': resource({ prefix: text('/usr/lib/python3/site-packages/x') }),
     'a file that Python reads': resource({ suffix: text('.pth') }),
@@ -84,7 +97,7 @@ t.test('what carries it may do nothing else with it', async (t) => {
     ],
   };
   for (const [name, piece] of Object.entries(hostile)) {
-    const report = reportOf(assemble(pickled(4, piece)));
+    const report = reportOf(assemble(pickled(5, piece)));
     t.ok(['medium', 'high', 'critical'].includes(worst(report)), `${name}: ${rules(report)}`);
     t.ok(['unknown', 'active'].includes(report.content), name);
   }

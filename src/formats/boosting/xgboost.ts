@@ -1,6 +1,7 @@
 import { reportAll } from '../../content/remark.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import { complete, type Format, type Inspection, printable } from '../format.ts';
+import { isObject } from '../json/parse.ts';
 import { boosterOf, checkBooster } from './trees.ts';
 import { readUbjson } from './ubjson.ts';
 
@@ -8,11 +9,13 @@ import { readUbjson } from './ubjson.ts';
 export const xgboostUbj: Format = {
   name: 'xgboost-ubj',
   title: 'XGBoost model (UBJSON)',
-  recognisedBy: 'a UBJSON object whose first key has a length of 8, 16, 32 or 64 bits and is `learner` or `version`',
+  recognisedBy:
+    'a UBJSON object whose first key has a length of 8, 16, 32 or 64 bits and is `learner`, `version` or `Config`',
   checks:
     'grammar to the last byte, depth, counts against bytes, no key twice; nodes, children and features of every tree exist and no path goes round',
   references: ['https://ubjson.org/', 'https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html'],
-  recognise: (head) => /^\{[iUIlL]\0{0,7}\x07(?:learner|version)/.test(String.fromCharCode(...head.subarray(0, 20))),
+  recognise: (head) =>
+    /^\{[iUIlL]\0{0,7}(?:\x07(?:learner|version)|\x06Config)/.test(String.fromCharCode(...head.subarray(0, 20))),
   inspect(source, context): Inspection {
     const { value, end, duplicate } = readUbjson(source, context.budget);
     if (end !== source.size)
@@ -28,7 +31,9 @@ export const xgboostUbj: Format = {
         refs: ['CWE-436'],
       });
     }
-    const learner = boosterOf(value);
+    // A snapshot, as boosters pickle themselves, has the model beside how it was configured.
+    const snapshot = isObject(value) ? value.entries.get('Model') : undefined;
+    const learner = boosterOf(snapshot ?? value);
     if (learner === undefined)
       throw new WeighbridgeError('FORMAT_INVALID', 'XGBoost: no learner with a booster', { offset: 0 });
     reportAll(context, checkBooster(learner, context.budget), 0);

@@ -93,8 +93,12 @@ const mxnet = ({ type = 0, size = 4, names = 1 } = {}): Uint8Array =>
 export const boostingSamples: readonly Samples[] = [
   {
     format: 'xgboost-ubj',
-    accept: { 'a tree of one leaf': () => ubjson(booster()) },
+    accept: {
+      'a tree of one leaf': () => ubjson(booster()),
+      'a snapshot': () => ubjson({ Config: { learner: {} }, Model: booster() }),
+    },
     reject: {
+      'a snapshot with a tree that goes round': () => ubjson({ Config: {}, Model: booster({ left: 0, right: 0 }) }),
       'a tree that goes round': () => ubjson(booster({ left: 0, right: 0 })),
       'a child that does not exist': () => ubjson(booster({ left: 7, right: 8 })),
       'a booster of its own': () => ubjson(booster({ name: 'evil' })),

@@ -8,10 +8,12 @@ import { plainState } from './general.ts';
  * Where a constant of the stream stands that may be a file: bytes, text long enough to be one, or characters that stand
  * for bytes, as protocol 2 writes them.
  */
-const constantOf = (value: Value | undefined, { bytes }: RuleContext): Constant | undefined => {
+const constantOf = (value: Value | undefined, { bytes }: Pick<RuleContext, 'bytes'>): Constant | undefined => {
   if (value?.kind === 'bytes') return value;
   if (value?.kind === 'str' && value.place) return { ...value.place, literal: undefined };
-  const [text, codec] = isCallOf(value, '_codecs', 'encode') ? value.args : [];
+  if (isCallOf(value, 'builtins', 'bytearray') && value.args.length === 1) return constantOf(value.args[0], { bytes });
+  const call = isCallOf(value, '_codecs', 'encode') || isCallOf(value, 'builtins', 'bytearray') ? value : undefined;
+  const [text, codec] = call?.args ?? [];
   if (text?.kind !== 'str' || !/^latin-?1$/i.test(textOf(codec) ?? '')) return undefined;
   const place = text.place && { ...text.place, literal: undefined };
   return latinBytes(place === undefined ? text.text : decodeUtf8(bytes({ kind: 'bytes', mutable: false, ...place })));
@@ -34,6 +36,17 @@ export const lightgbmState: BuildRule = (call, state, context) => {
   if (state.kind !== 'dict') return 'the state is not a dict';
   const models = state.entries.filter(([key]) => ['handle', '_handle'].includes(textOf(key) ?? ''));
   if (!models.every(([, model]) => isModel(model, 'lightgbm', context))) return 'its model is none of LightGBM';
+  return plainState(call, state, context);
+};
+
+/**
+ * The state of a Booster of XGBoost (core.py): `__setstate__` hands a snapshot of the model to the native reader, then
+ * keeps the rest as attributes.
+ */
+export const xgboostState: BuildRule = (call, state, context) => {
+  if (state.kind !== 'dict') return 'the state is not a dict';
+  const models = state.entries.filter(([key]) => textOf(key) === 'handle');
+  if (!models.every(([, model]) => isModel(model, 'xgboost-ubj', context))) return 'its model is none of XGBoost';
   return plainState(call, state, context);
 };
 
