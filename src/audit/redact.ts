@@ -20,7 +20,8 @@ const PARAMETERS =
   /([?&;](?:x-(?:amz|goog|ms)-[\w-]+|signature|sig|se|sp|sr|st|sv|skoid|policy|key-pair-id|expires|awsaccesskeyid|googleaccessid|(?:access_|auth_|id_|refresh_)?token|api[_-]?key|key|secret|password|auth|credential|code)=)[^&\s"'<>\\#]*/gi;
 
 /** One cheap look for the texts, nearly all, that hold nothing of the kind. */
-const SUSPECT = /_|-|[?&;@]|AKIA|ASIA|eyJ|bearer|basic|authorization|cookie/i;
+const SUSPECT =
+  /[?&;@]|hf_|api_org_|npm_|pypi-|gh[pousr]_|github_pat_|glpat-|A[KS]IA|xox[abprs]-|sk-|eyJ|bearer|basic|authorization|cookie|x-api-key/i;
 
 /**
  * `text` without secrets: tokens, authorisation and cookie headers, credentials in URLs, presigning parameters. It may
