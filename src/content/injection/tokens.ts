@@ -53,6 +53,10 @@ const TAKES_OVER = new RegExp(
 const BEHIND_END =
   /\bend of (?:user |the )?(?:input|document|prompt|context|text|data|message)|-{3,20} ?end (?:user|of|document|input|context|prompt|data)/i;
 
+/** The turns that follow the first one in a conversation written down: its system prompt may say what it likes. */
+const TURN = /\n[ \t]{0,8}(?:#{1,4} {0,2}|\*\*|\[|<)?(?:user|human|assistant|customer|ai|bot)\b[^\n:]{0,12}:/i;
+const leadsConversation = (text: string, at: number): boolean => text.slice(0, at).trim() === '' && TURN.test(text);
+
 const signsOfRoles = (text: string): Sign[] => {
   const signs: Sign[] = [];
   const acts = /action|"name"/i.test(text) ? ACTS.exec(text) : null;
@@ -66,7 +70,7 @@ const signsOfRoles = (text: string): Sign[] => {
     });
   }
   const role = ROLE.exec(text);
-  if (role !== null) {
+  if (role !== null && !(leadsConversation(text, role.index) && !TAKES_OVER.test(text))) {
     const sure = TAKES_OVER.test(text) || BEHIND_END.test(text.slice(0, role.index));
     signs.push({
       family: 'control tokens',
