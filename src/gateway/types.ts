@@ -11,6 +11,14 @@ export type ListedFile = {
   readonly sha256?: string;
 };
 
+export type FetchBytes = (
+  file: ListedFile,
+  start: number,
+  end: number,
+  signal?: AbortSignal,
+  room?: (ahead: number) => Uint8Array,
+) => AsyncIterable<Uint8Array>;
+
 /** A repo at a commit as this caller may see it. Immutable but for `upstream` numbers. */
 export type RepoAt = {
   readonly ecosystem: string;
@@ -23,13 +31,7 @@ export type RepoAt = {
    * Fetches bytes of a file with this caller's rights, from `start` to `end` (exclusive); resumes faults by itself.
    * A chunk is gone once the next is asked for. `room` says where bytes are best read to (`BlobWriter.room`); it is only a hint.
    */
-  fetch(
-    file: ListedFile,
-    start: number,
-    end: number,
-    signal?: AbortSignal,
-    room?: (ahead: number) => Uint8Array,
-  ): AsyncIterable<Uint8Array>;
+  readonly fetch: FetchBytes;
 };
 
 /** Who asks, with what, in which request. */
