@@ -19,6 +19,7 @@ const lightgbm = samples.find(({ format }) => format === 'lightgbm')?.accept ?? 
 const model = Object.values(lightgbm)[0]?.() ?? bytes();
 const snapshot = samples.find(({ format }) => format === 'xgboost-ubj')?.accept ?? {};
 const boosted = Object.values(snapshot)[0]?.() ?? bytes();
+const trees = Object.values(samples.find(({ format }) => format === 'catboost')?.accept ?? {})[0]?.() ?? bytes();
 const resource = (more: Readonly<Record<string, Piece>>): Piece =>
   made('sklearn_crfsuite._fileresource', 'FileResource', {
     name: op.none(),
@@ -44,6 +45,10 @@ t.test('a model that a pickle carries passes when its own format does', async (t
     }),
     'the same in a call': made('xgboost.core', 'Booster', {
       handle: [named('builtins', 'bytearray'), op.binbytes(boosted), op.tuple1(), op.reduce()],
+    }),
+    'a model of CatBoost': made('catboost.core', 'CatBoostClassifier', {
+      __model: op.binbytes(trees),
+      depth: op.binint1(6),
     }),
     'a tagger': made('sklearn_crfsuite.estimator', 'CRF', { modelfile: resource({}) }),
     'a tagger of protocol 2': resource({
@@ -75,6 +80,9 @@ t.test('what carries it may do nothing else with it', async (t) => {
       handle: op.bytearray8(boosted.subarray(0, 60)),
     }),
     'a booster of XGBoost as a number': made('xgboost.core', 'Booster', { handle: op.binint(4096) }),
+    'a model of CatBoost with something behind it': made('catboost.core', 'CatBoost', {
+      __model: op.binbytes(bytes(trees, 'x')),
+    }),
     'a file that is removed': resource({ name: text('/etc/passwd') }),
     'a file somewhere else': resource({ prefix: text('/usr/lib/python3/site-packages/x') }),
     'a file that Python reads': resource({ suffix: text('.pth') }),

@@ -6,15 +6,12 @@ export const u32 = (value: number): Uint8Array =>
 const chunk = (type: string, data: Uint8Array): Uint8Array => bytes(u32(data.length).reverse(), type, data, u32(0));
 
 /** The smallest images and sounds that their readers walk to the end. */
-export const png = bytes(
-  [0x89],
-  'PNG\r\n',
-  [0x1a],
-  '\n',
-  chunk('IHDR', new Uint8Array(13)),
-  chunk('IDAT', bytes('xyz')),
-  chunk('IEND', new Uint8Array()),
-);
+const pngOf = (...chunks: readonly Uint8Array[]): Uint8Array =>
+  bytes([0x89], 'PNG\r\n', [0x1a], '\n', chunk('IHDR', new Uint8Array(13)), ...chunks, chunk('IEND', new Uint8Array()));
+export const png = pngOf(chunk('IDAT', bytes('xyz')));
+/** An image with a caption under a key word. */
+export const pngWith = (keyword: string, caption: string): Uint8Array =>
+  pngOf(chunk('tEXt', bytes(keyword, [0], caption)), chunk('IDAT', bytes('xyz')));
 export const jpeg = bytes(
   [0xff, 0xd8, 0xff, 0xe0, 0, 4, 1, 2, 0xff, 0xda, 0, 3, 0],
   [7, 0xff, 0, 9, 0xff, 0xd0, 3, 0xff, 0xd9],

@@ -1,7 +1,10 @@
 import { createCursor } from '../../bytes/cursor.ts';
 import { MIB } from '../../bytes/limits.ts';
-import { WeighbridgeError } from '../../errors.ts';
+import { fromBytes } from '../../bytes/random-access.ts';
+import { decodeUtf8 } from '../../bytes/utf8.ts';
+import { isFault, WeighbridgeError } from '../../errors.ts';
 import { complete, type Format, type Inspection } from '../format.ts';
+import { parseJson } from '../json/parse.ts';
 import { captionOfChunk, createCaptions } from './captions.ts';
 import { checkTrailing } from './trailing.ts';
 
@@ -12,6 +15,20 @@ const END_CHUNK = 0x49454e44;
 /** Chunks of text, and bytes of one that are read: larger ones hold no caption that anything shows. */
 const CAPTIONS = ['tEXt', 'zTXt', 'iTXt'];
 const CAPTION = 16 * MIB;
+/** Bytes of a document among them: a workflow has some hundred KiB. */
+const DOCUMENT = 8 * MIB;
+
+/** Workflows of ComfyUI and the like travel as JSON in a caption, and are opened from the picture. */
+const isDocument = (caption: Uint8Array): boolean => {
+  if (caption[0] !== 0x7b || caption.length > DOCUMENT) return false;
+  try {
+    const text = decodeUtf8(caption);
+    return text.slice(parseJson(text, { depth: 512, python: true }).end).trim() === '';
+  } catch (error) {
+    if (isFault(error)) return false;
+    throw error;
+  }
+};
 
 /** PNG: chunks up to IEND, nothing behind. */
 export const png: Format = {
@@ -19,7 +36,7 @@ export const png: Format = {
   title: 'PNG image',
   recognisedBy: 'the eight bytes of its signature',
   checks:
-    'every chunk in bounds up to IEND; captions against the rules for injected text; what stands behind it is inspected',
+    'every chunk in bounds up to IEND; captions against the rules for injected text, documents among them (workflows) as JSON; what stands behind it is inspected',
   references: ['https://www.w3.org/TR/png-3/'],
   recognise: (head) => SIGNATURE.every((byte, index) => head[index] === byte),
   inspect(source, context): Inspection {
@@ -36,7 +53,8 @@ export const png: Format = {
       if (CAPTIONS.includes(type) && length <= CAPTION) {
         const at = cursor.position;
         const caption = captionOfChunk(type, cursor.bytes(length));
-        if (caption !== undefined) captions.add(type, caption, at);
+        if (caption !== undefined && isDocument(caption)) context.nested(fromBytes(caption), `${type} at ${at}`);
+        else if (caption !== undefined) captions.add(type, caption, at);
         cursor.skip(4);
       } else cursor.skip(length + 4);
       if (view.getUint32(4) === END_CHUNK) break;

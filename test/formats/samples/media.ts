@@ -1,4 +1,4 @@
-import { elf, flac, gif, jpeg, pdf, png, wav, webp } from '../../support/media-writer.ts';
+import { elf, flac, gif, jpeg, pdf, png, pngWith, wav, webp } from '../../support/media-writer.ts';
 import { bytes } from '../../support/reports.ts';
 import { hostilePickle, hostileZip } from './hostile.ts';
 import type { Samples } from './types.ts';
@@ -13,8 +13,16 @@ const behind = (file: Uint8Array): Samples['reject'] => ({
 export const mediaSamples: readonly Samples[] = [
   {
     format: 'png',
-    accept: { image: () => png },
-    reject: { ...behind(png), 'an image that is cut': () => png.subarray(0, 40) },
+    accept: {
+      image: () => png,
+      'a workflow': () => pngWith('prompt', '{"3": {"class_type": "KSampler", "inputs": {"seed": 1}}}'),
+      'a caption in braces': () => pngWith('Comment', '{a cat, (masterpiece:1.2)}'),
+    },
+    reject: {
+      ...behind(png),
+      'an image that is cut': () => png.subarray(0, 40),
+      'a workflow that runs Python': () => pngWith('prompt', '{"3": {"class_type": "PythonEval", "inputs": {}}}'),
+    },
   },
   {
     format: 'jpeg',

@@ -1,10 +1,10 @@
 import { constantsOnly, noArguments } from '../rules/general.ts';
-import { fileResourceState, lightgbmState, xgboostState } from '../rules/models.ts';
+import { catboostState, fileResourceState, lightgbmState, xgboostState } from '../rules/models.ts';
 import { buildable, callable, type Row, record } from './roles.ts';
 
 /**
  * Models in formats of their own, which a pickle carries as a constant. Read in the sources of lightgbm 4.7,
- * xgboost 1.7, sklearn-crfsuite 0.5 and python-crfsuite 0.9.12.
+ * xgboost 1.7, catboost 1.2, sklearn-crfsuite 0.5 and python-crfsuite 0.9.12.
  */
 export const boostingRows: readonly Row[] = [
   // BaseEstimator: `__setstate__` of scikit-learn updates the attributes; nothing is constructed from them.
@@ -16,6 +16,11 @@ export const boostingRows: readonly Row[] = [
     record('library'),
   ],
   ['xgboost.core', ['Booster'], buildable('library', noArguments, xgboostState)],
+  [
+    'catboost.core',
+    ['CatBoost', 'CatBoostClassifier', 'CatBoostRegressor', 'CatBoostRanker'],
+    buildable('library', noArguments, catboostState),
+  ],
   // BaseEstimator without a `__setstate__` of its own; the model is opened when it predicts.
   ['sklearn_crfsuite.estimator', ['CRF'], record('library')],
   ['sklearn_crfsuite._fileresource', ['FileResource'], buildable('library', noArguments, fileResourceState)],

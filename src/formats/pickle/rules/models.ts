@@ -50,6 +50,17 @@ export const xgboostState: BuildRule = (call, state, context) => {
   return plainState(call, state, context);
 };
 
+/**
+ * The state of a model of CatBoost (core.py): `__setstate__` hands the bytes under `__model` to the native reader, and
+ * keeps the rest as parameters of a training to come.
+ */
+export const catboostState: BuildRule = (call, state, context) => {
+  if (state.kind !== 'dict') return 'the state is not a dict';
+  const models = state.entries.filter(([key]) => textOf(key) === '__model');
+  if (!models.every(([, model]) => isModel(model, 'catboost', context))) return 'its model is none of CatBoost';
+  return plainState(call, state, context);
+};
+
 /** Keys of the state of a FileResource. */
 const RESOURCE = ['name', 'auto', 'keep_tempfiles', 'suffix', 'prefix', 'fd', '__FILE_RESOURCE_DATA__'];
 
