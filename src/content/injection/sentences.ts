@@ -16,7 +16,24 @@ const NEGATED = /(?:\b(?:not|never|cannot|nicht|niemals|nunca|jamais|no|mai|nie)
 /** The same behind the verb, where a language puts it there; and what makes a verb tell of something done. */
 const DENIED = /^\s{0,3}(?:nicht|pas|niet|了|过|過)(?![a-z])/i;
 /** What makes a command of a computer of an order: a line of commands, a prompt of a shell. */
-const OF_COMPUTERS = /^(?:行|列|符|提示符)/;
+const OF_COMPUTERS =
+  /^(?:行|列|符|提示符|s?\s(?:pointer|prefix|set|cache|queue|counter|decoder|stream|buffer|fetch|pipeline)|s? (?:in|from) the (?:[a-z]{1,12} )?(?:pipeline|queue|buffer|cache)\b)/i;
+/** Letters and messages that someone takes back, and subjects of a lesson: people write so to people. */
+const OF_PEOPLE =
+  /^(?:\s{1,3}(?:that )?(?:i|we) (?:have )?(?:sent|mailed|emailed)\b|\s{1,3}(?:about|regarding|concerning)\b|信息|訊息|通知|邮件|郵件|短信|消息|来信|來信)/i;
+/** Trades of people who work on models. */
+const TRADES = /^\s{1,3}(?:researcher|engineer|developer|enthusiast|student|expert|company|startup|scientist|user)/i;
+/** What people ask each other for every day, and words that documentation has as well. */
+const EVERYDAY: ReadonlySet<string> = new Set([
+  'all documents',
+  'all files',
+  'all emails',
+  'contacts',
+  'inbox',
+  'silently',
+  'secretly',
+  'do not alert',
+]);
 /** Verbs that stand behind their object: Japanese, Korean, Hindi, Turkish, German infinitives, and passives. */
 const STANDS_BEHIND =
   /^[\u0900-\u097f\u3040-\u30ff\uac00-\ud7a3]|^[\u4e00-\u9fff]{1,4}[\u3040-\u30ff]|^(?:yok|yoks|görm|unut|dikk|göz |are |is null|no longer|must be|should be|to be|ignorieren|vergessen|missachten|übergehen|göster|açık|yaz|tekrar|ifşa|gönder|ilet)/;
@@ -51,7 +68,14 @@ const signAt = (hit: Hit, index: number, around: Around): Sign | undefined => {
   const { text } = around;
   switch (hit.group) {
     case 'disobey':
-      return negated(hit, around) ? undefined : sign('override', ordersAt(hit, around) ? 2 : 1, hit, hit);
+      return negated(hit, around)
+        ? undefined
+        : sign(
+            'override',
+            ordersAt(hit, around) && !OF_PEOPLE.test(text.slice(hit.end, hit.end + 24)) ? 2 : 1,
+            hit,
+            hit,
+          );
     case 'drop':
       return override(hit, index, around);
     case 'persona': {
@@ -70,10 +94,11 @@ const signAt = (hit: Hit, index: number, around: Around): Sign | undefined => {
     case 'conceal':
       return sign('concealment', 1, hit, hit);
     case 'agent':
+      if (TRADES.test(text.slice(hit.end, hit.end + 16))) return undefined;
       return sign('addresses a model', 1, hit, hit);
     case 'steer': {
       const other = near(hit, index, around, ['agent'], PASSAGE, true, -1);
-      return other && sign('steering', 1, hit, hit);
+      return other && !TRADES.test(text.slice(other.end, other.end + 16)) ? sign('steering', 1, hit, hit) : undefined;
     }
     case 'tool': {
       // "execute code" is prose, "execute_code" is a tool.
@@ -81,7 +106,7 @@ const signAt = (hit: Hit, index: number, around: Around): Sign | undefined => {
       const signs = ['agent', 'drop', 'disobey', 'conceal'] as const;
       const other =
         near(hit, index, around, signs, PASSAGE, true, -1) ?? near(hit, index, around, signs, PASSAGE, true);
-      return other && sign('tool use', 1, hit, hit);
+      return other && !EVERYDAY.has(other.phrase.text) ? sign('tool use', 1, hit, hit) : undefined;
     }
     default:
       return undefined;
@@ -137,13 +162,15 @@ const override = (hit: Hit, index: number, around: Around): Sign | undefined => 
     behind ? near(hit, index, around, ['weakOrder'], CLAUSE, false, -1) : undefined,
   ];
   for (const object of objects) {
-    if (object === undefined || OF_COMPUTERS.test(around.text.slice(object.end, object.end + 3))) continue;
+    if (object === undefined || OF_COMPUTERS.test(around.text.slice(object.end, object.end + 30))) continue;
     if (isAscii(hit) && /[^\x00-\u024f]/.test(object.phrase.text)) continue;
     const scopes = scopesOf(hit, object, around);
     if (scopes.length === 0) continue;
     if (INFINITIVE.test(hit.phrase.text) && scopes.every(({ phrase }) => phrase.text === 'alle')) continue;
     const strong = object.group !== 'weakOrder' || scopes.some(({ phrase }) => YOURS.test(phrase.text));
-    return sign('override', strong && (behind || ordersAt(hit, around)) ? 2 : 1, hit, object);
+    const ordered =
+      behind || (ordersAt(hit, around) && !OF_PEOPLE.test(around.text.slice(object.end, object.end + 24)));
+    return sign('override', strong && ordered ? 2 : 1, hit, object);
   }
   return undefined;
 };
@@ -202,6 +229,15 @@ const exfiltration = (hit: Hit, index: number, around: Around): Sign | undefined
   const addressed = at >= 0 && (behind || !ELSEWHERE.test(around.text.slice(last, Math.max(last, first + at))));
   const known = YOU_KNOW.test(around.text.slice(first, last + 40));
   const ordered = addressed && ordersAt(hit, around);
-  const weight = named.group === 'credential' ? (addressed ? (ordered && known ? 2 : 1) : 0) : ordered ? 2 : 1;
+  const weight =
+    named.group === 'credential'
+      ? addressed
+        ? ordered && known
+          ? 2
+          : 1
+        : 0
+      : ordered && !EVERYDAY.has(named.phrase.text)
+        ? 2
+        : 1;
   return weight === 0 ? undefined : { family: 'exfiltration', weight, start: first, end: last };
 };
