@@ -1,5 +1,3 @@
-import { bytes } from './reports.ts';
-
 const numbers = (
   values: readonly (number | bigint)[],
   width: number,
@@ -21,6 +19,3 @@ export const f32 = (...values: number[]): Uint8Array =>
   numbers(values, 4, (view, at, value) => view.setFloat32(at, Number(value), true));
 export const f64 = (...values: number[]): Uint8Array =>
   numbers(values, 8, (view, at, value) => view.setFloat64(at, Number(value), true));
-
-/** Bytes from hexadecimal digits. */
-export const hex = (digits: string): Uint8Array => bytes(Buffer.from(digits.replaceAll(' ', ''), 'hex'));
