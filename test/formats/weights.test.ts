@@ -192,7 +192,7 @@ t.test('odd numbers are told as information, and no honest file is called clean'
   const CASES: Readonly<Record<string, readonly [string, TensorSpec]>> = {
     'NaN in F32': ['weights.non-finite', matrix(withOdd(Number.NaN))],
     'infinity in F32': ['weights.non-finite', matrix(withOdd(-Infinity))],
-    'infinity in F64': ['weights.non-finite', matrix(doubles.with(2047 >> 1, Infinity), 'F64')],
+    'infinity in F64': ['weights.non-finite', matrix(doubles.with(500, Infinity), 'F64')],
     'NaN in F16': ['weights.non-finite', sixteen('F16', 0x2c00, 0x7e00)],
     'infinity in BF16': ['weights.non-finite', sixteen('BF16', 0x3d00, 0xff80)],
     'NaN in E4M3': ['weights.non-finite', { dtype: 'F8_E4M3', shape: [2], data: Uint8Array.of(0x7e, 0xff) }],
@@ -215,7 +215,7 @@ t.test('odd numbers are told as information, and no honest file is called clean'
   const biases = { dtype: 'F32', shape: [2048], data: new Uint8Array(8192) };
   t.same(rules(reportOf(safetensors({ biases }))), [], 'biases begin as zeros');
   const { assessment } = weightsOf(safetensors({ biases }));
-  t.equal(assessment, 'no static evidence of poisoning; confidence: low, all 8192 bytes of floats were read');
+  t.equal(assessment, 'no static evidence of poisoning; confidence: low, 4096 of 8192 bytes of floats were read');
 });
 
 t.test('what is read of values is bounded, and nothing is read of a remote file', async (t) => {
@@ -234,9 +234,9 @@ t.test('what is read of values is bounded, and nothing is read of a remote file'
   };
   const [floats, integers] = [of('F32'), of('I32')];
   const here = inspected(floats, false);
-  t.equal(here.read - inspected(integers, false).read, 262_144);
+  t.equal(here.read - inspected(integers, false).read, 131_072);
   t.match(here.details?.['weights'], {
-    sampled: { tensors: 32, of: 400, bytes: 262_144 },
+    sampled: { tensors: 32, of: 400, bytes: 131_072 },
     groups: [{ tensors: 't*.w F32 [256,32]', count: 400 }],
   });
   const remote = inspected(floats, true);

@@ -17,8 +17,11 @@ import {
 } from './floats.ts';
 import type { Described } from './structure.ts';
 
-/** Bytes looked at in all. */
-const TOTAL_SAMPLE = 256 * KIB;
+/**
+ * Bytes looked at in all: 4 KiB of each tensor, a row or more of most. Code that is not compiled yet looks at some 20 KiB in a
+ * millisecond, and the odd numbers of a damaged layer are everywhere in it.
+ */
+const TOTAL_SAMPLE = 128 * KIB;
 /** Tensors looked at: each costs a read of its own. */
 const TENSORS_SAMPLED = 32;
 /** Tensors of an adapter looked at: one layer that stands out shows only beside the others. */
@@ -29,7 +32,7 @@ const ADAPTER_SAMPLED = 128;
  */
 const LARGE = 1 << 20;
 /** Equal elements of a matrix from which it counts as constant: biases and norms begin as zeros and ones. */
-const CONSTANT_ELEMENTS = 1024;
+const CONSTANT_ELEMENTS = 512;
 /** A power of two that trained weights stay far below; masks and position buffers do not. */
 const ABSURD_EXPONENT = 20;
 /**
