@@ -130,7 +130,7 @@ const namespaces = ({ addon, workerFile }: Parts): readonly string[] => [
 ];
 
 /**
- * An isolate lives for one file, some 10 ms (docs/decisions/0025-warm-isolates.md). Code that is compiled to be thrown away costs more than it
+ * An isolate lives for one file, some 10 ms (decision 25). Code that is compiled to be thrown away costs more than it
  * saves, and 8 MB for young objects are not collected before most files are done.
  */
 const FOR_SHORT_LIVES: readonly string[] = ['--no-sparkplug', '--min-semi-space-size=8'];

@@ -1,5 +1,6 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { type Context, printable } from '../format.ts';
+import type { PickleRun } from '../pickle/options.ts';
 import { tryPickle } from '../pickle/trial.ts';
 import type { Persistent, Value } from '../pickle/values.ts';
 import { type StorageId, storageIdOf } from './tensor.ts';
@@ -48,29 +49,34 @@ const EXECUTABLES: readonly (readonly [string, readonly number[]])[] = [
 ];
 
 /**
- * Reports a storage whose bytes would be something else to another reader: harmless where they are, since they are only
- * numbers, but no training makes them.
+ * Reports a storage whose bytes would be something else to another reader. They are only numbers where they are, but no
+ * training makes them; a pickle that would run something is a payload that waits for whoever unpickles it.
  */
 export const judgeStorageBytes = (bytes: RandomAccess, name: string, offset: number, context: Context): void => {
   const head = bytes.read(0, Math.min(bytes.size, 8));
-  const kind =
-    EXECUTABLES.find(([, magic]) => magic.every((byte, i) => head[i] === byte))?.[0] ?? pickleIn(bytes, head);
-  if (kind === undefined) return;
+  const kind = EXECUTABLES.find(([, magic]) => magic.every((byte, i) => head[i] === byte))?.[0];
+  const run = kind === undefined ? pickleIn(bytes, head) : undefined;
+  if (kind === undefined && run === undefined) return;
   context.report({
     rule: 'torch.storage-content',
-    severity: 'low',
-    message: `the bytes of a storage are ${kind}`,
+    severity: run !== undefined && wouldRun(run) ? 'high' : 'low',
+    message: `the bytes of a storage are ${kind ?? 'a pickle'}`,
     offset,
     evidence: printable(name),
     refs: ['CWE-506'],
   });
 };
 
-const pickleIn = (bytes: RandomAccess, head: Uint8Array): string | undefined => {
+/** Whether loading it does more than make values: numbers do not end up as a whole stream that calls. */
+const wouldRun = ({ content, calls, stopped }: PickleRun): boolean =>
+  content === 'active' || (content === 'unknown' && calls > 0 && stopped);
+
+/** The pickle that the bytes are, if they are one. */
+const pickleIn = (bytes: RandomAccess, head: Uint8Array): PickleRun | undefined => {
   const [first = 0, second = 255] = head;
   const proto = first === 0x80 && second >= 2 && second <= 5;
   // Opcodes that text pickles begin with; anything else cannot import before it breaks.
   if (!proto && first !== 0x63 && first !== 0x28 && first !== 0x69) return undefined;
   const run = tryPickle(bytes, 0, bytes.size);
-  return run.calls > 0 || (proto && run.stopped && run.opcodes > 2) ? 'a pickle' : undefined;
+  return run.calls > 0 || (proto && run.stopped && run.opcodes > 2) ? run : undefined;
 };
