@@ -2,9 +2,11 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import type { Json } from '../../src/formats/format.ts';
 import { createLineages } from '../../src/gateway/lineage/lineage.ts';
+import { compareParts, partsOf } from '../../src/gateway/lineage/parts.ts';
 import type { RepoAt } from '../../src/gateway/types.ts';
-import { NO_LINEAGE } from '../../src/policy/lineage.ts';
+import { lineageValues, NO_LINEAGE } from '../../src/policy/lineage.ts';
 import type { Records } from '../../src/store/types.ts';
 import { createMemoryRecords } from '../support/memory-records.ts';
 import { bytes, reportOf } from '../support/reports.ts';
@@ -242,6 +244,63 @@ t.test('the base is the one declared, at the commit fetched last, and is looked 
   t.match(await lineages.of(tagged, file, report), { base: 'acme/base', declaredBy: 'tags', relation: 'quantized' });
   const own = repoAt('acme/base', 'c', [], ['base_model:acme/base']);
   t.equal(await lineages.of(own, file, report), NO_LINEAGE, 'no repo is its own base');
+});
+
+t.test('reports of any shape are compared without a fault, and what is told of them stays small', async (t) => {
+  const odd: readonly Json[] = [
+    null,
+    1,
+    'x',
+    [],
+    {},
+    [[]],
+    [{}],
+    { a: [] },
+    1e308,
+    -1,
+    'y'.repeat(4000),
+    [1e308, null],
+  ];
+  let seed = 7;
+  const one = (): Json => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return odd[seed % odd.length] ?? null;
+  };
+  const sample = (): Json => ({
+    name: 'w',
+    dtype: 'F32',
+    elements: one(),
+    digest: one(),
+    numbers: [one(), 1e308, -1e-308],
+  });
+  const details = (): { [key: string]: Json } => ({
+    weights: {
+      fingerprint: 'f',
+      tensors: one(),
+      groups: [one(), { tensors: one(), count: one() }],
+      samples: [one(), sample()],
+    },
+    tokenizer: {
+      kind: one(),
+      vocabulary: one(),
+      merges: one(),
+      steps: { [String(one())]: one() },
+      added: { count: 1, listed: Array.from({ length: 900 }, (_, at) => `${at} ${'z'.repeat(3000)}`) },
+      roles: one(),
+    },
+    template: { digest: one(), constructs: [one(), one()] },
+  });
+  for (let round = 0; round < 300; round += 1) {
+    const compared = compareParts(partsOf({ details: details() }), partsOf({ details: details() }), round % 2 === 0);
+    const text = JSON.stringify(compared);
+    if (text.length > 60_000 || text.includes(':null')) t.fail(text.slice(0, 300));
+    lineageValues({ ...NO_LINEAGE, ...compared });
+  }
+  t.same(partsOf({ details: { weights: [], tokenizer: 'x', template: null } }), {
+    weights: undefined,
+    tokenizer: undefined,
+    template: undefined,
+  });
 });
 
 const POLICY = `apiVersion: weighbridge/v1

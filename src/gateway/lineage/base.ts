@@ -1,6 +1,14 @@
 import type { Report } from '../../formats/format.ts';
 import type { Records } from '../../store/types.ts';
-import { type Template, type Tokenizer, templateIn, tokenizerIn, type Weights, weightsIn } from './reported.ts';
+import {
+  type Template,
+  type Tokenizer,
+  type Told,
+  templateIn,
+  tokenizerIn,
+  type Weights,
+  weightsIn,
+} from './reported.ts';
 import { together } from './tensors.ts';
 
 /** What the records hold of a base model: reports of the files of one commit, each by its path. */
@@ -10,7 +18,7 @@ export type Base = {
   readonly reports: ReadonlyMap<string, Known>;
 };
 
-type Known = { readonly sha256: string; readonly report: Report };
+type Known = { readonly sha256: string; readonly report: Told };
 
 /** Artefacts of a base model that are looked at, over all commits that were fetched here. */
 const ARTEFACTS = 2000;
@@ -66,7 +74,7 @@ const lastFetched = async (records: Records, prefix: string): Promise<readonly [
 };
 
 /** The plan of a checkpoint is large, and nothing here looks at it. */
-const slim = ({ plan, ...report }: Report): Report => ({ ...report, findings: [] });
+const slim = ({ details }: Report): Told => (details === undefined ? {} : { details });
 
 /** A path without the number of its shard and its type: what is one model in two repos. */
 const stem = (path: string): string =>

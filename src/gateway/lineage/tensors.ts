@@ -5,6 +5,8 @@ import type { Sample, Weights } from './reported.ts';
 
 /** Relative difference of two numbers of which one was rounded to 8 bits of mantissa. */
 const ROUNDING = 1 / 64;
+/** Distances beyond it are told as this one. */
+const FARTHEST = 1000;
 /** Numbers smaller than this part of the largest of their sample are compared as it is. */
 const FLOOR = 1e-3;
 
@@ -98,5 +100,7 @@ const distanceOf = (own: readonly (number | null)[], base: readonly (number | nu
   }
   if (difference === 0) return 0;
   // A base of zeros is infinitely far from anything else; as a fact it is only as far as another model.
-  return size === 0 ? 1 : Math.min(Math.sqrt(difference / size), 1000);
+  if (size === 0) return 1;
+  const ratio = Math.sqrt(difference / size);
+  return Number.isFinite(ratio) ? Math.min(ratio, FARTHEST) : FARTHEST;
 };

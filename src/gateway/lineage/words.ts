@@ -1,12 +1,16 @@
 import { NO_TEMPLATE, NO_TOKENIZER, type TemplateLineage, type TokenizerLineage } from '../../policy/lineage.ts';
 import type { Template, Tokenizer } from './reported.ts';
 
-/** Tokens and constructs that are told of each kind. */
+/** Tokens and constructs that are told of each kind, and characters of one. */
 const TOLD = 64;
+const LENGTH = 200;
 
 const without = (these: readonly string[], those: readonly string[]): readonly string[] => {
   const known = new Set(those);
-  return these.filter((item) => !known.has(item)).slice(0, TOLD);
+  return these
+    .filter((item) => !known.has(item))
+    .slice(0, TOLD)
+    .map((item) => item.slice(0, LENGTH));
 };
 
 /** How a tokenizer differs from its base's. A remapped vocabulary has the same tokens under other numbers. */
