@@ -1,29 +1,28 @@
-import { automaton, SHIFT, WIDE as WIDE_LETTER } from '../automaton.ts';
+import { automaton, WIDE as WIDE_LETTER } from '../automaton.ts';
 import { mayOrder } from '../sets.ts';
 import {
   BACKSLASH,
   BAR,
-  BREAK,
+  BETWEEN,
   CONTROL,
+  DIGIT,
+  IN_RUN,
   isEscape,
   isUnseen,
   KINDS,
-  NUMBERS,
   PERCENT,
   PIECE,
   QUOTE,
   RUN,
-  SEPARATOR,
   TURN,
   WIDE,
 } from './kinds.ts';
-import { ACTION, MARK_SHIFT, MARK_WIDTH, marks, ROLE, SPEAKS } from './marks.ts';
+import { ACTION, marks, ROLE, SPEAKS } from './marks.ts';
 
 /** Bits of an answer below the place at which the text ended. */
 export const FLAGS = 8;
 /** Bytes of a number that stands for a character, with its prefix (encoded.ts). */
 const NUMBER = 10;
-const SLASH = 0x2f;
 const HEX = new Uint8Array(256);
 for (const letter of '0123456789abcdefABCDEF') HEX[letter.charCodeAt(0)] = 1;
 
@@ -34,14 +33,14 @@ for (const [letter, unit] of ['""', '\\\\', '//', 'b\b', 'f\f', 'n\n', 'r\r', 't
 ))
   ESCAPED[letter] = unit;
 
-/** Whether the bytes from `start` to `end` are `(0x)?` a digit and more hexadecimal ones. */
-const isNumber = (bytes: Uint8Array, start: number, end: number): boolean => {
-  const first = bytes[start] ?? 0;
-  if (first < 0x30 || first > 0x39 || end - start < 2 || end - start > NUMBER) return false;
+/** Where the number ends that begins with the digit at `start` and has a separator behind it; -1 when it is none. */
+const numberEnd = (bytes: Uint8Array, start: number): number => {
   let at = start + 1;
-  if (first === 0x30 && bytes[at] === 0x78) at += 1;
-  while (at < end) if (HEX[bytes[at++] ?? 0] === 0) return false;
-  return true;
+  if (bytes[start] === 0x30 && bytes[at] === 0x78) at += 1;
+  while (at - start <= NUMBER && HEX[bytes[at] ?? 0] === 1) at += 1;
+  const behind = bytes[at] ?? 0;
+  const separated = behind <= 0x20 || behind === 0x2c || behind === 0x3b || behind === 0x5c || behind >= 0x80;
+  return at - start >= 2 && at - start <= NUMBER && separated ? at : -1;
 };
 
 /** The unit that four hexadecimal digits at `at` write; -1 when they are none. */
@@ -82,10 +81,12 @@ export const sift = (bytes: Uint8Array, start: number, end: number, json: boolea
   let mark = 0;
   let found = 0;
   let flags = 0;
-  /** Behind the last byte that broke a run, and where the current line begins. */
-  let broken = start;
+  /** Units in a row that may be encoded, where the current line begins, where the last number ended. */
+  let run = 0;
   let line = start;
-  let numbers = 0;
+  let number = start - BETWEEN - 1;
+  /** Behind the last escape. */
+  let token = start;
   let percents = 0;
   /** Bytes beyond one for a unit. */
   let spare = 0;
@@ -98,19 +99,17 @@ export const sift = (bytes: Uint8Array, start: number, end: number, json: boolea
     const byte = bytes[at] ?? 0;
     at += 1;
     let look = ascii[byte] ?? 0;
-    if (look >= ONE_KIND) {
-      const kind = look >> KIND_SHIFT;
+    if (look >= 0x10000) {
+      const kind = look >> 16;
       if (kind === QUOTE && json) break;
-      const length = at - 1 - broken;
-      if (length > 0) {
-        if (length >= RUN) flags |= SPEAKS;
-        if (length === 1 || kind === BREAK || kind === PERCENT || kind === QUOTE) numbers = 0;
-        else if (!isNumber(bytes, broken, at - 1)) numbers = 0;
-        else if (++numbers >= NUMBERS) flags |= SPEAKS;
-      }
       let unit = byte;
-      if (kind === SEPARATOR || kind === BREAK) {
-        // Most of all: nothing more to do.
+      if (kind === DIGIT) {
+        const before = at - 2 < start ? 0 : (bytes[at - 2] ?? 0);
+        if (IN_RUN[before] === 0 || at - 1 === token) {
+          const behind = numberEnd(bytes, at - 1);
+          if (behind >= 0 && at - 1 - number <= BETWEEN) flags |= SPEAKS;
+          if (behind >= 0) number = behind;
+        }
       } else if (kind === BACKSLASH) {
         const letter = bytes[at] ?? 0;
         if (!json) {
@@ -130,6 +129,7 @@ export const sift = (bytes: Uint8Array, start: number, end: number, json: boolea
           if (unit === 0x0a) line = at;
           else if (unit === 0x5c && hidesEscape(bytes, at)) flags |= SPEAKS;
         }
+        token = at;
       } else if (kind === CONTROL) {
         if (json) return -1;
         if (byte === 0x0a) line = at;
@@ -146,25 +146,26 @@ export const sift = (bytes: Uint8Array, start: number, end: number, json: boolea
         else {
           const lead = 0xd7c0 + (point >> 10);
           if (isUnseen(lead)) flags |= SPEAKS;
-          state = next[(state << SHIFT) | (classes[lead] ?? 0)] ?? 0;
+          state = next[(state << 5) | (classes[lead] ?? 0)] ?? 0;
           unit = 0xdc00 | (point & 0x3ff);
         }
       }
-      // A slash that is written as an escape breaks no run.
-      if (unit !== SLASH) broken = at;
       if (unit >= 0x80) {
         if (unit === BAR || isUnseen(unit)) flags |= SPEAKS;
         const letter = classes[unit] ?? 0;
-        state = letter === WIDE_LETTER ? wide(state, unit) : (next[(state << SHIFT) | letter] ?? 0);
+        state = letter === WIDE_LETTER ? wide(state, unit) : (next[(state << 5) | letter] ?? 0);
         if (state >= telling) found |= groups[state] ?? 0;
         mark = 0;
+        run = 0;
         continue;
       }
       look = ascii[unit] ?? 0;
     }
-    state = next[(state << SHIFT) | (look & LETTER)] ?? 0;
+    run = (run + 1) & -((look >> 14) & 1);
+    if (run >= RUN) flags |= SPEAKS;
+    state = next[(state << 5) | (look & 0xff)] ?? 0;
     if (state >= telling) found |= groups[state] ?? 0;
-    mark = markNext[(mark << MARK_SHIFT) | ((look >> MARK_AT) & (MARK_WIDTH - 1))] ?? 0;
+    mark = markNext[(mark << 6) | ((look >> 8) & 0x3f)] ?? 0;
     const marked = markFlags[mark] ?? 0;
     if (marked === 0) continue;
     flags |= marked & (FLAGS - 1);
@@ -172,7 +173,7 @@ export const sift = (bytes: Uint8Array, start: number, end: number, json: boolea
     if ((marked & ROLE) !== 0 && (at - line <= TURN || at - start > PIECE)) flags |= SPEAKS;
   }
   const last = json ? at - 1 : at;
-  if (last - broken >= RUN || mayOrder(found)) flags |= SPEAKS;
+  if (mayOrder(found)) flags |= SPEAKS;
   units = last - start - spare;
   return last * FLAGS + flags;
 };
@@ -191,22 +192,15 @@ let units = 0;
 /** UTF-16 units of the text that was looked at last. */
 export const siftedUnits = (): number => units;
 
-/** Where the parts of what is known of a byte lie: its class as a letter, in marks, and its kind. */
-const LETTER = 0xff;
-const MARK_AT = 8;
-const KIND_SHIFT = 16;
-const ONE_KIND = 1 << KIND_SHIFT;
-
+/** What is known of each byte: its class as a letter, in marks, whether it may stand in a run, its kind. */
 let packedTable: Int32Array | undefined;
 const packed = (): Int32Array => {
   if (packedTable !== undefined) return packedTable;
   const { classes } = automaton();
   const { classes: markClasses } = marks();
   packedTable = Int32Array.from(KINDS, (kind, byte) => {
-    const ascii = byte < 0x80;
-    return (
-      (kind << KIND_SHIFT) | ((ascii ? (markClasses[byte] ?? 0) : 0) << MARK_AT) | (ascii ? (classes[byte] ?? 0) : 0)
-    );
+    if (byte >= 0x80) return kind << 16;
+    return (kind << 16) | ((IN_RUN[byte] ?? 0) << 14) | ((markClasses[byte] ?? 0) << 8) | (classes[byte] ?? 0);
   });
   return packedTable;
 };

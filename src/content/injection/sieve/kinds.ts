@@ -9,28 +9,28 @@
 export const RUN = 40;
 /** Units up to which only what is written as the beginning of a line is one: longer texts are read in pieces. */
 export const PIECE = 8 * 1024;
-/** Numbers in a row, each between separators, that may spell something; the one before them may stand anywhere. */
-export const NUMBERS = 2;
+/** Bytes between two numbers that may spell something with a third: separators, written with escapes. */
+export const BETWEEN = 12;
 /** Bytes between a line feed and the end of a role's name that begins a turn (tokens.ts), written with escapes. */
 export const TURN = 48;
 
-/** What a byte is to the loop: part of an unbroken run, or something that ends it. */
+/** What a byte is to the loop: most are plain, the others ask for more than a look at tables. */
 export const PLAIN = 0;
-export const BREAK = 1;
-export const SEPARATOR = 2;
-export const QUOTE = 3;
-export const BACKSLASH = 4;
-export const CONTROL = 5;
-export const PERCENT = 6;
-export const WIDE = 7;
-export const KINDS = new Uint8Array(256).fill(BREAK, 0, 0x80).fill(WIDE, 0x80);
-for (const letter of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=')
-  KINDS[letter.charCodeAt(0)] = PLAIN;
-KINDS.fill(CONTROL, 0, 0x20);
-for (const letter of ' ,;') KINDS[letter.charCodeAt(0)] = SEPARATOR;
+export const DIGIT = 1;
+export const QUOTE = 2;
+export const BACKSLASH = 3;
+export const CONTROL = 4;
+export const PERCENT = 5;
+export const WIDE = 6;
+export const KINDS = new Uint8Array(256).fill(CONTROL, 0, 0x20).fill(DIGIT, 0x30, 0x3a).fill(WIDE, 0x80);
 KINDS[0x22] = QUOTE;
 KINDS[0x5c] = BACKSLASH;
 KINDS[0x25] = PERCENT;
+
+/** Whether an ASCII unit may stand in a run. */
+export const IN_RUN = new Uint8Array(256);
+for (const letter of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=')
+  IN_RUN[letter.charCodeAt(0)] = 1;
 
 /** Units that no one sees (invisible.ts), and the lead of tag characters. */
 export const isUnseen = (unit: number): boolean =>

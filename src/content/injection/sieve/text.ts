@@ -3,22 +3,22 @@ import { mayOrder } from '../sets.ts';
 import {
   BACKSLASH,
   BAR,
-  BREAK,
+  BETWEEN,
+  DIGIT,
+  IN_RUN,
   isEscape,
   isUnseen,
   KINDS,
-  NUMBERS,
   PERCENT,
   PIECE,
   PLAIN,
-  QUOTE,
   RUN,
   TURN,
   WIDE,
 } from './kinds.ts';
 import { ACTION, MARK_SHIFT, marks, ROLE, SPEAKS } from './marks.ts';
 
-const NUMBER = /^(?:0x)?\d[0-9a-fA-F]{1,7}$/;
+const NUMBER = /^((?:0x)?\d[0-9a-fA-F]{1,7})[\s,;]/;
 
 /** Whether `text` must be read (examine.ts), by the same look a unit that `sift` takes at bytes. */
 export const mustRead = (text: string): boolean => {
@@ -27,23 +27,23 @@ export const mustRead = (text: string): boolean => {
   let state = 0;
   let mark = 0;
   let found = 0;
-  let broken = 0;
+  let run = 0;
   let line = 0;
-  let numbers = 0;
+  let number = -BETWEEN - 1;
   let percents = 0;
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);
-    const kind = unit < 0x80 ? (KINDS[unit] ?? BREAK) : WIDE;
+    const kind = unit < 0x80 ? KINDS[unit] : WIDE;
+    run = unit < 0x80 && IN_RUN[unit] === 1 ? run + 1 : 0;
+    if (run >= RUN) return true;
     if (kind !== PLAIN) {
-      const length = at - broken;
-      if (length >= RUN) return true;
-      if (length > 0) {
-        if (kind === BREAK || kind === PERCENT || kind === QUOTE || length === 1 || !isNumber(text, broken, at))
-          numbers = 0;
-        else if (++numbers >= NUMBERS) return true;
-      }
-      broken = at + 1;
-      if (kind === WIDE) {
+      if (kind === DIGIT) {
+        if (run === 1) {
+          const end = numberEnd(text, at);
+          if (end >= 0 && at - number <= BETWEEN) return true;
+          if (end >= 0) number = end;
+        }
+      } else if (kind === WIDE) {
         if (unit === BAR || isUnseen(unit)) return true;
       } else if (unit === 0x0a) line = at;
       else if (unit === 0x1b) return true;
@@ -60,13 +60,14 @@ export const mustRead = (text: string): boolean => {
     if ((marked & ACTION) !== 0 && /^[ \t]{0,2}:/.test(text.slice(at + 1, at + 4))) return true;
     if ((marked & ROLE) !== 0 && (at - line <= TURN || at > PIECE)) return true;
   }
-  return text.length - broken >= RUN || mayOrder(found);
+  return mayOrder(found);
 };
 
 const isHex = (unit: number): boolean =>
   (unit >= 0x30 && unit <= 0x39) || ((unit | 0x20) >= 0x61 && (unit | 0x20) <= 0x66);
 
-const isNumber = (text: string, start: number, end: number): boolean => {
-  const first = text.charCodeAt(start);
-  return first >= 0x30 && first <= 0x39 && NUMBER.test(text.slice(start, Math.min(end, start + 12)));
+/** Where the number ends that begins with the digit at `start` and has a separator behind it; -1 when it is none. */
+const numberEnd = (text: string, start: number): number => {
+  const found = NUMBER.exec(text.slice(start, start + 12))?.[1];
+  return found === undefined ? -1 : start + found.length;
 };
