@@ -19,6 +19,7 @@ import { coreml } from './coreml/coreml.ts';
 import { coremlWeights } from './coreml/weights.ts';
 import { crfsuite } from './crfsuite/crfsuite.ts';
 import { withoutRuns } from './dataset-rows.ts';
+import { dawg } from './dawg.ts';
 import { disguiseOf } from './disguise.ts';
 import { engines } from './engines.ts';
 import { executorch } from './executorch.ts';
@@ -127,6 +128,7 @@ export const formats: readonly Format[] = [
   ggml,
   mxnetParams,
   crfsuite,
+  dawg,
   fasttext,
   paddleParams,
   xgboostUbj,

@@ -40,6 +40,10 @@ const tensor = (type: number, dims: readonly number[], data: Uint8Array): Uint8A
   return bytes(u32(0), u64(0), u32(0, description.length), description, data);
 };
 
+/** A dictionary of one block whose first unit is given, and its guide. */
+const wordGraph = (first = 1 << 10): Uint8Array =>
+  bytes(u32(256, first, 0x80000001), new Uint8Array(4 * 254), u32(256), new Uint8Array(512));
+
 /** Language models and taggers, and the weights of PaddlePaddle: numbers and words that native readers trust. */
 export const languageSamples: readonly Samples[] = [
   {
@@ -51,6 +55,15 @@ export const languageSamples: readonly Samples[] = [
       'a bucket that leads elsewhere': () => crfModel({ bucket: 24 }),
       'a table in which no search ends': () => crfModel({ empty: false }),
       'bytes behind the model': () => bytes(crfModel(), hostilePickle),
+    },
+  },
+  {
+    format: 'dawg',
+    accept: { 'two words': () => wordGraph() },
+    reject: {
+      'a unit that leads out of the dictionary': () => wordGraph(1 << 20),
+      'a unit that leads far out of it': () => wordGraph((1 << 12) | (1 << 9)),
+      'a unit behind the last': () => wordGraph(256 << 10),
     },
   },
   {
