@@ -2,7 +2,7 @@ import { briefly, enterRefusal, type Parts, refusal, serving, subject } from './
 import type { Converting } from './conversions.ts';
 import { type Judgement, refusedLate } from './judge.ts';
 import { resolveRange } from './ranges.ts';
-import { entered, fromBlob, openStored, withhold } from './release.ts';
+import { entered, openStored, releaseBlob, withhold } from './release.ts';
 import type { Answer, ByteRange, ByteRangeRequest, Described, ListedFile, RepoAt, Requester } from './types.ts';
 import { type Candidate, describeConversion, describeIndex, type MintedIndex } from './view.ts';
 import { unlessGone } from './waiting.ts';
@@ -123,22 +123,12 @@ const proven = async (
 ): Promise<Answer> => {
   const { blobs, judge, log } = parts;
   const written = await unlessGone(converting.done, who.signal);
-  const blob = await openStored(blobs, written.sha256);
-  try {
-    const judgement = await judge(repo, source, who, { sha256, report: written.report });
-    const { decision, entry } = judgement;
-    if (decision.action !== 'convert') {
-      await blob.close();
-      return enterRefusal(parts, judgement, repo, source.path, who);
-    }
-    await log.append({ ...entry, kind: 'artefact.decision' });
-    const served = serving('transcoded', range, file.size, sha256);
-    const body = entered(fromBlob(blob, range), range, log, () => ({ ...entry, served }));
-    return { kind: 'ready', file, decision, body };
-  } catch (error) {
-    await blob.close();
-    throw error;
-  }
+  const judgement = await judge(repo, source, who, { sha256, report: written.report });
+  const { decision, entry } = judgement;
+  if (decision.action !== 'convert') return enterRefusal(parts, judgement, repo, source.path, who);
+  const served = serving('transcoded', range, file.size, sha256);
+  const body = await releaseBlob(log, await openStored(blobs, written.sha256), range, entry, served);
+  return { kind: 'ready', file, decision, body };
 };
 
 const serveIndex = async (

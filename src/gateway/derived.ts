@@ -2,7 +2,7 @@ import { briefly, enterRefusal, type Parts, refusal, serving } from './answers.t
 import type { Derived } from './derivations.ts';
 import type { Judge, Judgement } from './judge.ts';
 import { resolveRange } from './ranges.ts';
-import { entered, fromBlob, openStored } from './release.ts';
+import { openStored, releaseBlob } from './release.ts';
 import type { Answer, ByteRangeRequest, Described, ListedFile, RepoAt, Requester, ViewFile } from './types.ts';
 import { unlessGone } from './waiting.ts';
 import type { Weighed } from './weigh.ts';
@@ -75,18 +75,10 @@ export const serveDerived = async (
   if (final.decision.action !== 'convert') return enterRefusal(parts, final, repo, file.path, who);
   const { sha256, size } = derived.file;
   const range = resolveRange(wanted, size);
-  const blob = await openStored(blobs, sha256);
-  try {
-    const { decision } = final;
-    const entry = { ...final.entry, detail: { derived: sha256, rowsDropped: derived.dropped } };
-    await log.append({ ...entry, kind: 'artefact.decision' });
-    const served = serving('transcoded', range, size, source.sha256);
-    const body = entered(fromBlob(blob, range), range, log, () => ({ ...entry, served }));
-    return { kind: 'ready', file: describe(derived), decision, body };
-  } catch (error) {
-    await blob.close();
-    throw error;
-  }
+  const entry = { ...final.entry, detail: { derived: sha256, rowsDropped: derived.dropped } };
+  const served = serving('transcoded', range, size, source.sha256);
+  const body = await releaseBlob(log, await openStored(blobs, sha256), range, entry, served);
+  return { kind: 'ready', file: describe(derived), decision: final.decision, body };
 };
 
 /** What stands in a listing in the place of this file: undefined for the file itself, and for one that is refused. */

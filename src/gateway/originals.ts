@@ -4,7 +4,7 @@ import { described, enterRefusal, type Parts, serving, sha256Of } from './answer
 import { dropsRows, serveDerived } from './derived.ts';
 import { type Judgement, refusedLate, refuses } from './judge.ts';
 import { resolveRange } from './ranges.ts';
-import { entered, fromBlob, openStored, withhold } from './release.ts';
+import { entered, openStored, releaseBlob, withhold } from './release.ts';
 import type { Answer, ByteRange, ByteRangeRequest, ListedFile, RepoAt, Requester } from './types.ts';
 import { unlessGone } from './waiting.ts';
 import type { Arrived, Weighed } from './weigh.ts';
@@ -81,9 +81,7 @@ const judged = async (
       return enterRefusal(parts, judgement, repo, file.path, who);
     }
     const range = resolveRange(wanted, file.size);
-    await log.append({ ...entry, kind: 'artefact.decision' });
-    const served = serving(release, range, file.size);
-    const body = entered(fromBlob(blob, range), range, log, () => ({ ...entry, served }));
+    const body = await releaseBlob(log, blob, range, entry, serving(release, range, file.size));
     return { kind: 'ready', file: described(file), decision, body };
   } catch (error) {
     await blob.close();

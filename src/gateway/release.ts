@@ -12,7 +12,7 @@ export const openStored = async (blobs: Blobs, sha256: string): Promise<BlobHand
 };
 
 /** Bytes of an open blob, which cannot be evicted until they are taken or left. */
-export const fromBlob = (blob: BlobHandle, range: ByteRange): AsyncIterable<Uint8Array> => {
+const fromBlob = (blob: BlobHandle, range: ByteRange): AsyncIterable<Uint8Array> => {
   const steps = async function* (): AsyncGenerator<Uint8Array> {
     try {
       yield* blob.stream(range.start, range.end);
@@ -21,6 +21,26 @@ export const fromBlob = (blob: BlobHandle, range: ByteRange): AsyncIterable<Uint
     }
   };
   return orLeft(steps(), () => blob.close());
+};
+
+/**
+ * The bytes of an open blob, the decision being in the log before the first of them leaves, the outcome when they end.
+ * Closes the blob, also when the decision cannot be entered.
+ */
+export const releaseBlob = async (
+  log: AccessLog,
+  blob: BlobHandle,
+  range: ByteRange,
+  entry: Omit<Entry, 'kind'>,
+  served: NonNullable<Entry['served']>,
+): Promise<AsyncIterable<Uint8Array>> => {
+  try {
+    await log.append({ ...entry, kind: 'artefact.decision' });
+  } catch (error) {
+    await blob.close();
+    throw error;
+  }
+  return entered(fromBlob(blob, range), range, log, () => ({ ...entry, served }));
 };
 
 /** The steps of a generator. One that is left before its first step runs nothing: `left` is called in its place. */
