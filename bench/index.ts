@@ -12,6 +12,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   'judge-remote': () => import('./judge-remote.ts'),
   convert: () => import('./convert.ts'),
   inspect: () => import('./inspect.ts'),
+  scanners: () => import('./scanners.ts'),
   'log-writer': () => import('./log-writer.ts'),
   'real-weights': () => import('./real-weights.ts'),
   pickletools: () => import('./pickletools.ts'),
