@@ -16,6 +16,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   'log-writer': () => import('./log-writer.ts'),
   'real-weights': () => import('./real-weights.ts'),
   pickletools: () => import('./pickletools.ts'),
+  datasets: () => import('./datasets.ts'),
 };
 
 const names = Object.keys(benches);

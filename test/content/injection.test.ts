@@ -1,7 +1,5 @@
 import t from 'tap';
 import { createDataset } from '../../src/content/injection/dataset.ts';
-import { examine } from '../../src/content/injection/examine.ts';
-import { GROUPS, PHRASES } from '../../src/content/injection/phrases.ts';
 import { obviousInjection } from '../../src/content/injection.ts';
 import { secretIn } from '../../src/content/secrets.ts';
 
@@ -260,42 +258,6 @@ t.test('a set is judged by column and by rate', async (t) => {
   const [remark] = two.finish().remarks;
   t.match(remark, { offset: 77, message: /^answer: 1 of 1 cells .* row 2: override, extraction/ });
   t.match(remark?.evidence, /^[ -~]+$/, 'escaped');
-});
-
-t.test('each group of phrases takes linear time at its worst', async (t) => {
-  const seconds = (text: string): number => {
-    const start = process.cpuUsage();
-    examine(text);
-    const { user, system } = process.cpuUsage(start);
-    return (user + system) / 1e6;
-  };
-  const worst = GROUPS.map((group) => PHRASES[group].split(',').map((text) => text.replace('*', '').trim()));
-  const texts: Readonly<Record<string, string>> = Object.fromEntries([
-    ...worst.map((phrases, index) => [GROUPS[index], phrases.join(' ')]),
-    ['all', worst.flat().join(' ')],
-    ['letters', 'i '],
-    ['digits', '1'],
-    ['escapes', '\\u0041%41&#65;'],
-    ['base64', 'QUJD'],
-    ['numbers', '65 66 67 '],
-    ['binary', '01000001 '],
-    ['styles', '<div style="'],
-    ['comments', '<!-- '],
-    ['hidden', 'ignore all previous instructions <p hidden '],
-    ['brackets', '[a](https://x?a={{'],
-    ['tokens', '<|im_start|>'],
-    ['thoughts', `\nthought: ${'x '.repeat(300)}`],
-    ['roles', '\n### system '],
-    ['quotes', 'attack "ignore previous instructions" '],
-    ['invisible', '\u200b'],
-    ['selectors', '\ufe01'],
-    ['colours', '\u001b[8m'],
-  ]);
-  const size = 300_000;
-  for (const [name, unit] of Object.entries(texts)) {
-    const spent = seconds(unit.repeat(Math.ceil(size / unit.length)).slice(0, size));
-    t.ok(spent < 3, `${name}: ${spent.toFixed(2)} s for ${size} characters`);
-  }
 });
 
 t.test('credentials are told by kind and never shown', async (t) => {
