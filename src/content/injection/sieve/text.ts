@@ -1,4 +1,4 @@
-import { automaton, SHIFT, WIDE as WIDE_LETTER } from '../automaton.ts';
+import { automaton, WIDE as WIDE_LETTER } from '../automaton.ts';
 import { mayOrder } from '../sets.ts';
 import {
   BACKSLASH,
@@ -11,12 +11,11 @@ import {
   KINDS,
   PERCENT,
   PIECE,
-  PLAIN,
   RUN,
   TURN,
   WIDE,
 } from './kinds.ts';
-import { ACTION, MARK_SHIFT, marks, ROLE, SPEAKS } from './marks.ts';
+import { ACTION, marks, ROLE, SPEAKS } from './marks.ts';
 
 const NUMBER = /^((?:0x)?\d[0-9a-fA-F]{1,7})[\s,;]/;
 
@@ -24,6 +23,8 @@ const NUMBER = /^((?:0x)?\d[0-9a-fA-F]{1,7})[\s,;]/;
 export const mustRead = (text: string): boolean => {
   const { classes, next, telling, groups, wide } = automaton();
   const { classes: markClasses, next: markNext, flags: markFlags } = marks();
+  // Copies: in the isolate a constant of another module is read again for every unit.
+  const [kinds, inRun, longest, wideLetter] = [KINDS, IN_RUN, RUN, WIDE_LETTER];
   let state = 0;
   let mark = 0;
   let found = 0;
@@ -33,10 +34,10 @@ export const mustRead = (text: string): boolean => {
   let percents = 0;
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);
-    const kind = unit < 0x80 ? KINDS[unit] : WIDE;
-    run = unit < 0x80 && IN_RUN[unit] === 1 ? run + 1 : 0;
-    if (run >= RUN) return true;
-    if (kind !== PLAIN) {
+    const kind = unit < 0x80 ? kinds[unit] : WIDE;
+    run = unit < 0x80 && inRun[unit] === 1 ? run + 1 : 0;
+    if (run >= longest) return true;
+    if (kind !== 0) {
       if (kind === DIGIT) {
         if (run === 1) {
           const end = numberEnd(text, at);
@@ -51,9 +52,9 @@ export const mustRead = (text: string): boolean => {
       else if (kind === PERCENT && isHex(text.charCodeAt(at + 1)) && ++percents > 1) return true;
     }
     const letter = classes[unit] ?? 0;
-    state = letter === WIDE_LETTER ? wide(state, unit) : (next[(state << SHIFT) | letter] ?? 0);
+    state = letter === wideLetter ? wide(state, unit) : (next[(state << 5) | letter] ?? 0);
     if (state >= telling) found |= groups[state] ?? 0;
-    mark = unit < 0x80 ? (markNext[(mark << MARK_SHIFT) | (markClasses[unit] ?? 0)] ?? 0) : 0;
+    mark = unit < 0x80 ? (markNext[(mark << 6) | (markClasses[unit] ?? 0)] ?? 0) : 0;
     const marked = markFlags[mark] ?? 0;
     if (marked === 0) continue;
     if ((marked & SPEAKS) !== 0) return true;
