@@ -60,7 +60,7 @@ export const lance: Format = {
   checks:
     'endings, descriptions, columns and pages inside the file; no pickled extension types of Arrow; files of a table lie in its folder; cells of text are not read, and the report says so',
   references: ['https://lancedb.github.io/lance/format.html', 'CVE-2023-47248', 'CWE-22'],
-  recognise: (_head, source) => endingOf(source) !== undefined,
+  recognise: (_head, source, provisional) => provisional !== true && endingOf(source) !== undefined,
   inspect(source, context): Inspection {
     const ending = endingOf(source) ?? invalid('no ending', 0);
     const types = ending.kind === 'data' ? readData(source, context) : readOlder(source, context);
