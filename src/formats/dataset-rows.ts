@@ -61,5 +61,7 @@ export const withoutRuns = ({ runs, ...rows }: DatasetRows, reason: string): Dat
   runs === undefined ? rows : { ...rows, notDroppable: reason };
 
 /** The rows of a file that none can be left out of, and why. */
-export const notDroppable = ({ runs: _, tooMany: __, ...rest }: GatheredRows, reason: string): DatasetRows =>
-  rest.flagged === 0 ? rest : { ...rest, notDroppable: reason };
+export const notDroppable = ({ total, flagged, rules, kinds, shown }: GatheredRows, reason: string): DatasetRows => {
+  const rest = { total, flagged, rules, kinds, shown };
+  return flagged === 0 ? rest : { ...rest, notDroppable: reason };
+};
