@@ -20,7 +20,7 @@ export type Automaton = {
 };
 
 /** Bits of the classes in the flat table. */
-export const SHIFT = 5;
+const SHIFT = 5;
 const PASS = 0;
 const OTHER = 1;
 const LATIN = 2;
@@ -158,7 +158,7 @@ export const groupsIn = (text: string): number => {
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);
     const letter = classes[unit] ?? 0;
-    state = letter === WIDE ? wide(state, unit) : (next[(state << SHIFT) | letter] ?? 0);
+    state = letter === WIDE ? wide(state, unit) : (next[(state << 5) | letter] ?? 0);
     if (state >= telling) found |= groups[state] ?? 0;
   }
   return found;

@@ -14,8 +14,7 @@ export const BETWEEN = 12;
 /** Bytes between a line feed and the end of a role's name that begins a turn (tokens.ts), written with escapes. */
 export const TURN = 48;
 
-/** What a byte is to the loop: most are plain, the others ask for more than a look at tables. */
-export const PLAIN = 0;
+/** What a byte is to the loop: most are plain (0), the others ask for more than a look at tables. */
 export const DIGIT = 1;
 export const QUOTE = 2;
 export const BACKSLASH = 3;
