@@ -117,3 +117,30 @@ t.test('no cut and no flipped bit lets a payload pass', async (t) => {
     if (cut.length >= 512 && cut.length <= 1024 && passes(reportOf(cut))) t.fail(`without end at ${cut.length}`);
   }
 });
+
+t.test('a first header that only a lenient reader takes is one all the same', async (t) => {
+  const name = '\u00e9\u00e8';
+  const plain = writeTar([{ name, data: HOSTILE }]);
+  const sum = Number.parseInt(plain.toString('latin1', 148, 154), 8);
+  const signed = sum - 256 * Buffer.from(name).length;
+  const wide = Buffer.alloc(8, 0xff);
+  wide.writeInt32BE(signed, 4);
+  const sums: Readonly<Record<string, Buffer | string>> = {
+    'signed bytes': `${signed.toString(8).padStart(6, '0')}\0 `,
+    'a prefix': `0o${sum.toString(8)}\0 `,
+    'blanks and underscores': `\t${sum.toString(8).replace(/^(.)/, '$1_')}`.padEnd(8, ' '),
+    'base 256': Buffer.concat([Buffer.from([0x80, 0, 0, 0]), Buffer.from(Uint32Array.of(sum).buffer).reverse()]),
+    'base 256, signed bytes': signed < 0 ? wide : Buffer.from([0x80, 0, 0, 0, 0, 0, signed >> 8, signed & 0xff]),
+  };
+  for (const [how, written] of Object.entries(sums)) {
+    const content = Buffer.from(plain);
+    content.set(typeof written === 'string' ? Buffer.from(written, 'latin1') : written, 148);
+    const report = reportOf(content);
+    t.match(report, { format: 'tar', content: 'unknown', coverage: { state: 'partial' } }, how);
+    t.notOk(passes(report), how);
+  }
+  const nameless = writeTar([{ name: '\0', data: HOSTILE }]);
+  t.notOk(passes(reportOf(nameless)), 'a name that begins with NUL');
+  t.equal(reportOf(nameless).format, 'tar');
+  t.equal(reportOf(Buffer.alloc(2048)).format, 'unknown', 'zeros are no archive');
+});

@@ -21,17 +21,45 @@ export const octal = (bytes: Uint8Array): number | undefined => {
   return match === null ? undefined : Number.parseInt(match[1] || '0', 8);
 };
 
+/** Where the checksum stands. */
+const [SUM, SUM_END] = [148, 156];
+
 /** The sum of a header's bytes, the checksum field counted as spaces. */
 const headerSum = (block: Uint8Array): number => {
-  let sum = 8 * 0x20;
-  for (let i = 0; i < BLOCK; i += 1) if (i < 148 || i >= 156) sum += block[i] ?? 0;
+  let sum = (SUM_END - SUM) * 0x20;
+  for (let i = 0; i < BLOCK; i += 1) if (i < SUM || i >= SUM_END) sum += block[i] ?? 0;
   return sum;
 };
 
 /** True when the first block of `head` is a tar header, of any dialect: its checksum is right. */
 export const isTarHeader = (head: Uint8Array): boolean => {
   if (head.length < BLOCK || head[0] === 0) return false;
-  return octal(head.subarray(148, 156)) === headerSum(head);
+  return octal(head.subarray(SUM, SUM_END)) === headerSum(head);
+};
+
+/**
+ * True when the most lenient reader (Python's tarfile, `nti` and `calc_chksums`) takes the first block of `head` for a
+ * header: it also sums bytes with their sign, reads numbers as its `int` does, and lets a name begin with NUL.
+ */
+export const mayBeTarHeader = (head: Uint8Array): boolean => {
+  if (head.length < BLOCK) return false;
+  const written = lenientNumber(head.subarray(SUM, SUM_END));
+  if (written === undefined) return false;
+  const sum = headerSum(head);
+  let negative = 0;
+  for (let i = 0; i < BLOCK; i += 1) if ((i < SUM || i >= SUM_END) && (head[i] ?? 0) >= 0x80) negative += 1;
+  return written === sum || written === sum - 0x100 * negative;
+};
+
+/** Octal digits as Python's `int` takes them, or base 256, with a sign, as GNU writes large numbers. */
+const lenientNumber = (bytes: Uint8Array): number | undefined => {
+  const [first = 0] = bytes;
+  if (first === 0x80 || first === 0xff)
+    return bytes.subarray(1).reduce((value, byte) => value * 0x100 + byte, first === 0xff ? -1 : 0);
+  const text = String.fromCharCode(...bytes).replace(/\0.*$/s, '');
+  const digits = /^\s*([+-]?)(?:0[oO]_?)?([0-7]+(?:_[0-7]+)*)\s*$/.exec(text);
+  if (digits === null) return undefined;
+  return Number.parseInt((digits[2] ?? '').replaceAll('_', ''), 8) * (digits[1] === '-' ? -1 : 1);
 };
 
 /** Text as UTF-8, or byte by byte where it is not. */

@@ -10,7 +10,7 @@ import {
   printable,
   worseContent,
 } from '../format.ts';
-import { isTarHeader } from './header.ts';
+import { mayBeTarHeader } from './header.ts';
 import { readTar, type Tar, type TarMember } from './read.ts';
 
 const LEGACY_TORCH = ['sys_info', 'pickle', 'storages', 'tensors'];
@@ -19,12 +19,12 @@ const LEGACY_TORCH = ['sys_info', 'pickle', 'storages', 'tensors'];
 export const tar: Format = {
   name: 'tar',
   title: 'Tar archive',
-  recognisedBy: 'The checksum of the first header block.',
+  recognisedBy: 'The checksum of the first header block, as the most lenient reader counts it.',
   checks:
     'POSIX ustar, pax and GNU long names only; checksums and sizes; names stay inside and differ; links stay inside; extended ' +
     'headers agree with headers; nothing behind the end; every member is inspected.',
   references: ['POSIX.1-2017, pax', 'GNU tar manual, Basic Tar Format', 'CVE-2025-12060', 'CVE-2025-32434'],
-  recognise: (head) => isTarHeader(head),
+  recognise: (head) => mayBeTarHeader(head),
   inspect(source, context) {
     const archive = readTar(source);
     context.budget.spend('steps', archive.members.length);
