@@ -1,8 +1,10 @@
-// Writes policies/schema.json anew from the schema that the loader uses; a test says when that is needed.
+// Writes the schemas below policies/ anew from those that the loader uses; a test says when that is needed.
 import { writeFileSync } from 'node:fs';
 import { policyJsonSchema } from '../src/policy/schema.ts';
+import { testJsonSchema } from '../src/policy/test-schema.ts';
 
-writeFileSync(
-  new URL('../policies/schema.json', import.meta.url),
-  `${JSON.stringify(policyJsonSchema(), undefined, 2)}\n`,
-);
+const write = (path, schema) =>
+  writeFileSync(new URL(`../policies/${path}`, import.meta.url), `${JSON.stringify(schema, undefined, 2)}\n`);
+
+write('schema.json', policyJsonSchema());
+write('tests/schema.json', testJsonSchema());

@@ -6,7 +6,7 @@ import type { Facts } from './types.ts';
 const count = z.number().int().nonnegative();
 const text = z.string().default('');
 
-const finding = z.strictObject({
+const fullFinding = z.strictObject({
   rule: z.string(),
   severity: z.enum(SEVERITIES),
   message: text,
@@ -16,6 +16,34 @@ const finding = z.strictObject({
   evidence: text,
   refs: z.array(z.string()).default([]),
 });
+
+/** `pickle.global-call critical`. */
+const shortFinding = z
+  .string()
+  .regex(
+    new RegExp(`^[^ ]+ (${SEVERITIES.join('|')})$`),
+    `expected <rule> <severity>, the severity one of ${SEVERITIES.join(', ')}`,
+  )
+  .transform((written) => {
+    const [rule = '', severity = ''] = written.split(' ');
+    return fullFinding.parse({ rule, severity });
+  });
+
+const finding = z.union([shortFinding, fullFinding], {
+  error: 'expected "<rule> <severity>", or a map with rule, severity, and what else is known of the finding',
+});
+
+const COVERAGES = ['complete', 'partial', 'opaque'] as const;
+
+const fullCoverage = z.strictObject({
+  state: z.enum(COVERAGES),
+  bytesInspected: count.default(0),
+  bytesTotal: count.default(0),
+  reason: text,
+});
+
+/** The state alone. */
+const shortCoverage = z.enum(COVERAGES).transform((state) => fullCoverage.parse({ state }));
 
 const texts = z.array(z.string()).default([]);
 
@@ -63,7 +91,7 @@ const lineage = z.strictObject({
 });
 
 /** Facts as a person writes them to try a policy: what is left out is what the gateway would not know either. */
-const schema = z.strictObject({
+export const factsSchema = z.strictObject({
   stage: z.enum(['request', 'content']).default('content'),
   artefact: z.strictObject({
     ecosystem: z.string().default('huggingface'),
@@ -77,12 +105,7 @@ const schema = z.strictObject({
     content: z.enum(['', ...CONTENTS]).default(''),
   }),
   coverage: z
-    .strictObject({
-      state: z.enum(['complete', 'partial', 'opaque']),
-      bytesInspected: count.default(0),
-      bytesTotal: count.default(0),
-      reason: text,
-    })
+    .union([shortCoverage, fullCoverage], { error: `expected one of ${COVERAGES.join(', ')}, or a map with state` })
     .default({ state: 'opaque', bytesInspected: 0, bytesTotal: 0, reason: 'not inspected' }),
   findings: z.array(finding).default([]),
   convertible: z.boolean().default(false),
@@ -121,7 +144,7 @@ export const parseFacts = (json: string): Facts => {
   } catch (error) {
     throw new WeighbridgeError('REQUEST_INVALID', `facts are not JSON: ${error instanceof Error ? error.message : ''}`);
   }
-  const result = schema.safeParse(value);
+  const result = factsSchema.safeParse(value);
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path, message }) => `${path.join('.') || '(facts)'}: ${message}`);
   throw new WeighbridgeError('REQUEST_INVALID', `facts are not as expected: ${problems.join('; ')}`);

@@ -56,6 +56,7 @@ export const checkPolicies = (
     digest: digestOf(files),
     files: { ...files },
     problems,
+    rules: policies.compiled.flatMap(({ mode, rules: own }) => own.map(({ name, action }) => ({ name, action, mode }))),
     dropsRows: policies.compiled.some(
       ({ mode, rules: own }) => mode === 'enforce' && own.some(({ obligations }) => obligations.rows === 'drop'),
     ),

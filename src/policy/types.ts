@@ -112,6 +112,8 @@ export type PolicySet = {
   readonly digest: string;
   readonly files: Readonly<Record<string, string>>;
   readonly problems: readonly Problem[];
+  /** Every rule of the policies that are not off, in the order of the files. */
+  readonly rules: readonly { readonly name: string; readonly action: Action; readonly mode: 'enforce' | 'audit' }[];
   /** Whether a rule asks for rows to be dropped: then a listing has to know which files will differ. */
   readonly dropsRows: boolean;
   /** `now` in ms since the epoch decides which waivers live. */

@@ -75,9 +75,84 @@ t.test('explain tells what becomes of flagged rows', async (t) => {
   t.match(out, /^convert {2}default\/flagged-rows\n.*\n {2}flagged rows: drop\n {2}notice: 1 of 9 rows were dropped/);
 });
 
+const rules = `apiVersion: weighbridge/v1
+kind: Policy
+metadata: { id: p, title: Test }
+rules:
+  - { id: no, when: artefact.path == "a", action: deny, message: never }
+  - { id: yes, when: artefact.path == "b", action: allow, message: fine }
+`;
+const casesOf = (lines: string): string => `apiVersion: weighbridge/v1\nkind: PolicyTest\ncases:\n${lines}`;
+const isNo = '  - { name: a is refused, facts: { artefact: { path: a } }, expect: deny p/no }\n';
+const isWrong = '  - { name: "<b> & c", facts: { artefact: { path: b } }, expect: deny p/yes }\n';
+
+t.test('test decides the cases beside a set, and says what fails and what is not covered', async (t) => {
+  const folder = t.testdir({
+    'p.yaml': rules,
+    'q.yaml': rules,
+    tests: { 'p.yaml': casesOf(isNo), 'r.yaml': casesOf(isWrong) },
+  });
+  const file = join(folder, 'p.yaml');
+  const passed = await run(['test', file]);
+  t.equal(passed.code, 0);
+  t.equal(
+    passed.out,
+    `rule   action  matched  expected
+p/no   deny    1        1
+p/yes  allow   0        0         not covered
+
+1 of 1 cases pass, 1 of 2 rules are covered
+`,
+  );
+  t.equal((await run(['test', '--strict', file])).code, 1, 'a rule without a case fails a strict run');
+  await t.rejects(run(['test', join(folder, 'q.yaml')]), {
+    code: 'NOT_FOUND',
+    message: /q\.yaml has no tests: expected .*tests.q\.yaml/,
+  });
+  const wrong = await run(['test', '--tests', join(folder, 'tests/r.yaml'), file]);
+  t.equal(wrong.code, 1);
+  t.match(wrong.out, /^FAILED {2}r\.yaml:4:5 {2}<b> & c\n {8}decision: expected deny p\/yes, got allow p\/yes\n/);
+  const all = await run(['test', '--format', 'json', '--tests', join(folder, 'tests'), file]);
+  t.equal(all.code, 1);
+  t.match(JSON.parse(all.out), {
+    policySet: /^[0-9a-f]{64}$/,
+    cases: [
+      { path: 'p.yaml', passed: true },
+      { path: 'r.yaml', passed: false, decision: { action: 'allow' } },
+    ],
+    rules: [
+      { rule: 'p/no', covered: true },
+      { rule: 'p/yes', covered: false },
+    ],
+  });
+});
+
+t.test('the tests of a directory are those in its folder tests', async (t) => {
+  const folder = t.testdir({ 'p.yaml': rules, tests: { 'a.yaml': casesOf(isNo), 'b.yml': casesOf(isNo) } });
+  t.match(await run(['test', folder]), { code: 0, out: /2 of 2 cases pass/ });
+  await t.rejects(run(['test', t.testdir({ 'p.yaml': rules })]), { code: 'NOT_FOUND' });
+  const broken = t.testdir({ 'p.yaml': rules, tests: { 'a.yaml': casesOf('  - { name: a, expect: 3 }\n') } });
+  await t.rejects(run(['test', broken]), { code: 'POLICY_INVALID', message: /^tests\/a\.yaml:4:\d+: / });
+  await t.rejects(run(['test', '--format', 'xml', folder]), { message: /--format is one of/ });
+});
+
+t.test('JUnit output is escaped, with one suite for a file and one for rules without a case', async (t) => {
+  const folder = t.testdir({ 'p.yaml': rules, tests: { 'p.yaml': casesOf(isNo + isWrong) } });
+  const { code, out } = await run(['test', '--strict', '--format', 'junit', folder]);
+  t.equal(code, 1);
+  t.match(out, /<testsuite name="tests\/p\.yaml" tests="2" failures="1">/);
+  t.match(out, /<testcase name="a is refused" classname="tests\/p\.yaml"\/>/);
+  t.match(
+    out,
+    /<testcase name="&lt;b&gt; &amp; c" classname="tests\/p\.yaml">\n +<failure message="decision: expected deny p\/yes, got allow p\/yes">/,
+  );
+  t.match(out, /<testsuite name="rule coverage" tests="1" failures="1">\n +<testcase name="p\/yes"/);
+});
+
 t.test('wrong use and wrong facts are explained', async (t) => {
   t.match(await run([]), { code: 2, err: /usage: weighbridge policy/ });
-  t.match(await run(['explain']), { code: 2, err: /--facts is missing/ });
+  t.match(await run(['toString']), { code: 2, err: /usage: weighbridge policy/ });
+  await t.rejects(run(['explain']), { code: 'REQUEST_INVALID', message: /--facts is missing/ });
   await t.rejects(run(['explain', '--policies', shipped, '--facts', '-'], '{"artefact":{"pth":1}}'), {
     code: 'REQUEST_INVALID',
     message: /artefact/,
