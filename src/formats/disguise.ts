@@ -20,6 +20,16 @@ export const disguiseOf = (bytes: RandomAccess): string | undefined => {
   return magic ?? (isPickle(bytes, head) ? 'a pickle' : undefined);
 };
 
+/**
+ * What a file that no format takes for its own begins like: as above, or a pickle that breaks after it has imported
+ * something, whatever it begins with. Importing runs code of what is imported.
+ */
+export const beginsLike = (bytes: RandomAccess): string | undefined =>
+  disguiseOf(bytes) ?? (tryPickle(bytes, 0, bytes.size).globals.some(isName) ? 'a pickle' : undefined);
+
+/** A name that can be imported; bytes that are no pickle import others, if any. */
+const isName = (name: string): boolean => /^[\w.]+$/.test(name);
+
 const isPickle = (bytes: RandomAccess, head: Uint8Array): boolean => {
   const [first = 0, second = 255] = head;
   const proto = first === 0x80 && second >= 2 && second <= 5;

@@ -20,7 +20,7 @@ import { coremlWeights } from './coreml/weights.ts';
 import { crfsuite } from './crfsuite/crfsuite.ts';
 import { withoutRuns } from './dataset-rows.ts';
 import { dawg } from './dawg.ts';
-import { disguiseOf } from './disguise.ts';
+import { beginsLike } from './disguise.ts';
 import { engines } from './engines.ts';
 import { executorch } from './executorch.ts';
 import { faiss } from './faiss.ts';
@@ -240,8 +240,13 @@ const readAll = (source: RandomAccess, shared: Shared, path: readonly string[]):
 
 /** Why nothing is known of bytes that no format takes for its own, which may begin like something even so. */
 const unrecognised = (source: RandomAccess): string => {
-  const kind = disguiseOf(source);
-  return kind === undefined ? UNRECOGNISED : `${UNRECOGNISED}, which begins like ${kind}`;
+  try {
+    const kind = beginsLike(source);
+    return kind === undefined ? UNRECOGNISED : `${UNRECOGNISED}, which begins like ${kind}`;
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return `${UNRECOGNISED}, whose beginning could not be read`;
+  }
 };
 
 const recognises = (format: Format, start: Uint8Array, source: RandomAccess, provisional: boolean): boolean => {

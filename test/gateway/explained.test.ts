@@ -45,6 +45,10 @@ t.test('the samples are bytes in which nothing is recognised', async (t) => {
   program.set([0x4d, 0x5a, 0x90, 0], 0);
   t.match(reportOf(program), { format: 'unknown', coverage: { reason: /begins like a Windows executable/ } });
   t.notOk(isBare(reportOf(program)), 'what begins like a program is not bare');
+  const numbers = Buffer.from(Float32Array.from({ length: 256 }, (_, index) => Math.sin(index)).buffer);
+  t.ok(isBare(reportOf(numbers)), 'numbers are');
+  for (const imports of ['csome_module\nname\n.', 'N0csome_module\nname\n\xff', '\x8c\x03mod\x8c\x04name\x930\xff'])
+    t.notOk(isBare(reportOf(Buffer.concat([Buffer.from(imports, 'latin1'), numbers]))), 'nor what only imports');
   const failed = { ...reportOf(DATA), details: { sandbox: 'SANDBOX_TIMEOUT' } };
   t.notOk(isBare(failed), 'what the sandbox could not finish is not known to be bare');
 });
