@@ -4,14 +4,12 @@ import { WeighbridgeError } from '../errors.ts';
 import { isEncoded } from './decode.ts';
 import type { Patience } from './patience.ts';
 import { parseHead, type ResponseHead } from './response-head.ts';
+import { plainReads, secureReads } from './socket-reads.ts';
 
-/**
- * Bytes read from the socket at a time, into memory that is used again. A new buffer for each 64 KiB, as streams take,
- * costs more than everything else on the way of a byte (docs/decisions/0025-bodies-over-our-own-socket.md).
- */
-const WINDOW = 1024 * 1024;
 /** Bytes of a response head. Signed URLs in Location are long; nothing honest is this long. */
 const MAX_HEAD_BYTES = 32 * 1024;
+/** Answers of 1xx before the answer. An honest server sends one or two. */
+const MAX_ANNOUNCED = 16;
 
 /** A GET to one place, over a connection of its own. */
 export type WireRequest = {
@@ -35,9 +33,9 @@ export type WireBody = AsyncIterable<Uint8Array> & { destroy(): void };
 export type WireReply = ResponseHead & { readonly body: WireBody };
 
 /**
- * Sends a GET and reads the head of its answer. The body of an answer other than 200 and 206 is left out. Undefined when the answer is not framed by one Content-Length (chunked,
- * or until the connection ends) or is compressed: a client library reads those. Rejects as undici does: with the socket's error, or
- * one whose `code` says which time-out it was.
+ * Sends a GET and reads the head of its answer. The body of an answer other than 200 and 206 is left out. Undefined
+ * when the answer is not framed by one Content-Length (chunked, or until the connection ends) or is compressed: a client
+ * library reads those. Rejects as undici does: with the socket's error, or one whose `code` says which time-out it was.
  */
 export const getByWire = async (request: WireRequest, options: WireOptions): Promise<WireReply | undefined> => {
   const source = openSource(request, options);
@@ -69,22 +67,20 @@ const openSource = (
 ): Source => {
   const url = new URL(origin);
   const text = requestText(url.host, path, headers);
-  let [ready, ended]: [Uint8Array | undefined, boolean] = [undefined, false];
+  const reads = url.protocol === 'https:' ? secureReads() : plainReads(room);
+  let ended = false;
   let failure: Error | undefined;
   let wake: (() => void) | undefined;
   const tell = (): void => {
     wake?.();
     wake = undefined;
   };
-  let ahead = 0;
   const onread: OnReadOpts = {
-    // Asked for once at the start, then right after each read, when that is not used yet.
-    buffer: room === undefined ? Buffer.allocUnsafeSlow(WINDOW) : () => room(ahead),
-    // One read at a time: the socket waits until these bytes were used.
+    buffer: reads.memory,
+    // The socket waits until these bytes were used.
     callback: (count, memory) => {
-      ready = memory.subarray(0, count);
-      ahead = count;
-      tell();
+      if (reads.arrived(memory.subarray(0, count))) setImmediate(tell);
+      else socket.destroy(timedOut('UND_ERR_SOCKET'));
       return false;
     },
   };
@@ -108,7 +104,7 @@ const openSource = (
   });
   socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
     clearTimeout(connecting);
-    socket.write(text);
+    socket.write(text, 'latin1');
   });
   if (signal?.aborted === true) abort();
   else signal?.addEventListener('abort', abort, { once: true });
@@ -121,8 +117,9 @@ const openSource = (
         return bytes;
       }
       const timer = setTimeout(() => socket.destroy(timedOut(code)), ms);
+      let bytes = reads.next();
       try {
-        while (ready === undefined && failure === undefined && !ended) {
+        for (; bytes === undefined && failure === undefined && !ended; bytes = reads.next()) {
           const woken = new Promise<void>((resolve) => {
             wake = resolve;
           });
@@ -133,8 +130,6 @@ const openSource = (
         clearTimeout(timer);
       }
       if (failure !== undefined) throw failure;
-      const bytes = ready;
-      ready = undefined;
       return bytes;
     },
     unread: (bytes) => {
@@ -173,20 +168,25 @@ const requestText = (host: string, path: string, headers: Readonly<Record<string
 const readHead = async (source: Source, patience: Patience): Promise<ResponseHead> => {
   let head = Buffer.alloc(0);
   const until = performance.now() + patience.connect + patience.headers;
-  for (;;) {
-    const bytes = await source.next(Math.max(until - performance.now(), 1), 'UND_ERR_HEADERS_TIMEOUT');
-    if (bytes === undefined) throw timedOut('UND_ERR_SOCKET');
-    head = Buffer.concat([head, bytes]);
+  for (let announced = 0; ; ) {
     const end = head.indexOf('\r\n\r\n');
     if (end > MAX_HEAD_BYTES || (end < 0 && head.length > MAX_HEAD_BYTES)) throw timedOut('UND_ERR_HEADERS_OVERFLOW');
-    if (end < 0) continue;
+    if (end < 0) {
+      const left = until - performance.now();
+      const bytes = left > 0 ? await source.next(left, 'UND_ERR_HEADERS_TIMEOUT') : undefined;
+      if (bytes === undefined) throw timedOut(left > 0 ? 'UND_ERR_SOCKET' : 'UND_ERR_HEADERS_TIMEOUT');
+      head = Buffer.concat([head, bytes]);
+      continue;
+    }
     const parsed = parseHead(head.toString('latin1', 0, end));
     head = head.subarray(end + 4);
-    // 1xx only announces the answer (RFC 9110, 15.2).
     if (parsed.status >= 200) {
       source.unread(head);
       return parsed;
     }
+    // 1xx only announces the answer (RFC 9110, 15.2); 101 would change the protocol, which nobody asked for.
+    announced += 1;
+    if (parsed.status === 101 || announced > MAX_ANNOUNCED) throw timedOut('UND_ERR_SOCKET');
   }
 };
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createServer as createTcp, type Socket } from 'node:net';
+import { createServer as createTcp, type LookupFunction, type Socket } from 'node:net';
 import { createServer as createTls } from 'node:tls';
 import t from 'tap';
 import { publicLookup } from '../../src/upstream/guard.ts';
@@ -80,6 +80,23 @@ t.test('one request goes out as it is written, and the body is exactly as long a
   t.equal(asked, `GET /file?a=1 HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\nauthorization: Bearer x\r\n\r\n`);
 });
 
+t.test('an answer in one piece behind its announcements is read, an endless announcement is not', async (t) => {
+  const early = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n';
+  const origin = await listen(t, server(`${early.repeat(2)}HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc`));
+  const reply = await getByWire({ origin, ...ask }, options);
+  t.equal((await collect(reply!.body)).toString(), 'abc', 'although nothing comes after it');
+  const endless = await listen(
+    t,
+    server((socket) => {
+      const timer = setInterval(() => socket.write(early), 1);
+      socket.on('close', () => clearInterval(timer));
+    }),
+  );
+  await t.rejects(getByWire({ origin: endless, ...ask }, options), { code: 'UND_ERR_SOCKET' });
+  const other = await listen(t, server('HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n'));
+  await t.rejects(getByWire({ origin: other, ...ask }, options), { code: 'UND_ERR_SOCKET' });
+});
+
 t.test('an answer that another reader is needed for is left to it', async (t) => {
   for (const head of ['Transfer-Encoding: chunked', 'X: y', 'Content-Length: 5\r\nContent-Encoding: gzip']) {
     const origin = await listen(t, server(`HTTP/1.1 200 OK\r\n${head}\r\n\r\nhello`));
@@ -152,7 +169,63 @@ t.test('over TLS only who is trusted is believed', async (t) => {
   });
   secure.on('tlsClientError', () => undefined);
   const origin = (await listen(t, secure)).replace('http:', 'https:').replace('127.0.0.1', 'localhost');
-  const reply = await getByWire({ origin, ...ask }, { ...options, ca: [cert] });
+  const trusting = { ...options, ca: [cert] };
+  const reply = await getByWire({ origin, ...ask }, trusting);
   t.ok((await collect(reply!.body)).equals(bytes));
   await t.rejects(getByWire({ origin, ...ask }, options), { code: /SELF_SIGNED/ });
+  const byAddress = await getByWire({ origin: origin.replace('localhost', '127.0.0.1'), ...ask }, trusting);
+  t.ok((await collect(byAddress!.body)).equals(bytes), 'an address that the certificate names');
+  const lookup: LookupFunction = (_, __, callback) => callback(null, [{ address: '127.0.0.1', family: 4 }]);
+  await t.rejects(
+    getByWire({ origin: origin.replace('localhost', 'other.example'), ...ask }, { ...trusting, lookup }),
+    { code: 'ERR_TLS_CERT_ALTNAME_INVALID' },
+    'a certificate for another name',
+  );
 });
+
+t.test(
+  'a reader that takes its time gets every byte, over TCP and TLS, and nothing changes while it holds it',
+  async (t) => {
+    const { cert, key } = createCertificate();
+    const bytes = randomBytes(9 << 20);
+    // What follows the body was never asked for, and comes together with its last record.
+    const answer = Buffer.concat([
+      Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: ${bytes.length}\r\n\r\n`),
+      bytes,
+      Buffer.alloc(40_000, 'x'),
+    ]);
+    const send = (socket: Socket): void => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => void socket.end(answer));
+    };
+    const secure = await listen(t, createTls({ cert, key }, send));
+    const origins = [
+      await listen(t, createTcp(send)),
+      secure.replace('http:', 'https:').replace('127.0.0.1', 'localhost'),
+    ];
+    const pauses = [
+      async () => undefined,
+      () => new Promise((resolve) => setImmediate(resolve)),
+      () => new Promise((resolve) => setTimeout(resolve, 2)),
+    ];
+    for (const origin of origins) {
+      for (const pause of pauses) {
+        // Where the reader gives memory of its own, as the store does: none of it is touched before it is asked for again.
+        const memory = Buffer.alloc(answer.length + (4 << 20));
+        let at = 0;
+        for (const room of [undefined, (ahead: number) => memory.subarray(at + ahead)]) {
+          at = 0;
+          const reply = await getByWire({ origin, ...ask, room }, { ...options, ca: [cert] });
+          for await (const chunk of reply!.body) {
+            await pause();
+            if (!bytes.subarray(at, at + chunk.length).equals(chunk)) t.fail(`other bytes at ${at}`);
+            if (room !== undefined) memory.set(chunk, at);
+            at += chunk.length;
+          }
+          t.equal(at, bytes.length);
+          if (room !== undefined) t.ok(memory.subarray(0, at).equals(bytes), 'what was taken stays');
+        }
+      }
+    }
+  },
+);
