@@ -209,7 +209,7 @@ t.test('text that happens to begin like a zlib header is text', async (t) => {
 });
 
 t.test('archives that are not opened are named', async (t) => {
-  const report = reportOf(Buffer.concat([Buffer.from('377abcaf271c0004', 'hex'), Buffer.alloc(64, 7)]));
+  const report = reportOf(Buffer.concat([Buffer.from('526172211a070100', 'hex'), Buffer.alloc(64, 7)]));
   t.match(report, { format: 'sealed-archive', content: 'unknown', coverage: { state: 'opaque' } });
   t.same(rules(report), ['sealed-archive.opaque']);
 });

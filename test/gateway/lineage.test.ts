@@ -284,7 +284,7 @@ t.test('reports of any shape are compared without a fault, and what is told of t
       kind: one(),
       vocabulary: one(),
       merges: one(),
-      steps: { [String(one())]: one() },
+      steps: { [`${JSON.stringify(one())}`]: one() },
       added: { count: 1, listed: Array.from({ length: 900 }, (_, at) => `${at} ${'z'.repeat(3000)}`) },
       roles: one(),
     },

@@ -68,7 +68,7 @@ const constructsOf = (node: Node): readonly string[] => {
 
 /** A condition on what somebody wrote, which is how a template hides a trigger. */
 const compared = (node: Node): readonly string[] => {
-  const operator = textOf(child(node, 'operator')) || String(node['operator'] ?? '');
+  const operator = textOf(child(node, 'operator')) || (typeof node['operator'] === 'string' ? node['operator'] : '');
   if (!/^(?:==|!=|in|not in)$/.test(operator)) return [];
   const sides = [child(node, 'left'), child(node, 'right')];
   const text = sides.find((side) => side?.type === 'StringLiteral');

@@ -17,6 +17,10 @@ export type Dialect = {
   readonly python: boolean;
 };
 
+/** A string, number or truth as text; empty for anything else. */
+export const scalarText = (value: JsonValue | undefined): string =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? `${value}` : '';
+
 /** Narrowing for values of a document. */
 export const isObject = (value: JsonValue | undefined): value is JsonObject =>
   typeof value === 'object' && value !== null && 'entries' in value && value.entries instanceof Map;

@@ -4,7 +4,7 @@ import { escapes } from '../../content/targets.ts';
 import { createLayouts, isBareName, type Layouts } from '../companions.ts';
 import type { Companion } from '../format.ts';
 import { printable } from '../format.ts';
-import { isList, isObject, type JsonObject, type JsonValue } from './parse.ts';
+import { isList, isObject, type JsonObject, type JsonValue, scalarText } from './parse.ts';
 
 /** Groups of one manifest, files of one group and dimensions of one weight: above what any converter writes. */
 const GROUPS = 1000;
@@ -55,7 +55,7 @@ const remarkOn = (path: JsonValue, offset: number): Remark => ({
   severity: 'high',
   message: 'a file of weights lies outside the folder of the model',
   offset,
-  evidence: printable(String(path)),
+  evidence: printable(scalarText(path)),
   refs: ['CWE-22'],
 });
 

@@ -1,6 +1,6 @@
 import { enter, enterText, lanes, shown, textDigest } from '../digest.ts';
 import { type Json, printable } from '../format.ts';
-import { isList, isObject, type JsonObject, type JsonValue } from '../json/parse.ts';
+import { isList, isObject, type JsonObject, type JsonValue, scalarText } from '../json/parse.ts';
 
 /** Added tokens that are listed one by one; all of them are in the digest. */
 const ADDED = 400;
@@ -47,7 +47,9 @@ type Added = { readonly id: string; readonly token: ReadonlyMap<string, JsonValu
 
 const listed = (value: JsonValue | undefined): readonly Added[] =>
   isList(value)
-    ? value.flatMap((token) => (isObject(token) ? [{ id: String(token.entries.get('id')), token: token.entries }] : []))
+    ? value.flatMap((token) =>
+        isObject(token) ? [{ id: scalarText(token.entries.get('id')), token: token.entries }] : [],
+      )
     : [];
 
 /** Added tokens as lines: number, text, and whether they are special. */
@@ -78,7 +80,7 @@ const vocabularyOf = (vocab: JsonValue | undefined): { [key: string]: Json } => 
   let count = 0;
   for (const [token, number] of pairs) {
     const one = lanes();
-    enterText(one, String(token));
+    enterText(one, scalarText(token));
     // A sum does not depend on the order in which a file lists them.
     tokens.first = (tokens.first + one.first) | 0;
     tokens.second = (tokens.second + one.second) | 0;
@@ -94,7 +96,7 @@ const vocabularyOf = (vocab: JsonValue | undefined): { [key: string]: Json } => 
 const digestOfMerges = (merges: JsonValue | undefined): Json => {
   const all = isList(merges) ? merges : [];
   const into = lanes();
-  for (const merge of all) enterText(into, isList(merge) ? merge.join(' ') : String(merge));
+  for (const merge of all) enterText(into, isList(merge) ? merge.map(scalarText).join(' ') : scalarText(merge));
   return { count: all.length, digest: shown(into) };
 };
 
