@@ -34,7 +34,7 @@ const slowReader = async (world: World, file: string, rate: number): Promise<num
   while (!socket.readableEnded && !socket.destroyed) {
     const chunk = (socket.read(rate) ?? socket.read()) as Buffer | null;
     if (chunk === null) {
-      await Promise.race([once(socket, 'readable'), once(socket, 'end'), sleep(100)]);
+      await sleep(5);
       continue;
     }
     if (body) total += chunk.length;
