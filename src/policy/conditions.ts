@@ -15,6 +15,7 @@ export type Leaf = {
   readonly text: string;
   /** `file:line:column`. */
   readonly at: string;
+  readonly ast: ASTNode;
   /** Throws when the expression cannot be evaluated for these facts. */
   holds(values: Values): boolean;
 };
@@ -108,7 +109,8 @@ const compileLeaf = (
     if (typeof result !== 'boolean') throw new TypeError(`the condition gave ${typeof result}, not bool`);
     return result;
   };
-  return { value: { kind: 'leaf', leaf: { text: text.trim(), at: `${file}:${line}:${column}`, holds } }, problems };
+  const leaf = { text: text.trim(), at: `${file}:${line}:${column}`, ast: value.run.ast, holds };
+  return { value: { kind: 'leaf', leaf }, problems };
 };
 
 /** Every expression of a condition, in order. */

@@ -28,7 +28,7 @@ const FUNCTIONS: ReadonlySet<string> = new Set([
 ]);
 
 /** Fields with a closed set of values: a comparison with any other is a slip that would never match. */
-const CLOSED: Readonly<Record<string, readonly string[]>> = {
+export const CLOSED: Readonly<Record<string, readonly string[]>> = {
   stage: ['request', 'content'],
   'artefact.content': ['', ...CONTENTS],
   'coverage.state': ['complete', 'partial', 'opaque'],

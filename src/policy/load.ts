@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { WeighbridgeError } from '../errors.ts';
-import { compilePolicy, type Policy } from './compile.ts';
+import { compilePolicy } from './compile.ts';
 import { decide } from './decide.ts';
 import { createEnvironment } from './environment.ts';
 import { explain } from './explain.ts';
+import { idleProblems, type WrittenPolicy } from './idle.ts';
 import { type PlacedDocument, parsePlaced } from './places.ts';
 import { documentSchema, type SetDocument, type WaiverDocument } from './schema.ts';
 import type { PolicySet, Problem } from './types.ts';
@@ -34,10 +35,14 @@ export const loadPolicies = (files: Readonly<Record<string, string>>, now?: numb
 export const wordProblem = ({ path, line, column, severity, message }: Problem): string =>
   `${path}:${line}:${column}: ${severity === 'warning' ? 'warning: ' : ''}${message}`;
 
-/** Like `loadPolicies`, with the problems as values; `set` is missing when one of them is an error. */
+/**
+ * Like `loadPolicies`, with the problems as values; `set` is missing when one of them is an error. A `thorough` look also
+ * finds rules that never match or never decide, which can take seconds.
+ */
 export const checkPolicies = (
   files: Readonly<Record<string, string>>,
   now?: number,
+  thorough = false,
 ): { readonly set?: PolicySet; readonly problems: readonly Problem[] } => {
   const problems: Problem[] = [];
   const documents = Object.keys(files)
@@ -51,13 +56,15 @@ export const checkPolicies = (
   const policies = compilePolicies(documents, problems);
   const waivers = waiversOf(documents, policies.rules, problems, now);
   if (problems.some(({ severity }) => severity === 'error')) return { problems };
-  const rules = { policies: policies.compiled, waivers, defaultAction: defaultActionOf(sets[0]?.content) };
+  if (thorough) problems.push(...idleProblems(policies.written));
+  const compiled = policies.written.map(({ policy }) => policy);
+  const rules = { policies: compiled, waivers, defaultAction: defaultActionOf(sets[0]?.content) };
   const set: PolicySet = {
     digest: digestOf(files),
     files: { ...files },
     problems,
-    rules: policies.compiled.flatMap(({ mode, rules: own }) => own.map(({ name, action }) => ({ name, action, mode }))),
-    dropsRows: policies.compiled.some(
+    rules: compiled.flatMap(({ mode, rules: own }) => own.map(({ name, action }) => ({ name, action, mode }))),
+    dropsRows: compiled.some(
       ({ mode, rules: own }) => mode === 'enforce' && own.some(({ obligations }) => obligations.rows === 'drop'),
     ),
     decide: (facts, at) => decide(rules, facts, at),
@@ -96,9 +103,9 @@ const wordIssue = (document: PlacedDocument, issue: z.core.$ZodIssue): Problem[]
 const compilePolicies = (
   documents: readonly Read[],
   problems: Problem[],
-): { compiled: readonly Policy[]; rules: ReadonlySet<string> } => {
+): { written: readonly WrittenPolicy[]; rules: ReadonlySet<string> } => {
   const environment = createEnvironment();
-  const compiled: Policy[] = [];
+  const written: WrittenPolicy[] = [];
   const rules = new Set<string>();
   const ids = new Set<string>();
   for (const { document, content } of documents) {
@@ -109,9 +116,9 @@ const compilePolicies = (
     for (const rule of content.rules) rules.add(`${id}/${rule.id}`);
     const result = compilePolicy(environment, document, content);
     problems.push(...result.problems);
-    if (result.policy !== undefined) compiled.push(result.policy);
+    if (result.policy !== undefined) written.push({ document, source: content, policy: result.policy });
   }
-  return { compiled, rules };
+  return { written, rules };
 };
 
 const waiversOf = (
@@ -119,13 +126,18 @@ const waiversOf = (
   rules: ReadonlySet<string>,
   problems: Problem[],
   now: number | undefined,
-): ReturnType<typeof compileWaiver>[] =>
-  documents.flatMap(({ document, content }) => {
+): ReturnType<typeof compileWaiver>[] => {
+  const ids = new Set<string>();
+  return documents.flatMap(({ document, content }) => {
     if (content.kind !== 'Waiver') return [];
     const waiver: WaiverDocument = content;
+    const { id } = waiver.metadata;
+    if (ids.has(id)) problems.push(document.problem(`the waiver id ${id} is used twice`, ['metadata', 'id']));
+    ids.add(id);
     problems.push(...waiverProblems(document, waiver, rules, now));
     return [compileWaiver(waiver)];
   });
+};
 
 /** sha256 over the paths and contents, in order of path; lengths keep them apart. */
 const digestOf = (files: Readonly<Record<string, string>>): string => {

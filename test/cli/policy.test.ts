@@ -86,6 +86,23 @@ const casesOf = (lines: string): string => `apiVersion: weighbridge/v1\nkind: Po
 const isNo = '  - { name: a is refused, facts: { artefact: { path: a } }, expect: deny p/no }\n';
 const isWrong = '  - { name: "<b> & c", facts: { artefact: { path: b } }, expect: deny p/yes }\n';
 
+t.test('check warns of idle rules and of waivers, and a strict check fails on that', async (t) => {
+  const waiver = (id: string, expires: string): string =>
+    `---\napiVersion: weighbridge/v1\nkind: Waiver\nmetadata: { id: ${id} }\nrules: [p/no]\nmatch: { sha256: ${'a'.repeat(64)} }\nreason: r\nowner: o\napprovedBy: [a]\nexpires: ${expires}\n`;
+  const more = '  - { id: idle, when: artefact.path == "a" && convertible, action: quarantine, message: m }\n';
+  const folder = t.testdir({ 'p.yaml': `${rules}${more}${waiver('w', '2020-01-31')}` });
+  const loose = await run(['check', folder]);
+  t.equal(loose.code, 0);
+  t.match(
+    loose.out,
+    /^p\.yaml:7:23: warning: p\/idle never decides: whatever it matches is matched by p\/no \(deny\)/m,
+  );
+  t.match(loose.out, /^p\.yaml:17:10: warning: waiver w has expired and is ignored$/m);
+  t.equal((await run(['check', '--strict', folder])).code, 1);
+  const twice = t.testdir({ 'p.yaml': `${rules}${waiver('w', '2099-01-31')}${waiver('w', '2099-01-31')}` });
+  t.match(await run(['check', twice]), { code: 1, out: /^p\.yaml:20:17: the waiver id w is used twice$/m });
+});
+
 t.test('test decides the cases beside a set, and says what fails and what is not covered', async (t) => {
   const folder = t.testdir({
     'p.yaml': rules,
