@@ -9,8 +9,7 @@
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-# The base image is the Node that the carried one stands in for elsewhere.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 COPY bin ./bin
 COPY src ./src
 COPY policies ./policies
@@ -18,6 +17,8 @@ COPY docs ./docs
 COPY LICENSE README.md ./
 # What the sandbox runs is bundled here, once, where no worker can write.
 RUN node -e "import('./src/sandbox/bundle.ts').then((bundle) => bundle.loadPrograms())"
+# Nor is the bundler needed after that, nor the Node that the base image is.
+RUN npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
 FROM node:24-bookworm-slim
 RUN apt-get update \

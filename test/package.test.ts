@@ -1,8 +1,8 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { root, textOf } from './support/project.ts';
@@ -84,6 +84,42 @@ t.test('the image has the Node that the package carries, runs without root, and 
     t.ok(admitted.includes(`!${path}`), `${path} is in the build context`);
   }
 });
+
+t.test(
+  'what the image runs when it is built leaves a program that inspects, and no Node',
+  { timeout: 240_000 },
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'weighbridge-image-'));
+    t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+    const [, build = ''] = dockerfile.split(/^FROM .*$/m);
+    const env = {
+      PATH: `${dirname(process.execPath)}:${systemPath}`,
+      HOME: process.env['HOME'],
+      npm_config_prefer_offline: 'true',
+    };
+    let [copied, ran] = [0, 0];
+    for (const line of build.split('\n')) {
+      const [, paths, to = ''] = /^COPY (.*) (\S+)$/.exec(line) ?? [];
+      for (const path of paths?.split(' ') ?? []) {
+        cpSync(join(root, path), join(folder, to, to === './' ? path : ''), { recursive: true });
+        copied += 1;
+      }
+      const [, command] = /^RUN (.*)$/.exec(line) ?? [];
+      if (command === undefined) continue;
+      await run('sh', ['-c', command], { cwd: folder, env, timeout: 200_000 });
+      ran += 1;
+    }
+    t.ok(copied >= 6 && ran >= 3, `${copied} copies, ${ran} commands`);
+    const installed = readdirSync(join(folder, 'node_modules'));
+    for (const name of Object.keys(manifest.optionalDependencies))
+      t.notOk(installed.includes(name), `${name} is left out`);
+    writeFileSync(join(folder, 'note.txt'), 'nothing to see\n');
+    const program = ['--no-node-snapshot', join(folder, 'bin', 'weighbridge.mjs'), 'scan', '--json', 'note.txt'];
+    const options = { cwd: folder, env: { PATH: systemPath, TMPDIR: folder }, timeout: 60_000 };
+    const scanned = await run(process.execPath, program, options).catch((error) => error);
+    t.match(JSON.parse(scanned.stdout), { path: 'note.txt', size: 15, format: 'text', action: 'allow' });
+  },
+);
 
 t.test('a checkout starts on an older Node, which hands over arguments, exit code and signals', async (t) => {
   const launcher = join(root, 'bin', 'weighbridge.mjs');
