@@ -11,14 +11,16 @@ const MAX_LINE = 1024 * 1024;
 /** The complete lines of a file without their line breaks, many at a time. The last ones may lack theirs: see `torn`. */
 export type Lines = { readonly lines: readonly Buffer[]; readonly torn?: Buffer };
 
-/** Reads a file of lines from its beginning; memory does not grow with it. Throws LOG_CORRUPT for an endless line. */
-export async function* readLines(path: string): AsyncGenerator<Lines> {
+/** Reads a file of lines from byte `from` on; memory does not grow with it. Throws LOG_CORRUPT for an endless line. */
+export async function* readLines(path: string, from = 0): AsyncGenerator<Lines> {
   const file = await open(path, 'r');
   try {
     let rest = Buffer.alloc(0);
+    let position = from;
     for (;;) {
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, null);
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES, position);
       if (bytesRead === 0) break;
+      position += bytesRead;
       const bytes = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
       const lines: Buffer[] = [];
       let start = 0;

@@ -1,14 +1,19 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { LoggedEntry } from '../audit/entry.ts';
 import { csvHead, csvLine, openProver } from '../audit/export.ts';
 import { type ReadEntry, readEntries } from '../audit/reader.ts';
 import { verifyLog } from '../audit/verify.ts';
 import { WeighbridgeError } from '../errors.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
+import { countOf, directoryOf, keyFrom, send, timeOf, wrong } from './log/options.ts';
+import { search } from './log/search.ts';
+import { printable, table } from './log/table.ts';
 
 const usage = `usage: weighbridge log show   [DIR] [--since TIME] [--action ACTION] [--repo TEXT] [--limit N] [--json]
+       weighbridge log search [DIR] [--artefact NAME] [--digest SHA256] [--repo NAME] [--actor ID] [--team NAME]
+                              [--client NAME] [--decision ACTION] [--rule ID] [--kind KIND] [--request ID]
+                              [--from TIME] [--to TIME] [--limit N] [--before N] [--json]
        weighbridge log verify [DIR|FILE] [--key KEY] [--checkpoint FILE]... [--json]
        weighbridge log export [DIR] --format jsonl|csv [--since TIME] [--action ACTION] [--repo TEXT] [--proofs]
 
@@ -21,6 +26,15 @@ show     the newest entries that match, oldest first
   --limit N        at most N entries (50)
   --json           the lines as they were signed
 
+search   the newest entries that are all that is asked for, oldest first, found by an index that is brought up to date
+         first (DIR/index.sqlite; it can be deleted at any time). In names, * and ? stand for characters but /, ** for any
+  --artefact NAME  repo and path: models/org/name/model.safetensors, models/org/**
+  --digest SHA256  of the file, of what it was converted from, or of what was derived from it
+  --actor ID       as entries have it: p_...
+  --client NAME    hf_hub, or hf_hub/2.4.0
+  --before N       entries older than entry N: the next page
+  --json           the lines as they were signed
+
 verify   0: the log is what was signed; 1: it is not, and what was done to which entry; 2: could not be checked
   --key KEY          the verifier key, or a file that holds it. Without it the key in DIR is taken, which proves nothing
                      against someone who can write there: keep a copy elsewhere
@@ -29,20 +43,20 @@ verify   0: the log is what was signed; 1: it is not, and what was done to which
 export   matching entries to stdout
   --proofs         (jsonl) with each entry the proof that it is in the log, after a first line with the checkpoint`;
 
-const DEFAULT_DIRECTORY = join('data', 'log');
 const DEFAULT_LIMIT = 50;
 /** Entries that `show` keeps in memory. */
 const MAX_LIMIT = 100_000;
 
 export const log: Command = {
   name: 'log',
-  summary: 'show, verify or export the access log',
+  summary: 'show, search, verify or export the access log',
   usage,
   async run([verb = '', ...args], io) {
     if (verb === 'show') return show(args, io);
+    if (verb === 'search') return search(args, io);
     if (verb === 'verify') return verify(args, io);
     if (verb === 'export') return exportLog(args, io);
-    throw wrong(`'${verb}' is none of show, verify, export`);
+    throw wrong(`'${verb}' is none of show, search, verify, export`);
   },
 };
 
@@ -54,8 +68,7 @@ const show = async (args: readonly string[], io: CommandIo): Promise<number> => 
     allowPositionals: true,
     options: { ...FILTERS, limit: { type: 'string' }, json: { type: 'boolean' } },
   });
-  const limit = values.limit === undefined ? DEFAULT_LIMIT : Number(values.limit);
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) throw wrong(`--limit is not 1 to ${MAX_LIMIT}`);
+  const limit = countOf('limit', values.limit, DEFAULT_LIMIT, MAX_LIMIT);
   const newest: ReadEntry[] = [];
   for await (const one of matching(directoryOf(positionals), values)) {
     newest.push(one);
@@ -124,84 +137,10 @@ type Filters = {
 
 async function* matching(directory: string, { since, action, repo }: Filters): AsyncGenerator<ReadEntry> {
   if (!existsSync(directory)) throw new WeighbridgeError('NOT_FOUND', `there is no log at ${directory}`);
-  for await (const one of readEntries(directory, since === undefined ? 0 : timeOf(since))) {
+  for await (const one of readEntries(directory, since === undefined ? 0 : timeOf('since', since))) {
     const { decision, artefact } = one.entry;
     if (action !== undefined && decision?.action !== action) continue;
     if (repo !== undefined && !artefact?.repo.includes(repo)) continue;
     yield one;
   }
 }
-
-const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** A point in time, in ms since the epoch, from a date or from how long ago it was. */
-const timeOf = (text: string): number => {
-  const [, amount, unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  const time = amount === undefined ? Date.parse(text) : Date.now() - Number(amount) * (UNITS[unit] ?? 0);
-  if (Number.isNaN(time)) throw wrong(`--since '${text}' is neither a date nor a duration such as 12h`);
-  return time;
-};
-
-/** Aligned columns: when, what was decided by which rule, about what, and why. */
-const table = (shown: readonly ReadEntry[]): string[] => {
-  const rows = shown.map(({ index, entry }) => [
-    String(index),
-    entry.time,
-    entry.kind,
-    verdictOf(entry),
-    subjectOf(entry),
-  ]);
-  const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((text, column) => printable(text).padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-};
-
-const verdictOf = ({ decision, served }: LoggedEntry): string =>
-  [decision && `${decision.action}${decision.provisional ? '?' : ''} ${decision.rule}`, served && `${served.status}`]
-    .filter((part) => part !== undefined)
-    .join(' ');
-
-/** An uploaded file is in no repo. */
-const nameOf = ({ ecosystem, repo, commit, path }: NonNullable<LoggedEntry['artefact']>): string =>
-  repo === '' ? `${ecosystem}:${path}` : `${ecosystem}:${repo}@${commit.slice(0, 12)}/${path}`;
-
-const subjectOf = ({ artefact, decision, detail, served }: LoggedEntry): string => {
-  const parts = [
-    artefact && nameOf(artefact),
-    served && `${served.bytes} bytes ${served.release}${served.complete ? '' : ', incomplete'}`,
-    decision && `(${decision.reason})`,
-    detail &&
-      Object.entries(detail)
-        .map(([key, value]) => `${key}=${value}`)
-        .join(' '),
-  ];
-  return parts.filter((part) => part !== undefined).join('  ');
-};
-
-/** Text without what a terminal obeys or what turns its direction: names in the log were chosen by strangers. */
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\ufffd');
-
-/** Waits when the reader of a pipe is slow, so that an export does not gather in memory. */
-const send = async (io: CommandIo, text: string): Promise<void> => {
-  if (io.stdout.write(text)) return;
-  // A reader who has gone does not drain any more.
-  await Promise.race(['drain', 'close'].map((event) => new Promise((resolve) => io.stdout.once(event, resolve))));
-};
-
-const directoryOf = ([first = DEFAULT_DIRECTORY, ...others]: readonly string[]): string => {
-  if (others.length > 0) throw wrong(`one log at a time, not also '${others[0]}'`);
-  return first;
-};
-
-const keyFrom = (given: string): string => {
-  if (/^[^+\s]+\+[0-9a-f]{8}\+/.test(given)) return given;
-  if (existsSync(given)) return readFileSync(given, 'utf8').trim();
-  throw new WeighbridgeError('NOT_FOUND', `'${given}' is neither a verifier key (name+id+base64) nor a file with one`);
-};
-
-const wrong = (what: string): WeighbridgeError =>
-  new WeighbridgeError('REQUEST_INVALID', `${what}; see weighbridge log --help`);

@@ -56,6 +56,25 @@ t.test('show has the newest entries that match, as a table that no name can brea
   t.equal((await run('show', folder, '--json')).out, readFileSync(join(folder, FIRST_SEGMENT), 'utf8'));
 });
 
+t.test('search finds by every name that an entry has, a page at a time', async (t) => {
+  const denied = await run('search', folder, '--decision', 'deny', '--json');
+  t.same(
+    denied.out.split('\n').slice(0, -1),
+    lines(join(folder, FIRST_SEGMENT)).filter((line) => line.includes('"action":"deny"')),
+    'the lines as they were signed',
+  );
+  t.match((await run('search', folder, '--artefact', 'models/org/name/file-1.bin')).out, /^1 .*\n12 .*\n$/);
+  t.match((await run('search', folder, '--repo', 'models/ev?l/*')).out, /^13 .*\n$/);
+  t.match((await run('search', folder, '--limit', '2', '--before', '13')).out, /^11 .*\n12 .*\n$/);
+  t.match(await run('search', folder, '--team', 'nobody'), { code: 0, out: '' });
+  t.match((await run('search', folder, '--from', '1h', '--kind', 'policy.*')).out, /^14 /);
+  t.equal((await run('search', folder, '--to', '1h')).out, '');
+  t.notMatch((await run('search', folder)).out, /[\u001b\u202e]/);
+  t.match(await run('search', join(home, 'nothing')), { code: 'NOT_FOUND' });
+  t.match(await run('search', folder, '--limit', '1001'), { code: 'REQUEST_INVALID' });
+  t.match(await run('search', folder, '--actor', ''), { code: 'REQUEST_INVALID' });
+});
+
 t.test('wrong options and missing logs are refused, not guessed', async (t) => {
   t.match(await run('show', join(home, 'nothing')), { code: 'NOT_FOUND' });
   t.match(await run('show', folder, '--limit', '0'), { code: 'REQUEST_INVALID' });

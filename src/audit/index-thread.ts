@@ -1,0 +1,56 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { isFault } from '../errors.ts';
+import { openLogIndex } from './log-index.ts';
+import type { Query } from './query.ts';
+import type { Page, Paging } from './search-blocks.ts';
+
+/** A search, by a number that its answer carries; or the end. */
+export type SearchRequest = { readonly id: number; readonly query: Query; readonly paging: Paging } | 'close';
+export type SearchAnswer =
+  | { readonly id: number; readonly page: Page }
+  | {
+      readonly id: number;
+      readonly fault: { readonly code: 'REQUEST_INVALID' | 'LOG_CORRUPT'; readonly message: string };
+    };
+
+/** ms between two looks at what was written, so that a search finds little left to take in. */
+const FOLLOW_INTERVAL = 1000;
+/** ms that a search waits for the index: one that is made anew answers with what it has so far. */
+const MAX_WAIT = 2000;
+
+/** The index in its thread: neither its commits nor its searches stall the thread that serves, or the one that writes the log. */
+const serve = (port: NonNullable<typeof parentPort>, directory: string): void => {
+  const index = openLogIndex(directory);
+  const follow = (): Promise<unknown> => index.catchUp().catch(() => undefined);
+  const timer = setInterval(follow, FOLLOW_INTERVAL);
+  void follow();
+
+  const answer = async ({ id, query, paging }: Exclude<SearchRequest, 'close'>): Promise<SearchAnswer> => {
+    try {
+      const waiting = new AbortController();
+      const patience = new Promise((resolve) => {
+        const patient = setTimeout(resolve, MAX_WAIT);
+        waiting.signal.addEventListener('abort', () => clearTimeout(patient));
+      });
+      await Promise.race([index.catchUp(), patience]);
+      waiting.abort();
+      return { id, page: await index.search(query, paging) };
+    } catch (error) {
+      const code = isFault(error, 'REQUEST_INVALID') ? 'REQUEST_INVALID' : 'LOG_CORRUPT';
+      return { id, fault: { code, message: error instanceof Error ? error.message : String(error) } };
+    }
+  };
+
+  port.on('message', (request: SearchRequest) => {
+    if (request !== 'close') {
+      void answer(request).then((message) => port.postMessage(message));
+      return;
+    }
+    clearInterval(timer);
+    index.close();
+    // What is being read now would go on into a file that is closed.
+    process.exit(0);
+  });
+};
+
+if (parentPort !== null) serve(parentPort, String(workerData));

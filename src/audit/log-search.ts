@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { WeighbridgeError } from '../errors.ts';
+import type { SearchAnswer, SearchRequest } from './index-thread.ts';
+import type { Query } from './query.ts';
+import type { Page, Paging } from './search-blocks.ts';
+
+/** ms that a search may take; one of ten million entries takes a second. */
+const SEARCH_TIMEOUT = 30_000;
+/** Searches under way: more mean that somebody asks faster than is answered. */
+const MAX_SEARCHES = 32;
+
+/** Searches of the log that a gateway is writing. */
+export type LogSearch = {
+  /** The newest entries that match, newest first. Throws REQUEST_INVALID, LOG_CORRUPT, or LOG_UNAVAILABLE. */
+  search(query: Query, paging: Paging): Promise<Page>;
+  close(): Promise<void>;
+};
+
+type Waiting = { readonly resolve: (page: Page) => void; readonly reject: (fault: Error) => void };
+
+/** Starts the thread that keeps the index of the log in `directory`, which must be there. It may die: the log does not. */
+export const createLogSearch = (directory: string): LogSearch => {
+  // The sources run as .ts in a checkout and as .js once built; a URL in a string is not rewritten by the build.
+  const entry = new URL(`./index-thread${extname(import.meta.filename)}`, import.meta.url);
+  const thread = new Worker(entry, { workerData: directory, name: 'log-index', execArgv: [] });
+  thread.unref();
+  const waiting = new Map<number, Waiting>();
+  let [asked, dead]: [number, string | undefined] = [0, undefined];
+
+  const onDeath = (why: string): void => {
+    dead ??= why;
+    for (const { reject } of waiting.values()) reject(unavailable(dead));
+    waiting.clear();
+  };
+  thread.on('error', (error) => onDeath(error.message));
+  thread.on('exit', () => onDeath('its thread has ended'));
+  thread.on('message', (answer: SearchAnswer) => {
+    const asker = waiting.get(answer.id);
+    waiting.delete(answer.id);
+    if ('page' in answer) asker?.resolve(answer.page);
+    else asker?.reject(new WeighbridgeError(answer.fault.code, answer.fault.message));
+  });
+
+  return {
+    async search(query, paging) {
+      if (dead !== undefined) throw unavailable(dead);
+      if (waiting.size >= MAX_SEARCHES) throw unavailable('too many searches are under way');
+      asked += 1;
+      const id = asked;
+      const { promise, resolve, reject } = Promise.withResolvers<Page>();
+      waiting.set(id, { resolve, reject });
+      const timer = setTimeout(() => reject(unavailable('the search takes too long')), SEARCH_TIMEOUT);
+      thread.postMessage({ id, query, paging } satisfies SearchRequest);
+      try {
+        return await promise;
+      } finally {
+        clearTimeout(timer);
+        waiting.delete(id);
+      }
+    },
+    async close() {
+      if (dead !== undefined) return;
+      thread.ref();
+      const ended = once(thread, 'exit');
+      thread.postMessage('close' satisfies SearchRequest);
+      await ended;
+    },
+  };
+};
+
+const unavailable = (why: string): WeighbridgeError =>
+  new WeighbridgeError('LOG_UNAVAILABLE', `the access log cannot be searched: ${why}`);
