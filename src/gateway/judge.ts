@@ -13,7 +13,7 @@ import type { ListedFile, RepoAt, Requester } from './types.ts';
 /** A decision with everything an auditor needs to compute it again. */
 export type Judgement = {
   readonly decision: Decision;
-  readonly entry: Omit<Entry, 'kind' | 'served' | 'detail' | 'ms'>;
+  readonly entry: Pick<Entry, 'request' | 'actor' | 'team' | 'client' | 'artefact' | 'decision' | 'evidence'>;
 };
 
 export type Judge = (
@@ -61,7 +61,7 @@ export const createJudge = (
     const { report, sha256 = '' } = known;
     const { name, version } = who.client;
     const explained = Object.values(known.explainedBy ?? {}).join(' ');
-    const asked = [artefactKey(repo, file.path), actor, who.team, who.environment, who.teamFrom, name, version];
+    const asked = [artefactKey(repo, file.path), actor, who.team, name, version];
     const key = [...asked, sha256, report === undefined, explained].join('\n');
     const before = remembered.get(key);
     const listed = knownBad(known.sha256 ?? file.sha256 ?? '');
@@ -96,7 +96,7 @@ export const createJudge = (
       entry: {
         request: who.request,
         actor,
-        ...belonging(who),
+        ...(who.team === '' ? {} : { team: who.team }),
         client: who.client,
         artefact: {
           ecosystem,
