@@ -36,6 +36,38 @@ t.test('an order in one cell is found in every form of table, with its column an
   t.same(said(open), ['text.injection medium'], 'a quotation mark that never closes');
 });
 
+t.test('an order is found where only some readers see it whole', async (t) => {
+  const table = (name: string, row: (index: number) => string, last: string): string =>
+    `${name}\n${Array.from({ length: 30 }, (_, index) => row(index)).join('\n')}\n${last}\n`;
+  const cut = ORDER.replace('Ignore ', 'Ignore\t');
+  const byTabs = table('text\tmore,label', (index) => `row ${index}\tgoes on,${index}`, `${cut},1`);
+  t.same(said(inspectText(byTabs)), ['text.injection medium'], 'cells by tabs, and by commas');
+  t.match(inspectText(byTabs).findings[0]?.message, /^\(row\): .* row 32/);
+  t.same(inspectText(byTabs).rows?.flagged, 1);
+  const byCommas = table('text,label', (index) => `row ${index},${index}`, `${ORDER.replaceAll(' i', ', i')}|x\ty`);
+  t.same(said(inspectText(byCommas)), ['text.injection medium'], 'cells by commas, and by tabs');
+  t.same(said(inspectText(table('text\tlabel', (index) => `row ${index}, or so\t${index}`, 'a, b\t1'))), []);
+
+  const twice = `{"text":"${ORDER}","text":"fine"}`;
+  const low = ['json.duplicate-key low', 'text.injection medium'];
+  const [first, , last] = Array.from({ length: 3 }, () => JSON.stringify({ text: 'good' }));
+  t.same(said(inspectText([first, twice, last, ''].join('\n'))), low, 'the first of a key that stands twice');
+  t.same(said(inspectText(twice)), low, 'in a document');
+  const list = inspectText(`[${[first, twice, last].join(',')}]`);
+  t.same(said(list), low, 'in a list');
+  t.match(list.rows, { total: 3, flagged: 1, runs: [{ first: 2, last: 2 }] });
+  const template = JSON.stringify("{{ ''.__class__.__mro__[1].__subclasses__() }}");
+  t.ok(said(inspectText(`{"chat_template": ${template}, "chat_template": "x"}`)).some((rule) => rule.endsWith('high')));
+
+  for (const value of ['"x"', '1', 'null', '[{}]', 'true'])
+    t.same(
+      said(inspectText(`${first}\n{"${ORDER}": ${value}}\n${last}\n`)),
+      ['text.injection medium'],
+      `key: ${value}`,
+    );
+  t.same(said(inspectText(`{"a": {"${ORDER}": 0.5}}`)), ['text.injection medium'], 'a key in a document');
+});
+
 t.test('cells of Parquet and Arrow are read in every encoding that writers use', async (t) => {
   for (const [name, bytes] of Object.entries(columnSamples)) {
     const report = inspect(fromBytes(bytes));

@@ -11,6 +11,9 @@ import { CERTAIN, ORDER, type Verdict } from './verdict.ts';
 
 /** Columns that are told apart; the others count as one. */
 const COLUMNS = 500;
+/** What stands for a column where a row is read as it is written; characters of the end of a name that are read. */
+const ROW = '(row)';
+const NAME = 1024;
 /** Rows of a column that are shown. */
 const SHOWN = 3;
 /** Share of rows from which control tokens are the column's form, and rows from which that can be said. */
@@ -62,6 +65,11 @@ export type Dataset = {
    * it speaks about injected text, `example` that it stands in a block of code of such a document.
    */
   cell(column: string, text: string, offset: number, about?: boolean, example?: boolean): void;
+  /**
+   * Reads the current row as it is written, since other readers take it apart in other ways. To be called behind its
+   * cells: what one of them says already is not said again.
+   */
+  whole(text: string, offset: number): void;
   /** Flags the current row for something in it that is no injected text. */
   flag(rule: string, evidence: string): void;
   /** Ends the current row; `row` is its number when rows are not read one after the other, `span` where it stands in the file. */
@@ -77,8 +85,9 @@ export type Dataset = {
   look(column: string, text: string): void;
   /** Takes note of cells that were passed and are neither addresses nor digests, none of them empty. */
   tally(column: string, cells: number, characters: number): void;
-  /** Takes note of a column that has no text in it. */
+  /** Takes note of a column that has numbers in it, and of one that has neither these nor text. */
   column(name: string): void;
+  named(name: string): void;
   /** Whether a cell labels its row as an example of an attack. */
   isLabel(column: string, text: string): boolean;
   /** What there is to say about all of it. */
@@ -109,10 +118,22 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
   const flagged = createFlaggedRows<Column>();
   let flags: Flag[] = [];
   let labelled = false;
+  const names = new Set<string>();
+  const namesThatOrder: string[] = [];
+
+  const named = (column: string): void => {
+    const name = column.endsWith('[]') ? column.slice(0, -2) : column;
+    if (names.has(name)) return;
+    if (names.size < COLUMNS) names.add(name);
+    const verdict = namesThatOrder.length < SHOWN ? examine(name.slice(-NAME)) : undefined;
+    if (verdict !== undefined && verdict.score >= ORDER && !verdict.discussed)
+      namesThatOrder.push(printable(verdict.passage));
+  };
 
   const columnOf = (name: string): Column => {
     const known = columns.get(name);
     if (known !== undefined) return known;
+    named(name);
     const key = columns.size < COLUMNS ? printable(name, 100) : '(other columns)';
     const made = columns.get(key) ?? emptyColumn();
     columns.set(key, made);
@@ -135,6 +156,14 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
       if (verdict === undefined) return;
       found.push({ name, column, verdict: example ? { ...verdict, discussed: true } : verdict, offset, text });
     },
+    whole(text, offset) {
+      if (found.some(({ verdict }) => verdict.score >= ORDER)) return;
+      const verdict = examine(text);
+      if (verdict === undefined || verdict.score < ORDER) return;
+      const column = columnOf(ROW);
+      column.cells += 1;
+      found.push({ name: ROW, column, verdict, offset, text });
+    },
     pass(name, count = 1) {
       columnOf(name).cells += count;
     },
@@ -148,7 +177,11 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
     wantsRow: (count) => personalData || (count > 1 && triggers.wants()),
     look,
     tally: urls.tally,
-    column: urls.column,
+    column(name) {
+      named(name);
+      urls.column(name);
+    },
+    named,
     isLabel,
     flag(rule, evidence) {
       flags.push({ rule, kinds: [], show: () => ({ column: '', evidence }) });
@@ -179,6 +212,7 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
     },
     finish() {
       const remarks = [
+        ...namesThatOrder.map(remarkOfName),
         ...[...columns].flatMap(([name, column]) => sumUp(name, column, rows)),
         ...triggers.finish(),
         ...bursts.finish(),
@@ -193,6 +227,15 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
 
 /** Whether the cells of a column may label their rows. */
 export const mayLabel = (column: string): boolean => LABEL_NAME.test(column);
+
+const remarkOfName = (evidence: string): Remark => ({
+  rule: 'text.injection',
+  severity: 'medium',
+  message: 'the name of a column or a key orders a language model around',
+  offset: 0,
+  evidence,
+  refs: REFS,
+});
 
 const isLabel = (column: string, text: string): boolean =>
   text.length <= LABEL && LABEL_VALUE.test(text) && LABEL_NAME.test(column);

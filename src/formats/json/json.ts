@@ -22,7 +22,7 @@ import { checkNotebook, isNotebook } from './notebook.ts';
 import { type Duplicate, isList, isObject, type JsonValue, parseJson } from './parse.ts';
 import { createQuickRows } from './quick.ts';
 import { inLines, inList } from './rows.ts';
-import { type Checked, checkDocument, checkRow, endRow } from './rules.ts';
+import { type Checked, checkDocument, checkOverwritten, checkRow, endRow } from './rules.ts';
 import { readManifest } from './weights-manifest.ts';
 
 /** Bytes of one document. The largest tokenizers have some 35 MB; larger data comes as JSON Lines. */
@@ -50,7 +50,7 @@ export const json: Format = {
       throw new WeighbridgeError('FORMAT_INVALID', 'JSON: something follows the document', { offset: end });
     reportDuplicates(duplicates, text, context);
     const notebook = isNotebook(value);
-    const { remarks, opaque, flagged } = checkDocument(value, context.budget, context);
+    const { remarks, opaque, flagged } = checkDocument(value, context.budget, context, duplicates);
     reportAt(remarks, text, context);
     const manifest = readManifest(value, context.budget);
     reportAt(manifest.remarks, text, context);
@@ -102,6 +102,7 @@ export const jsonLines: Format = {
         );
       const checked: Checked = { remarks: [], opaque: '' };
       checkRow(value, dataset, checked, context.budget, offset);
+      for (const duplicate of duplicates) checkOverwritten(duplicate, dataset, checked, context.budget, offset);
       endRow(dataset, checked.remarks, { start: offset, end: Math.min(lineEnd, source.size) });
       reportAll(context, checked.remarks, offset);
       opaque ||= checked.opaque;

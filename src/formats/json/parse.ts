@@ -6,8 +6,11 @@ import { WeighbridgeError } from '../../errors.ts';
 export type JsonObject = { readonly at: number; readonly entries: ReadonlyMap<string, JsonValue> };
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 
-/** A key that occurs twice in one object: readers disagree about which value counts. */
-export type Duplicate = { readonly key: string; readonly at: number };
+/**
+ * A key that occurs twice in one object: readers disagree about which value counts. `value` is the one that stands first;
+ * the object has the last.
+ */
+export type Duplicate = { readonly key: string; readonly at: number; readonly value: JsonValue };
 export type Document = { readonly value: JsonValue; readonly duplicates: readonly Duplicate[]; readonly end: number };
 
 export type Dialect = {
@@ -28,8 +31,8 @@ export const isList = (value: JsonValue | undefined): value is readonly JsonValu
 
 /** What a string needs a closer look for. */
 const SPECIAL = /[\\\x00-\x1f]/;
-/** Duplicates that are kept for findings. */
-const DUPLICATES = 100;
+/** Keys of one document that may occur twice; nobody writes them on purpose. */
+const DUPLICATES = 10_000;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const ESCAPES: ReadonlyMap<string, string> = new Map([
   ['"', '"'],
@@ -153,7 +156,11 @@ export const parseJson = (text: string, dialect: Dialect, start = 0): Document =
       space();
       if (text.charAt(at) !== ':') invalid('expected :');
       at += 1;
-      if (entries.has(key) && duplicates.length < DUPLICATES) duplicates.push({ key, at: named });
+      const before = entries.get(key);
+      if (before !== undefined) {
+        duplicates.push({ key, at: named, value: before });
+        if (duplicates.length > DUPLICATES) exceeded('JSON duplicate keys', DUPLICATES);
+      }
       entries.set(key, value(depth + 1));
       space();
       const mark = text.charAt(at);

@@ -9,7 +9,7 @@ import type { GatheredRows } from '../dataset-rows.ts';
 import { printable, SEVERITIES, type Severity } from '../format.ts';
 import { judgeDocument } from '../keras/config.ts';
 import { checkApplication, checkObject } from './applications.ts';
-import { isList, isObject, type JsonObject, type JsonValue } from './parse.ts';
+import { type Duplicate, isList, isObject, type JsonObject, type JsonValue } from './parse.ts';
 import { toldBy } from './telling.ts';
 
 /** What the rules found; `opaque` says why a part could not be understood. `flagged` are the rows of a list. */
@@ -34,19 +34,26 @@ export const checkDocument = (
   root: JsonValue,
   budget: Budget,
   options: Parameters<typeof createDataset>[0] = {},
+  duplicates: readonly Duplicate[] = [],
 ): Checked => {
   const checked: Checked = { remarks: [], opaque: '' };
   const dataset = createDataset(options);
   if (isList(root)) {
     checkModules(root, checked);
     checked.remarks.push(...checkApplication(root, budget), ...judgeDocument(root, budget));
-    for (const row of root) {
+    let place = 0;
+    for (const [index, row] of root.entries()) {
       const before = checked.remarks.length;
       checkValues(row, dataset, checked, budget, 0);
+      const next = root[index + 1];
+      const end = isObject(next) ? next.at : Number.POSITIVE_INFINITY;
+      for (let twice = duplicates[place]; twice !== undefined && twice.at < end; twice = duplicates[++place])
+        checkOverwritten(twice, dataset, checked, budget, 0);
       endRow(dataset, checked.remarks.slice(before), isObject(row) ? { start: row.at, end: row.at } : undefined);
     }
   } else {
     checkRow(root, dataset, checked, budget, 0);
+    for (const twice of duplicates) checkOverwritten(twice, dataset, checked, budget, 0);
     dataset.endRow();
   }
   const { remarks, flagged } = dataset.finish();
@@ -70,17 +77,29 @@ export const checkRow = (root: JsonValue, dataset: Dataset, checked: Checked, bu
   checkValues(root, dataset, checked, budget, base);
 };
 
+/** A value that readers see who take the first of a key that stands twice: in the current row of `dataset`. */
+export const checkOverwritten = (
+  { key, at, value }: Duplicate,
+  dataset: Dataset,
+  checked: Checked,
+  budget: Budget,
+  base: number,
+): void => checkRow({ at, entries: new Map([[key, value]]) }, dataset, checked, budget, base);
+
 /** A value that waits to be looked into, and the column that it belongs to. */
 type Waiting = { readonly value: JsonValue; readonly column: string };
 
 const checkValues = (root: JsonValue, dataset: Dataset, checked: Checked, budget: Budget, base: number): void => {
   const waiting: Waiting[] = [];
   const enter = (item: JsonValue, column: string, offset: number): void => {
-    if (typeof item === 'object' && item !== null) waiting.push({ value: item, column });
-    else if (typeof item === 'string') {
+    if (typeof item === 'object' && item !== null) {
+      dataset.named(column);
+      waiting.push({ value: item, column });
+    } else if (typeof item === 'string') {
       dataset.cell(column, item, base + offset);
       checkSecret(item, offset, checked);
     } else if (typeof item === 'number') dataset.column(column);
+    else dataset.named(column);
   };
   enter(root, '', 0);
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {

@@ -1,7 +1,7 @@
 import { createOffsets, utf8Length } from '../../bytes/utf8.ts';
 import type { Dataset } from '../../content/injection/dataset.ts';
 import type { Block } from './decode.ts';
-import { recordAt, type Table, tableOf } from './table.ts';
+import { hasOther, recordAt, type Table, tableOf } from './table.ts';
 
 /** Lines shorter than this stand for themselves: lists, vocabularies. Longer ones are wrapped prose and go on. */
 const WRAPPED = 40;
@@ -40,6 +40,8 @@ export const createTextRows = (dataset: Dataset): TextRows => {
       if (record === undefined) return at;
       for (const [index, cell] of record.cells.entries())
         dataset.cell(columns[index] ?? '(more columns)', cell, offsetOf(at));
+      const written = text.slice(at, record.end);
+      if (record.cells.length > 1 && hasOther(written, separator)) dataset.whole(written, offsetOf(at));
       dataset.endRow(undefined, { start: offsetOf(at), end: Math.min(offsetOf(record.end), size) });
       at = record.end;
     }

@@ -77,6 +77,13 @@ const quotedAt = (text: string, start: number, limit: number): { cell: string; e
   }
 };
 
+/** What readers separate cells by who are not told otherwise. */
+const USUAL = [',', '\t'];
+
+/** Whether readers who separate cells by something else would take a record apart in another way. */
+export const hasOther = (record: string, separator: string): boolean =>
+  USUAL.some((other) => other !== separator && record.includes(other));
+
 /** How the text that begins with `sample` is a table, or nothing: the first records have the same number of cells. */
 export const tableOf = (sample: string): Table | undefined => {
   const text = sample.slice(0, SAMPLE);
