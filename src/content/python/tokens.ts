@@ -1,4 +1,5 @@
 import { exceeded } from '../../bytes/limits.ts';
+import { withoutEscapes } from './escapes.ts';
 
 /** A token of Python source. `text` of a string is its decoded content; `at` is a position in the source text. */
 export type Token = {
@@ -185,12 +186,3 @@ const expressionsOf = (raw: string): { text: string; offset: number }[] => {
   }
   return found;
 };
-
-const withoutEscapes = (raw: string): string =>
-  raw.includes('\\')
-    ? raw
-        .replace(/\\x([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-        .replace(/\\u([0-9a-fA-F]{4})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-        .replace(/\\([0-7]{1,3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
-        .replace(/\\\r?\n/g, '')
-    : raw;

@@ -1,5 +1,6 @@
 import { exceeded } from '../../bytes/limits.ts';
 import { WeighbridgeError } from '../../errors.ts';
+import { unescaped } from './escapes.ts';
 import { type Bytes, FALSE, type Float, type Int, type Str, TRUE, type Value } from './values.ts';
 
 /** Bytes of a string that are kept as text; of a longer one only the beginning is. Names and keys are far shorter. */
@@ -13,6 +14,12 @@ const MAX_LONG = 4096;
 
 /** Bytes of a string below which plain ASCII is made into text without a decoder: most keys and names. */
 const SHORT = 64;
+
+/** Bytes that become text in one call; bounds the arguments of that call. */
+const UNITS = 8192;
+
+const SINGLE = 0x27;
+const DOUBLE = 0x22;
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const invalid = (message: string): never => {
@@ -32,9 +39,11 @@ const bigInteger = (value: bigint): Int =>
 
 /** Bytes as characters of the same number, the way names and numbers of text opcodes are looked at. */
 export const latin1 = (bytes: Uint8Array): string => {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  return text;
+  if (bytes.length <= UNITS) return Reflect.apply(String.fromCharCode, null, bytes);
+  const parts: string[] = [];
+  for (let at = 0; at < bytes.length; at += UNITS)
+    parts.push(Reflect.apply(String.fromCharCode, null, bytes.subarray(at, at + UNITS)));
+  return parts.join('');
 };
 
 /** A string from UTF-8; surrogates encoded as three bytes are let through as CPython's `surrogatepass` does. */
@@ -122,45 +131,23 @@ export const floatLine = (line: Uint8Array): Float => {
   return { kind: 'float', value: Number(text) };
 };
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  '\n': '',
-};
-
 /** The operand of STRING: quoted, with the escapes of a Python 2 literal (`codecs.escape_decode`). A long one is bytes. */
 export const stringLine = (line: Uint8Array, offset: number): Str | Bytes => {
-  const text = latin1(line);
-  const quote = text[0];
-  if (text.length < 2 || (quote !== "'" && quote !== '"') || text.at(-1) !== quote) {
+  const [quote] = line;
+  if (line.length < 2 || (quote !== SINGLE && quote !== DOUBLE) || line[line.length - 1] !== quote) {
     return invalid('the operand of STRING is not quoted');
   }
-  const body = text.slice(1, -1);
-  const held = body.includes('\\') ? unescapeString(body) : body;
-  return held.length > MAX_TEXT ? latinBytes(held, offset) : stringOf(held);
+  const held = unescaped(line.subarray(1, line.length - 1));
+  if (held.length <= MAX_TEXT) return stringOf(latin1(held));
+  return { kind: 'bytes', offset, length: held.length, literal: held.slice(), mutable: false };
 };
 
 /** Characters below 256 as the bytes that they stand for. */
 export const latinBytes = (text: string, offset = 0): Bytes => {
-  const literal = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  const literal = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) literal[at] = text.charCodeAt(at);
   return { kind: 'bytes', offset, length: literal.length, literal, mutable: false };
 };
-
-const unescapeString = (body: string): string =>
-  body.replaceAll(/\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|[\s\S]|$)/g, (_, code: string) => {
-    if (code === '' || code === 'x') return invalid('escape in STRING is not complete');
-    if (code.length === 3 && code[0] === 'x') return String.fromCharCode(Number.parseInt(code.slice(1), 16));
-    if (/^[0-7]/.test(code)) return String.fromCharCode(Number.parseInt(code, 8) & 0xff);
-    return ESCAPES[code] ?? `\\${code}`;
-  });
 
 /** The operand of UNICODE: `raw-unicode-escape`, in which only \u and \U are escapes. */
 export const unicodeLine = (line: Uint8Array): Str => {
