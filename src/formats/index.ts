@@ -62,6 +62,7 @@ import { native } from './native.ts';
 import { ncnnParam } from './ncnn.ts';
 import { npy } from './npy.ts';
 import { npz } from './numpy/npz.ts';
+import { ocdbt } from './ocdbt/ocdbt.ts';
 import { onnx } from './onnx/onnx.ts';
 import { paddle } from './paddle/paddle.ts';
 import { paddleParams } from './paddle/params.ts';
@@ -155,6 +156,7 @@ export const formats: readonly Format[] = [
   faiss,
   hnswlib,
   lance,
+  ocdbt,
   sentencepiece,
   hdf5,
   onnx,

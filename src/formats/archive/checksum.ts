@@ -37,6 +37,20 @@ export const crc32 = (bytes: Uint8Array, before = 0): number => {
   return ~crc >>> 0;
 };
 
+/** CRC-32C table (polynomial 0x82F63B78, Castagnoli). */
+const CRC32C = Int32Array.from({ length: 256 }, (_, byte) => {
+  let value = byte;
+  for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? (value >>> 1) ^ 0x82f63b78 : value >>> 1;
+  return value;
+});
+
+/** CRC-32C (RFC 3720, B.4) of `bytes`. */
+export const crc32c = (bytes: Uint8Array): number => {
+  let crc = -1;
+  for (const byte of bytes) crc = (crc >>> 8) ^ (CRC32C[(crc ^ byte) & 255] ?? 0);
+  return ~crc >>> 0;
+};
+
 /** Adler-32 (RFC 1950) of `bytes`. */
 export const adler32 = (bytes: Uint8Array): number => {
   let a = 1;

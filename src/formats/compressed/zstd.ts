@@ -3,6 +3,8 @@ import { MIB, within } from '../../bytes/limits.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import type { ByteReader } from '../archive/byte-reader.ts';
 import type { Sink } from '../archive/sink.ts';
+import type { Format } from '../format.ts';
+import { endsWithNode } from '../ocdbt/ending.ts';
 import { compressedFormat } from './stream.ts';
 import { xxh64 } from './xxh64.ts';
 
@@ -72,7 +74,29 @@ const decompress = (frame: Uint8Array, sink: Sink): void => {
   }
 };
 
-const decode = (input: ByteReader, sink: Sink, note: (message: string) => void): void => {
+/** Passes over one frame without decompressing it; the input then stands behind it. */
+export const skipZstd = (input: ByteReader): void => {
+  const { checked } = readHeader(input);
+  skipBlocks(input);
+  if (checked) input.u32();
+};
+
+/** The content of the first block of a frame, as far as `bytes` hold it; empty when it is broken. */
+export const beginningOf = (bytes: Uint8Array): Uint8Array => {
+  let first = new Uint8Array(0);
+  const stream = new Decompress((chunk) => {
+    if (first.length === 0) first = chunk.slice();
+  });
+  try {
+    stream.push(bytes, false);
+  } catch {
+    // The package throws plain errors; what came before the break is what a reader gets.
+  }
+  return first;
+};
+
+/** One frame from `input` into `sink`, with its size and checksum checked; skippable frames give nothing. */
+export const decodeZstd = (input: ByteReader, sink: Sink, note: (message: string) => void): void => {
   const start = input.position;
   const magic = input.u32();
   if (magic >>> 4 === SKIPPABLE >>> 4) {
@@ -102,7 +126,7 @@ const decode = (input: ByteReader, sink: Sink, note: (message: string) => void):
 
 const isMagic = (value: number): boolean => value === MAGIC || value >>> 4 === SKIPPABLE >>> 4;
 
-export const zstd = compressedFormat({
+const frames = compressedFormat({
   name: 'zstd',
   title: 'Zstandard',
   recognisedBy: 'The frame magic 28 B5 2F FD.',
@@ -110,7 +134,7 @@ export const zstd = compressedFormat({
     'Frame and block headers, window, sizes and checksum, nothing behind the last frame; the content is inspected.',
   references: ['RFC 8878'],
   recognise: ([a, b, c, d]) => a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd,
-  decode,
+  decode: decodeZstd,
   another: (input) => {
     const at = input.position;
     const more = input.end - at >= 4 && isMagic(input.u32());
@@ -119,3 +143,10 @@ export const zstd = compressedFormat({
   },
   padding: false,
 });
+
+/** A data file of an OCDBT store begins with the frame of an array, and is not for decompressors. */
+export const zstd: Format = {
+  ...frames,
+  recognise: (head, source, provisional) =>
+    frames.recognise(head, source, provisional) && (provisional === true || !endsWithNode(head, source)),
+};

@@ -6,6 +6,7 @@ import {
   CODE,
   DELETE,
   FOREIGN_CODE,
+  HIDDEN,
   INJECTION,
   NOT_WRITTEN,
   OBEYED,
@@ -31,6 +32,24 @@ export const databaseFindings = toFindings({
   'lance.path': [
     'A table names a file outside of its folder.',
     'Whoever opens the table opens that file.',
+    ASK,
+    ['CWE-22', ...FOREIGN_CODE],
+  ],
+  'ocdbt.disguised-data': [
+    'The numbers of an array begin like another kind of file.',
+    'No reader of the store takes them for it; whoever cuts them out may.',
+    ASK,
+    [...HIDDEN, 'CWE-434'],
+  ],
+  'ocdbt.disguised-file': [
+    'A data file of a store begins with a compressed pickle, executable or archive.',
+    'Whoever decompresses the file, as some loaders do unasked, gets that and may run it.',
+    DELETE,
+    [...HIDDEN, 'CWE-434'],
+  ],
+  'ocdbt.path': [
+    'A store names a file outside of its folder.',
+    'Whoever opens the store opens that file.',
     ASK,
     ['CWE-22', ...FOREIGN_CODE],
   ],

@@ -13,6 +13,7 @@ import { modelSamples } from './models.ts';
 import { pickleSamples } from './pickles.ts';
 import { programSamples } from './programs.ts';
 import { serialisedSamples } from './serialised.ts';
+import { storeSamples } from './stores.ts';
 import { tensorflowSamples } from './tensorflow.ts';
 import { tensorSamples } from './tensors.ts';
 import { textSamples } from './text.ts';
@@ -42,4 +43,5 @@ export const samples: readonly Samples[] = [
   ...languageSamples,
   ...exportedSamples,
   ...vectorSamples,
+  ...storeSamples,
 ];
