@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createAccessLog } from './audit/access-log.ts';
+import { createLogSearch, type LogSearch } from './audit/log-search.ts';
 import type { AccessLog } from './audit/types.ts';
 import type { Config } from './config.ts';
 import { ecosystems } from './ecosystems/index.ts';
@@ -39,6 +40,7 @@ type Parts = {
   readonly metrics: Metrics;
   readonly store: Store;
   readonly log: AccessLog;
+  readonly search: LogSearch;
   readonly sandbox: Sandbox;
   readonly policies: PolicyWatcher;
   readonly knownBad: KnownBadWatcher;
@@ -49,14 +51,15 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
   const opened = createClosing();
   try {
     const parts = await openParts(config, opened);
-    const { metrics, store, log, sandbox, policies, knownBad } = parts;
+    const { metrics, store, log, search, sandbox, policies, knownBad } = parts;
     const judging = { policies: policies.current, knownBad: knownBad.lookup };
     const gateway = createGateway({ ...store, sandbox, log, ...judging, ...options });
     const mounted = ecosystems.map((ecosystem) => mount(parts, gateway, ecosystem, opened));
     watch(parts);
     const health = async (): Promise<readonly HealthFact[]> => healthOf(parts);
     const lookups = lookupsOf(parts);
-    const app = await createApp({ config, ecosystems: mounted, metrics, health, lookups, scan: scanOf(parts) });
+    const served = { metrics, health, lookups, scan: scanOf(parts), log: { log, search } };
+    const app = await createApp({ config, ecosystems: mounted, ...served });
     await app.server.listen({ host: config.host, port: config.port });
     await log.append({
       kind: 'node.start',
@@ -92,6 +95,7 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
   };
   const directory = join(config.data, 'log');
   const log = counted(opened(await createAccessLog({ directory, origin: config.log.origin, remember })), metrics);
+  const search = opened(createLogSearch(directory));
   const sandbox = opened(await createSandbox(config.sandbox));
   const policies = opened(
     await watchPolicies(config.policies, {
@@ -121,7 +125,7 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
       },
     }),
   );
-  return { config, metrics, store, log, sandbox, policies, knownBad };
+  return { config, metrics, store, log, search, sandbox, policies, knownBad };
 };
 
 const mount = (

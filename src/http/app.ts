@@ -15,6 +15,7 @@ import { serveComparison } from './compare.ts';
 import { type Drain, drainable } from './drain.ts';
 import { handleErrors, refuseUnroutable } from './errors.ts';
 import { type HealthFact, serveHealth } from './health.ts';
+import { type LogParts, serveLog } from './log.ts';
 import { createLogger } from './logger.ts';
 import { type Lookup, serveLookups } from './lookups.ts';
 import { type Metrics, serveMetrics } from './metrics.ts';
@@ -37,6 +38,8 @@ export type AppParts = {
   readonly lookups: Readonly<Record<string, Lookup>>;
   /** What uploads are scanned with; without it there are no uploads. */
   readonly scan?: ScanParts;
+  /** What the log is searched with; without it there are no searches. */
+  readonly log?: LogParts;
   readonly logger?: FastifyBaseLogger;
 };
 
@@ -63,6 +66,7 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   serveLookups(server, parts.lookups);
   if (parts.lookups['reports'] !== undefined) serveComparison(server, parts.lookups['reports']);
   if (parts.scan !== undefined) await serveScan(server, parts.scan);
+  if (parts.log !== undefined) serveLog(server, parts.log);
   for (const { ecosystem, deps, mount } of ecosystems) {
     await server.register(async (scope) => ecosystem.plugin(scope, deps), { prefix: mount });
   }

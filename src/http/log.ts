@@ -1,0 +1,72 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { LogSearch } from '../audit/log-search.ts';
+import { FIELDS } from '../audit/query.ts';
+import type { AccessLog } from '../audit/types.ts';
+import { WeighbridgeError } from '../errors.ts';
+
+/** What serves the log: its index, and the log itself, where each read is entered. */
+export type LogParts = { readonly search: LogSearch; readonly log: AccessLog };
+
+/** Entries of a page when no limit is asked for, and the most that may be. */
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 1000;
+/** Characters of a name or pattern. The longest name is an artefact's: repo and path. */
+const MAX_TEXT = 8192;
+const PATH = '/api/v1/log';
+
+const text = z.string().min(1).max(MAX_TEXT).optional();
+const time = z.iso
+  .datetime({ offset: true })
+  .or(z.iso.date())
+  .transform((written) => Date.parse(written))
+  .optional();
+const query = z.strictObject({
+  artefact: text,
+  digest: text,
+  repo: text,
+  actor: text,
+  team: text,
+  client: text,
+  decision: text,
+  rule: text,
+  kind: text,
+  request: text,
+  from: time,
+  to: time,
+  limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
+  before: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
+});
+
+/**
+ * `GET /api/v1/log`: the newest entries that match, newest first, a page at a time: `next` is the `before` of the next
+ * one. Open to whoever may use the gateway, and each read is an entry itself.
+ */
+export const serveLog = (app: FastifyInstance, { search, log }: LogParts): void => {
+  app.get(PATH, async (request, reply) => {
+    const parsed = query.safeParse(request.query);
+    if (!parsed.success) throw invalid(parsed.error);
+    const { limit, before, ...rest } = parsed.data;
+    const wanted = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+    const page = await search.search(wanted, { limit, ...(before === undefined ? {} : { before }) });
+    const { caller, id, method, ip } = request;
+    await log.append({
+      kind: 'log.read',
+      request: { id, method, route: PATH },
+      actor: log.pseudonym(caller?.name ?? ip),
+      ...(caller === undefined || caller.team === '' ? {} : { team: caller.team }),
+      detail: { ...wanted, limit, ...(before === undefined ? {} : { before }), found: page.total },
+    });
+    const entries = page.entries.map(({ index, entry }) => ({ index, entry }));
+    return reply
+      .header('cache-control', 'no-store')
+      .send({ entries, total: page.total, searched: page.searched, next: page.next ?? null });
+  });
+};
+
+const invalid = ({ issues }: z.ZodError): WeighbridgeError => {
+  const [issue] = issues;
+  const where = issue?.path.join('.') || 'the query';
+  const fields = [...FIELDS, 'from', 'to', 'limit', 'before'].join(', ');
+  return new WeighbridgeError('REQUEST_INVALID', `${where}: ${issue?.message ?? 'not valid'}; there are ${fields}`);
+};
