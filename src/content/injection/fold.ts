@@ -6,7 +6,12 @@
  */
 const LOOKALIKES =
   'аaеeоoрpсcуyхxіiїiјjѕsԁdԛqԝwһhгrтtкkмmнhвbбbпnлnбbдdзzэeяrфfцuъbшwщwьbюoёeοoαaεeιiρpτtυuκkνvχxηnβbγyσoωwζzμuλaδdθo' +
-  'ɡgıiɑaɩiᴀaʙbᴄcᴅdᴇeғfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpʀrꜱsᴛtᴜuᴠvᴡwʏyᴢzłlßsøoðdæaœoþpđdħhŧt';
+  'ɡgıiɑaɩiᴀaʙbᴄcᴅdᴇeғfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpʀrꜱsᴛtᴜuᴠvᴡwʏyᴢzłlßsøoðdæaœoþpđdħhŧt' +
+  // Cherokee, Armenian, Lisu, syllabics of Canada and Coptic.
+  'ᎠdᎡrᎢtᎥiᎩyᎪaᎫjᎬeᎳwᎷmᎻhᎽyᏀgᏂhᏃzᏏbᏒrᏔwᏕsᏙvᏚsᏞlᏟcᏢpᏦkᏧdᏳgᏴb' +
+  'ꭰdꭱrꭲtꭵiꭹyꭺaꭻjꭼeꮃwꮇmꮋhꮍyꮐgꮒhꮓzꮟbꮢrꮤwꮥsꮩvꮪsꮮlꮯcꮲpꮶkꮷd' +
+  'օoոnսuհhցgզqյjռnաwլlտsՕoՏsՍuՀhԼlՈnꓐbꓑpꓓdꓔtꓖgꓗkꓙjꓚcꓜzꓝfꓟmꓠnꓡlꓢsꓣrꓦvꓧhꓪwꓫxꓬyꓮaꓰeꓲiꓳoꓴu' +
+  'ᗩaᗅaᗷbᑕcᗪdᗞdᖴfᕼhᒍjᒪlᗰmᑎnᑭpᑫqᖇrᔕsᑌuᐯvᗯw᙭xᘔzⲟoⲞoⲥcⲤcⲣpⲢpⲭxⲬxⲩyⲨyⲓiⲒiⲕkⲔkⲏhⲎhⲛnⲚnⲧtⲦtⲙmⲘmⲁaⲀaⲉeⲈe';
 /** Signs inside words. `l` becomes `i` for all, so signs for either need no decision. */
 const SIGNS = '0o1i2z3e4a5s6g7t8b9g@a$s|i!i€e£l';
 /** Blocks whose letters are styled, accented or wide forms of others. */
