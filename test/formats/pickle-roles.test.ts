@@ -68,6 +68,42 @@ t.test('tensors are rebuilt inside their storage and without hooks', async (t) =
   }
 });
 
+/** What the index of a distributed checkpoint says of one tensor, with the state of its properties. */
+const partOfCheckpoint = (layout: Piece = text('torch.strided')): Uint8Array => {
+  const of = (name: string): Uint8Array =>
+    assemble(named('torch.distributed.checkpoint.metadata', name), op.emptyTuple(), op.newobj());
+  const properties = assemble(
+    of('TensorProperties'),
+    op.mark(),
+    [named('torch', 'float32'), call('torch.serialization', '_get_layout', layout), op.false()],
+    [call('torch.distributed.checkpoint.metadata', '_MEM_FORMAT_ENCODING', op.binint1(0)), op.false()],
+    op.tuple(),
+    op.build(),
+  );
+  return assemble(
+    of('TensorStorageMetadata'),
+    op.emptyDict(),
+    text('properties'),
+    properties,
+    op.setitem(),
+    op.build(),
+  );
+};
+
+t.test('names of the index of a distributed checkpoint are data, others of its package are not', async (t) => {
+  for (const [module, name] of [
+    ['torch.distributed.checkpoint.metadata', 'os'],
+    ['torch.distributed.checkpoint.filesystem', 'FileSystemReader'],
+    ['torch.distributed.checkpoint', 'load'],
+    ['torch.distributed.checkpoint.metadata', 'Metadata.__init__'],
+  ] as const)
+    t.equal(weigh(pickled(4, call(module, name, text('x')))).content, 'active', `${module}.${name}`);
+  t.equal(weigh(pickled(4, partOfCheckpoint(call('os', 'system', text('x'))))).content, 'active');
+  const called = weigh(pickled(4, call('torch.distributed.checkpoint.metadata', 'Metadata', text('x'))));
+  t.notSame(called.rules, [], 'a record that is given arguments');
+  t.notOk(['inert', 'tensors', 'data', 'trainer', 'library'].includes(called.content));
+});
+
 t.test('each tier accepts what its library writes, and its rules refuse the rest', async (t) => {
   t.ok(allowedCount > 700);
   const good: readonly (readonly [Piece, string])[] = [
@@ -83,6 +119,7 @@ t.test('each tier accepts what its library writes, and its rules refuse the rest
     [call('copyreg', '_reconstructor', named('argparse', 'Namespace'), named('builtins', 'object'), op.none()), 'data'],
     [call('builtins', 'getattr', named('transformers.trainer_utils', 'SchedulerType'), text('LINEAR')), 'trainer'],
     [call('transformers.trainer_utils', 'IntervalStrategy', text('no')), 'trainer'],
+    [partOfCheckpoint(), 'data'],
     [
       assemble(
         call('transformers.training_args', 'TrainingArguments'),

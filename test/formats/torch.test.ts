@@ -463,6 +463,37 @@ const forward = (...lines: string[]) =>
     '',
   ].join('\n');
 
+t.test('the inputs that a module was traced with are types and shapes; what else stands there is judged', async (t) => {
+  const traced = (inputs: Piece, storage: string, extra: readonly ZipEntry[] = []) =>
+    reportOf(
+      script(forward('return x'), [
+        { name: 'm/traced_inputs/0', data: storage },
+        { name: 'm/traced_inputs.pkl', data: pickled(2, inputs) },
+        ...extra,
+      ]),
+    );
+  const storage: Storage = { key: '0', type: 'FloatStorage', elements: 6, bytes: new Uint8Array(24) };
+  const inputs = assemble(
+    op.global('torch.jit._pickle', 'restore_type_tag'),
+    dict([['forward', tensor({ storage, shape: [2, 3] })]]),
+    op.binunicode('Dict[str, Tensor]'),
+    op.tuple2(),
+    op.reduce(),
+  );
+  const report = traced(inputs, '');
+  t.same(
+    [report.format, report.content, report.coverage.state, report.findings],
+    ['torchscript', 'code', 'complete', []],
+  );
+  t.same(traced(inputs, 'x'.repeat(24)).findings, [], 'with its bytes');
+  t.notOk(passes(traced(inputs, 'x'.repeat(23))), 'with some of its bytes');
+  t.equal(traced(hostile, '').content, 'active');
+  t.notOk(
+    passes(traced(inputs, '', [{ name: 'm/traced_inputs/1', data: pickled(2, hostile) }])),
+    'with another member',
+  );
+});
+
 t.test('TorchScript is judged by its operators', async (t) => {
   const plain = reportOf(
     script(

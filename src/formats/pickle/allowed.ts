@@ -1,4 +1,5 @@
 import { boostingRows } from './allowed/boosting.ts';
+import { checkpointRows } from './allowed/checkpoints.ts';
 import { metricRows } from './allowed/metrics.ts';
 import { moduleRows } from './allowed/modules.ts';
 import { numpyRows } from './allowed/numpy.ts';
@@ -12,6 +13,7 @@ import type { Allowed } from './allowed/types.ts';
 
 const ROWS: readonly Row[] = [
   ...torchRows,
+  ...checkpointRows,
   ...stdlibRows,
   ...numpyRows,
   ...trainerRows,

@@ -83,8 +83,16 @@ const readByteOrder = (
   return 'little';
 };
 
-/** Where a storage's bytes are; undefined, with a finding, when the archive does not hold them as the pickle says. */
-export const locateStorage = (archive: TorchArchive, folder: string, id: StorageId): PlanStorage | undefined => {
+/**
+ * Where a storage's bytes are; undefined, with a finding, when the archive does not hold them as the pickle says. With
+ * `hollow`, a storage may be written without any of its bytes.
+ */
+export const locateStorage = (
+  archive: TorchArchive,
+  folder: string,
+  id: StorageId,
+  hollow = false,
+): PlanStorage | undefined => {
   const { context, format, byteOrder } = archive;
   const member = archive.find(`${folder}/${id.key}`);
   const odd = (rule: string, message: string) =>
@@ -96,6 +104,7 @@ export const locateStorage = (archive: TorchArchive, folder: string, id: Storage
       evidence: printable(id.key),
       refs: ['CVE-2026-24747', 'CWE-125'],
     });
+  if (hollow && member?.size === 0) return undefined;
   if (member === undefined) {
     // An empty storage need not be there.
     if (id.elements > 0) odd('storage-missing', 'a storage that the pickle names is not in the archive');

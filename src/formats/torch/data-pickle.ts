@@ -18,12 +18,16 @@ export type DataPickle = {
   readonly context: Context;
 };
 
-/** Runs the pickle `name` of the archive, whose storages are the members of `folder`. */
+/**
+ * Runs the pickle `name` of the archive, whose storages are the members of `folder`; with `hollow`, they may have been
+ * written without their bytes.
+ */
 export const readDataPickle = (
   archive: TorchArchive,
   name: string,
   folder: string,
   allow?: PickleOptions['allow'],
+  hollow = false,
 ): DataPickle => {
   const { directory, context, format } = archive;
   const { size } = directory.source;
@@ -42,6 +46,6 @@ export const readDataPickle = (
     ...(allow === undefined ? {} : { allow }),
   });
   const { content, value, globals, protocol } = run;
-  const storages = new Map([...collected.ids].map(([key, id]) => [key, locateStorage(archive, folder, id)]));
+  const storages = new Map([...collected.ids].map(([key, id]) => [key, locateStorage(archive, folder, id, hollow)]));
   return { content, coverage: run.coverage, value, storages, globals, protocol, context: inner };
 };

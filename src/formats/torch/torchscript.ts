@@ -54,18 +54,23 @@ const allow = (module: string, name: string): Content | undefined => {
   return module === 'torch.jit._pickle' && HELPERS.has(name) ? 'code' : undefined;
 };
 
+/** Inputs that the model was traced with: types and shapes, since the bytes of their storages are left out. */
+const EXAMPLES = 'traced_inputs';
+/** The pickles of an archive; the storages of each are in the folder of its name. */
+const PICKLES = ['data', 'constants', EXAMPLES];
+
+const isWritten = (name: string): boolean =>
+  name.startsWith('code/') || PICKLES.some((pickle) => name === `${pickle}.pkl`);
+
 const inspectModule = (archive: TorchArchive): Inspection => {
   const { directory } = archive;
   const { size } = directory.source;
-  const pickles: readonly (readonly [DataPickle, string])[] = [
-    [readDataPickle(archive, 'data.pkl', 'data', allow), 'data'],
-    ...(archive.find('constants.pkl') === undefined
-      ? []
-      : [[readDataPickle(archive, 'constants.pkl', 'constants', allow), 'constants'] as const]),
-  ];
+  const pickles: readonly (readonly [DataPickle, string])[] = PICKLES.filter(
+    (name) => name === 'data' || archive.find(`${name}.pkl`) !== undefined,
+  ).map((name) => [readDataPickle(archive, `${name}.pkl`, name, allow, name === EXAMPLES), name]);
   const used = new Set(pickles.flatMap(([pickle, folder]) => [...storageNames(pickle, folder)]));
   const code = inspectCode(archive);
-  const extras = inspectExtras(archive, used, (name) => name === 'constants.pkl' || name.startsWith('code/'));
+  const extras = inspectExtras(archive, used, isWritten);
   let all: Together = { content: 'code', coverage: complete(size) };
   for (const [pickle, folder] of pickles) {
     const content = isPlain(pickle.content) ? 'code' : pickle.content;

@@ -1,0 +1,27 @@
+import { anyState, noArguments } from '../rules/general.ts';
+import { buildable, enumeration, type Row, record } from './roles.ts';
+
+/**
+ * What the index of a distributed checkpoint says (torch/distributed/checkpoint/metadata.py and filesystem.py): which part of
+ * which tensor lies in which file. Dataclasses of plain values, though the package around them starts processes.
+ */
+export const checkpointRows: readonly Row[] = [
+  [
+    'torch.distributed.checkpoint.metadata',
+    [
+      'Metadata',
+      'TensorStorageMetadata',
+      'BytesStorageMetadata',
+      'ChunkStorageMetadata',
+      'MetadataIndex',
+      'StorageMeta',
+    ],
+    record('data'),
+  ],
+  ['torch.distributed.checkpoint.filesystem', ['_StorageInfo'], record('data')],
+  // Its `__setstate__` takes a tuple of dtype, layout, flags and memory format.
+  ['torch.distributed.checkpoint.metadata', ['TensorProperties'], buildable('data', noArguments, anyState)],
+  ['torch.distributed._shard.sharded_tensor.metadata', ['TensorProperties'], buildable('data', noArguments, anyState)],
+  ['torch.distributed.checkpoint.metadata', ['_MEM_FORMAT_ENCODING'], enumeration('data')],
+  ['torch.distributed._shard.sharded_tensor.metadata', ['MEM_FORMAT_ENCODING'], enumeration('data')],
+];
