@@ -144,6 +144,11 @@ export const parseFacts = (json: string): Facts => {
   } catch (error) {
     throw new WeighbridgeError('REQUEST_INVALID', `facts are not JSON: ${error instanceof Error ? error.message : ''}`);
   }
+  return readFacts(value);
+};
+
+/** Facts that were parsed from JSON, as `parseFacts` reads them: those that an older version kept lack what came later. */
+export const readFacts = (value: unknown): Facts => {
   const result = factsSchema.safeParse(value);
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path, message }) => `${path.join('.') || '(facts)'}: ${message}`);

@@ -169,7 +169,7 @@ t.test('JUnit output is escaped, with one suite for a file and one for rules wit
 t.test('wrong use and wrong facts are explained', async (t) => {
   t.match(await run([]), { code: 2, err: /usage: weighbridge policy/ });
   t.match(await run(['toString']), { code: 2, err: /usage: weighbridge policy/ });
-  await t.rejects(run(['explain']), { code: 'REQUEST_INVALID', message: /--facts is missing/ });
+  await t.rejects(run(['explain']), { code: 'REQUEST_INVALID', message: /expected --facts or one decision/ });
   await t.rejects(run(['explain', '--policies', shipped, '--facts', '-'], '{"artefact":{"pth":1}}'), {
     code: 'REQUEST_INVALID',
     message: /artefact/,

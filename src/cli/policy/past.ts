@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs';
+import { type ReadEntry, readEntries } from '../../audit/reader.ts';
+import { loadConfig } from '../../config.ts';
+import { WeighbridgeError } from '../../errors.ts';
+import { createKept, type Kept } from '../../gateway/kept.ts';
+import { layout } from '../../store/layout.ts';
+import { readSqliteRecords } from '../../store/records-read.ts';
+
+/** The log and the records of a gateway, to be read while it runs. */
+export type Past = {
+  readonly kept: Kept;
+  /** Entries in order, from `since` (ms since the epoch) on. */
+  entries(since?: number): AsyncGenerator<ReadEntry>;
+  close(): void;
+};
+
+/** Opens the data folder (the configured one when it is left out). Throws NOT_FOUND when there is no log or no records. */
+export const openPast = (folder: string | undefined): Past => {
+  const paths = layout(folder ?? loadConfig({}).data);
+  if (!existsSync(paths.log)) throw new WeighbridgeError('NOT_FOUND', `there is no log at ${paths.log}`);
+  const records = readSqliteRecords(paths.records);
+  return { kept: createKept(records), entries: (since) => readEntries(paths.log, since), close: records.close };
+};
+
+/** The newest entry of a decision that `wanted` names: see `names`. Throws NOT_FOUND when there is none. */
+export const findDecision = async (past: Past, wanted: string): Promise<ReadEntry> => {
+  const isIt = names(wanted);
+  let found: ReadEntry | undefined;
+  for await (const one of past.entries()) if (one.entry.evidence !== undefined && isIt(one)) found = one;
+  if (found !== undefined) return found;
+  throw new WeighbridgeError('NOT_FOUND', `the log has no decision about ${wanted}; see weighbridge policy --help`);
+};
+
+/**
+ * What a person calls a decision by: the position, id or request of its entry, the sha256 of the bytes, or the artefact as
+ * `[ecosystem:]repo[@commit]/path`, where the commit may be cut short.
+ */
+const names = (wanted: string): ((one: ReadEntry) => boolean) => {
+  if (/^\d{1,15}$/.test(wanted)) return ({ index }) => index === Number(wanted);
+  if (/^[0-9a-f]{64}$/.test(wanted)) return ({ entry }) => entry.artefact?.sha256 === wanted;
+  return ({ entry: { id, request, artefact } }) => {
+    if (id === wanted || request?.id === wanted) return true;
+    if (artefact === undefined) return false;
+    const { ecosystem, repo, commit, path } = artefact;
+    const name = wanted.startsWith(`${ecosystem}:`) ? wanted.slice(ecosystem.length + 1) : wanted;
+    if (name === `${repo}/${path}`) return true;
+    const given =
+      name.startsWith(`${repo}@`) && name.endsWith(`/${path}`) ? name.slice(repo.length + 1, -path.length - 1) : '';
+    return /^[0-9a-f]{7,}$/.test(given) && commit.startsWith(given);
+  };
+};
