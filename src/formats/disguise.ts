@@ -24,8 +24,17 @@ export const disguiseOf = (bytes: RandomAccess): string | undefined => {
  * What a file that no format takes for its own begins like: as above, or a pickle that breaks after it has imported
  * something, whatever it begins with. Importing runs code of what is imported.
  */
-export const beginsLike = (bytes: RandomAccess): string | undefined =>
-  disguiseOf(bytes) ?? (tryPickle(bytes, 0, bytes.size).globals.some(isName) ? 'a pickle' : undefined);
+export const beginsLike = (bytes: RandomAccess): string | undefined => {
+  const known = disguiseOf(bytes);
+  if (known !== undefined) return known;
+  if (OLD_JOBLIB.test(String.fromCharCode(...bytes.read(0, Math.min(bytes.size, OLD_HEADER)))))
+    return 'a pickle that old versions of joblib compressed';
+  return tryPickle(bytes, 0, bytes.size).globals.some(isName) ? 'a pickle' : undefined;
+};
+
+/** A mark and a hexadecimal length before a zlib stream, which every joblib still unpickles (numpy_pickle_compat.py, read_zfile). */
+const OLD_JOBLIB = /^ZF\s*[+-]?(?:0x)?[0-9a-f]/i;
+const OLD_HEADER = 21;
 
 /** A name that can be imported; bytes that are no pickle import others, if any. */
 const isName = (name: string): boolean => /^[\w.]+$/.test(name);

@@ -49,6 +49,10 @@ t.test('the samples are bytes in which nothing is recognised', async (t) => {
   t.ok(isBare(reportOf(numbers)), 'numbers are');
   for (const imports of ['csome_module\nname\n.', 'N0csome_module\nname\n\xff', '\x8c\x03mod\x8c\x04name\x930\xff'])
     t.notOk(isBare(reportOf(Buffer.concat([Buffer.from(imports, 'latin1'), numbers]))), 'nor what only imports');
+  for (const length of ['0x1f', '1F', ' 0x1f'])
+    t.notOk(isBare(reportOf(`ZF${length.padEnd(19)}\0\x01`)), 'nor a compressed pickle of old');
+  const far = Buffer.concat([Buffer.alloc(2 ** 25), Buffer.from('\x89HDF\r\n\x1a\n', 'latin1'), numbers]);
+  t.equal(reportOf(far).format, 'hdf5', 'readers of HDF5 look as far as the file goes');
   const failed = { ...reportOf(DATA), details: { sandbox: 'SANDBOX_TIMEOUT' } };
   t.notOk(isBare(failed), 'what the sandbox could not finish is not known to be bare');
 });

@@ -4,9 +4,6 @@ import { isFault, WeighbridgeError } from '../../errors.ts';
 import { address, invalid, unsigned } from './file.ts';
 
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
-/** Readers look at 0, 512 and every doubling up to the end of the file; user blocks are small. */
-const LAST_PLACE = 1 << 24;
-
 /** What the superblock says. */
 export type Superblock = {
   readonly version: number;
@@ -23,8 +20,11 @@ export type Superblock = {
   readonly base: number;
 };
 
-/** Where the superblock is in `source` up to offset `last`, or undefined when there is none where a reader looks for it. */
-export const findSuperblock = (source: RandomAccess, last = LAST_PLACE): number | undefined => {
+/**
+ * Where the superblock is in `source` up to offset `last`, or undefined when there is none where a reader looks for it: at
+ * 0, 512 and every doubling up to the end of the file.
+ */
+export const findSuperblock = (source: RandomAccess, last = source.size): number | undefined => {
   for (let place = 0; place + SIGNATURE.length <= source.size && place <= last; place = place === 0 ? 512 : place * 2) {
     const bytes = safeRead(source, place);
     if (bytes && SIGNATURE.every((byte, index) => bytes[index] === byte)) return place;
