@@ -72,6 +72,26 @@ t.test('a file of many small pickles is read a few times, not once for each of t
   t.ok(read < 64 * MIB, `${read} bytes`);
 });
 
+t.test('tables of millions of cells and documents of one line are no Python, code behind rows is', async (t) => {
+  const rows = repeated('1,cat,dog\n2,cow,0.5\n', 6 * MIB);
+  for (const [name, text, format] of [
+    ['a table', `id,name,other\n${rows}`, 'text'],
+    ['a document in one line', `<?xml version="1.0"?><a>${repeated('<b>c</b>', 3 * MIB)}</a>`, 'xml'],
+  ] as const) {
+    const report = inspect(fromBytes(bytes(text)));
+    t.same([report.format, report.content, report.coverage.state], [format, 'inert', 'complete'], name);
+  }
+  const preface = repeated('1,cat,dog\n', 70_000);
+  for (const code of [
+    'import os\n',
+    '[1,exec\n("x")]\n',
+    '[\na,exec\n# c\n\n("x")]\n',
+    'x = f\\\n,g("x")\n',
+    'x=1,f(\n1,2\n)\n',
+  ])
+    t.equal(inspect(fromBytes(bytes(preface + code))).format, 'python', code);
+});
+
 t.test('escapes are decoded as Python does, in one pass from left to right', async (t) => {
   const literals = [
     ['a\\x41\\101\\7z', 'aAA\x07z'],

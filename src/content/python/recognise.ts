@@ -67,7 +67,9 @@ const calls = (tokens: readonly Token[], from: number, to: number): boolean => {
   for (let at = from; at < to - 1; at++) {
     const callee = tokens[at];
     const callable =
-      callee?.kind === 'name' ? !KEYWORDS.has(callee.text) : callee?.text === ')' || callee?.text === ']';
+      callee?.kind === 'name'
+        ? !KEYWORDS.has(callee.text) || callee.text === 'exec'
+        : callee?.text === ')' || callee?.text === ']';
     if (callable && textAt(tokens, at + 1) === '(') return true;
   }
   return false;

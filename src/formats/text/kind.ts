@@ -68,6 +68,7 @@ const firstLine = (source: RandomAccess): { line: string; more: boolean } => {
  * answer is settled by the whole file; what stays unclear beyond that is code only when it is nearly all comment.
  */
 export const isPython = (text: string, head: Uint8Array, source: RandomAccess): boolean => {
+  if (NO_STATEMENT.test(text)) return false;
   try {
     const first = readAsPython(text, head.length < source.size);
     if (first === 'no' || head.length === source.size) return first === 'yes';
@@ -80,11 +81,38 @@ export const isPython = (text: string, head: Uint8Array, source: RandomAccess): 
   return settled(source);
 };
 
+/** Signs that no statement of Python begins with. */
+const NO_STATEMENT = /^\s*[<>)\]},=|&^/:;]/;
+
+/** A row of names and numbers. */
+const ROW = /^[\w.+,-]+$/;
+
+/**
+ * The text without rows of names and numbers between commas: as statements they do nothing and end nothing, and a table of
+ * some million cells is more tokens than any source has. A row stays where its last name could be called, or another line
+ * goes on in it.
+ */
+const withoutRows = (text: string): string => {
+  const kept: string[] = [];
+  let dropped: string | undefined;
+  for (const line of text.split('\n')) {
+    const bare = line.trim();
+    if (bare.includes(',') && ROW.test(bare) && !/\\\s*$/.test(kept.at(-1)?.slice(-8) ?? '')) {
+      dropped = line;
+      continue;
+    }
+    if (bare.startsWith('(') && dropped !== undefined) kept.push(dropped);
+    if (bare !== '' && !bare.startsWith('#') && !bare.startsWith('\\')) dropped = undefined;
+    kept.push(line);
+  }
+  return kept.join('\n');
+};
+
 const settled = (source: RandomAccess): boolean => {
   try {
     const whole = textOf(source, PYTHON_WHOLE);
     if (whole === undefined) return false;
-    const answer = readAsPython(whole, source.size > PYTHON_WHOLE);
+    const answer = readAsPython(withoutRows(whole), source.size > PYTHON_WHOLE);
     return answer === 'yes' || (answer === 'unclear' && source.size > PYTHON_WHOLE && isComment(whole));
   } catch (error) {
     if (isFault(error)) return true;
