@@ -14,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>
   inspect: () => import('./inspect.ts'),
   scanners: () => import('./scanners.ts'),
   'log-writer': () => import('./log-writer.ts'),
+  log: () => import('./log.ts'),
   'real-weights': () => import('./real-weights.ts'),
   pickletools: () => import('./pickletools.ts'),
   datasets: () => import('./datasets.ts'),

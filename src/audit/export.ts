@@ -53,7 +53,7 @@ export const csvLine = ({ index, entry }: ReadEntry): string =>
   `${[index, ...COLUMNS.map(([, value]) => cell(value(entry)))].join(',')}\r\n`;
 
 /** A cell that no spreadsheet takes for a formula: such a text gets an apostrophe before it (CWE-1236). */
-const cell = (value: string | number | boolean | undefined): string => {
+export const cell = (value: string | number | boolean | undefined): string => {
   if (typeof value !== 'string') return value === undefined ? '' : String(value);
   const safe = /^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;

@@ -13,6 +13,8 @@ export type PlacedLine = { readonly position: number; readonly place: Place; rea
 export type Cursor = { readonly position: number; readonly segment: number; readonly offset: number };
 
 const LINE_FEED = 10;
+/** Bytes read at a time: neighbours come along. */
+const WINDOW = 4 * (MAX_ENTRY + 1);
 
 /** The position of the first entry that is still there. */
 export const startOf = (directory: string): Cursor => {
@@ -61,7 +63,8 @@ export type LineReader = {
 /** Opens the segments of a log as their lines are asked for. */
 export const openLines = (directory: string): LineReader => {
   const files = new Map<number, number>();
-  const bytes = Buffer.allocUnsafe(MAX_ENTRY + 1);
+  const bytes = Buffer.allocUnsafe(WINDOW);
+  let held = { segment: -1, offset: 0, length: 0 };
   const fileOf = (segment: number): number => {
     const file = files.get(segment) ?? openSync(segmentAt(directory, segment).entries, 'r');
     files.set(segment, file);
@@ -70,9 +73,13 @@ export const openLines = (directory: string): LineReader => {
   return {
     at(segment, offset) {
       try {
-        const length = readSync(fileOf(segment), bytes, 0, bytes.length, offset);
-        const end = bytes.subarray(0, length).indexOf(LINE_FEED);
-        return end < 0 ? undefined : Buffer.from(bytes.subarray(0, end));
+        const inWindow = held.segment === segment && offset >= held.offset;
+        if (!inWindow || offset + MAX_ENTRY >= held.offset + held.length) {
+          held = { segment, offset, length: readSync(fileOf(segment), bytes, 0, bytes.length, offset) };
+        }
+        const from = bytes.subarray(offset - held.offset, held.length);
+        const end = from.indexOf(LINE_FEED);
+        return end < 0 ? undefined : Buffer.from(from.subarray(0, end));
       } catch {
         // No such segment, or not such a byte in it: there is no line.
         return undefined;

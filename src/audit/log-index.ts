@@ -8,6 +8,7 @@ import { parseEntry } from './entry.ts';
 import { type IndexFile, type LastLine, makeIndexFile, openIndexFile } from './index-file.ts';
 import { type Cursor, isThere, linesFrom, startOf } from './index-source.ts';
 import type { Query } from './query.ts';
+import type { ReadEntry } from './reader.ts';
 import { entriesAt, matching, type Page, type Paging, pagesOf } from './search-blocks.ts';
 
 /** Entries of one page, unless fewer are asked for. */
@@ -19,6 +20,8 @@ export type LogIndex = {
   catchUp(): Promise<number>;
   /** The newest entries that match, newest first. Throws REQUEST_INVALID for a pattern that means too much. */
   search(query: Query, paging: Paging): Promise<Page>;
+  /** All entries that match, newest first, read from the log as they are asked for. */
+  all(query: Query): AsyncGenerator<ReadEntry>;
   close(): void;
 };
 
@@ -88,6 +91,14 @@ export const openLogIndex = (directory: string): LogIndex => {
     catchUp,
     search: (query, { limit, before }) =>
       mended(() => find(query, { limit: Math.min(limit, MAX_PAGE), ...(before === undefined ? {} : { before }) })),
+    async *all(query) {
+      const matches = await mended(() => matching(file, reading.block, query, startOf(directory).position));
+      const { found } = pagesOf(matches, { limit: Number.POSITIVE_INFINITY });
+      for (let at = 0; at < found.length; at += MAX_PAGE) {
+        const part = { found: found.slice(at, at + MAX_PAGE), total: found.length, next: undefined };
+        yield* entriesAt(directory, query, part, 0).entries;
+      }
+    },
     close: () => file.close(),
   };
 };

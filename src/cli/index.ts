@@ -10,6 +10,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   convert: async () => (await import('./convert.ts')).convert,
   warm: async () => (await import('./warm.ts')).warm,
   log: async () => (await import('./log.ts')).log,
+  impact: async () => (await import('./impact.ts')).impact,
   policy: async () => (await import('./policy.ts')).policy,
   doctor: async () => (await import('./doctor.ts')).doctor,
 };
