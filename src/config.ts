@@ -7,6 +7,7 @@ import { type Environment, readEnvironment } from './config/environment.ts';
 import { proxyFor } from './config/proxy.ts';
 import { type Settings, schema } from './config/schema.ts';
 import { WeighbridgeError } from './errors.ts';
+import type { Role } from './identity/roles.ts';
 import { packageRoot } from './package.ts';
 
 /** An upstream as the program uses it: the certificate is read, the proxy decided. */
@@ -19,7 +20,13 @@ type ConfiguredOrigin = {
 };
 
 /** A caller of Weighbridge itself; the token is known by its digest only. */
-export type ConfiguredToken = { readonly name: string; readonly team: string; readonly sha256: string };
+export type ConfiguredToken = {
+  readonly name: string;
+  readonly team: string;
+  readonly environment: string;
+  readonly role: Role;
+  readonly sha256: string;
+};
 
 /** Everything that was set, checked, with absolute paths. Sizes are bytes, times milliseconds. */
 export type Config = Omit<Settings, 'upstreams' | 'tls' | 'policies' | 'knownBad' | 'auth'> & {
@@ -30,7 +37,12 @@ export type Config = Omit<Settings, 'upstreams' | 'tls' | 'policies' | 'knownBad
   readonly upstreams: Readonly<Record<string, ConfiguredOrigin>>;
   /** Whether what an upstream redirects or links to may be private or loopback. */
   readonly allowPrivate: boolean;
-  readonly auth: { readonly tokens: readonly ConfiguredToken[]; readonly none: boolean };
+  readonly auth: {
+    readonly tokens: readonly ConfiguredToken[];
+    /** Nobody is answered without a token, also when all tokens were made by the gateway itself. */
+    readonly required: boolean;
+    readonly none: boolean;
+  };
 };
 
 export type ConfigSources = {
@@ -179,11 +191,14 @@ export const isLoopback = (host: string): boolean =>
   host === 'localhost' || (isIP(host) !== 0 && loopback.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'));
 
 /** Off the loopback interface anybody may connect: that takes tokens, or the admin's word that it is meant. */
-const refuseOpenDoor = (settings: Settings, whence: Sources['whence']): void => {
-  if (isLoopback(settings.host) || settings.auth.tokens.length > 0 || settings.auth.none) return;
+const refuseOpenDoor = ({ host, auth }: Settings, whence: Sources['whence']): void => {
+  const closed = auth.required || auth.tokens.length > 0;
+  if (closed && auth.none)
+    throw invalid([`${whence(['auth', 'none'])}: auth.none: expected false where tokens are asked for`]);
+  if (isLoopback(host) || closed || auth.none) return;
   throw invalid([
-    `${whence(['host'])}: host: ${settings.host} can be reached from other machines: ` +
-      'expected auth.tokens, or auth.none: true for an open gateway',
+    `${whence(['host'])}: host: ${host} can be reached from other machines: expected auth.required: true ` +
+      '(`weighbridge token create` makes tokens), auth.tokens, or auth.none: true for an open gateway',
   ]);
 };
 

@@ -33,6 +33,7 @@ const CODES = {
   RANGE_NOT_SATISFIABLE: { status: 416, retry: false },
   NOT_FOUND: { status: 404, retry: false },
   UNAUTHENTICATED: { status: 401, retry: false },
+  FORBIDDEN: { status: 403, retry: false },
   NOT_CONVERTIBLE: { status: 422, retry: false },
   /** A verdict that came while bytes were already on their way. */
   REFUSED: { status: 403, retry: false },

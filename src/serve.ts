@@ -4,11 +4,13 @@ import { createAccessLog } from './audit/access-log.ts';
 import { createLogSearch, type LogSearch } from './audit/log-search.ts';
 import type { AccessLog } from './audit/types.ts';
 import type { Config } from './config.ts';
-import { ecosystems } from './ecosystems/index.ts';
+import { ecosystems, mountsFor } from './ecosystems/index.ts';
 import { WeighbridgeError } from './errors.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { type KnownBadWatcher, watchKnownBad } from './gateway/known-bad.ts';
 import { type PolicyWatcher, watchPolicies } from './gateway/policies.ts';
+import type { TokenOffice } from './gateway/token-office.ts';
+import { openTokens } from './gateway/tokens.ts';
 import type { Gateway } from './gateway/types.ts';
 import type { Timings } from './gateway/waiting.ts';
 import { createApp, type Mounted } from './http/app.ts';
@@ -58,7 +60,8 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
     watch(parts);
     const health = async (): Promise<readonly HealthFact[]> => healthOf(parts);
     const lookups = lookupsOf(parts);
-    const served = { metrics, health, lookups, scan: scanOf(parts), log: { log, search } };
+    const office = await officeOf(parts);
+    const served = { metrics, health, lookups, scan: scanOf(parts), log: { log, search }, office };
     const app = await createApp({ config, ecosystems: mounted, ...served });
     await app.server.listen({ host: config.host, port: config.port });
     await log.append({
@@ -137,7 +140,7 @@ const mount = (
   const origin = config.upstreams[ecosystem.name];
   if (origin === undefined) throw new WeighbridgeError('CONFIG_INVALID', `no upstream for ${ecosystem.name}`);
   const upstream = opened(createUpstream({ origin, allowPrivate: config.allowPrivate }));
-  const path = config.mounts[ecosystem.name] ?? ecosystem.mount;
+  const path = mountsFor(config)[ecosystem.name] ?? ecosystem.mount;
   const publicUrl = config.publicUrl === undefined ? undefined : config.publicUrl.replace(/\/$/, '') + path;
   return { ecosystem, mount: path, deps: { gateway, upstream, records: store.records, publicUrl } };
 };
@@ -184,6 +187,12 @@ const scanOf = ({ config, store, sandbox, policies, knownBad, log }: Parts): Sca
   ...store,
   sandbox,
   policies: policies.current,
+const officeOf = async ({ config, store, log }: Parts): Promise<TokenOffice> => ({
+  tokens: await openTokens(store.records),
+  log,
+  mounts: mountsFor(config),
+});
+
   knownBad: knownBad.lookup,
   log,
   limit: config.uploads.limit,

@@ -8,7 +8,7 @@ import { filesBelow, root, textOf } from './support/project.ts';
 
 const ground = ['bytes', 'errors'];
 const pure = [...ground, 'formats', 'content', 'names', 'policy', 'merkle'];
-const own = [...pure, 'package'];
+const own = [...pure, 'identity', 'package'];
 const sideEffects = ['sandbox', 'transcode', 'store', 'upstream', 'provenance', 'audit'];
 const joined = [...own, ...sideEffects, 'gateway'];
 const top = [...joined, 'ecosystems', 'watch', 'config'];
@@ -21,7 +21,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   content: [...ground, 'formats'],
   names: ground,
   merkle: ground,
-  policy: [...ground, 'formats', 'names'],
+  identity: ground,
+  policy: [...ground, 'formats', 'identity', 'names'],
   sandbox: own,
   transcode: own,
   store: own,
@@ -31,7 +32,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   gateway: [...own, ...sideEffects],
   ecosystems: joined,
   watch: joined,
-  config: [...ground, 'package'],
+  config: [...ground, 'identity', 'package'],
   http: top,
   ui: [...top, 'http'],
   cli: [...top, 'serve'],
@@ -46,6 +47,7 @@ const outside: Readonly<Record<string, readonly string[]>> = {
   formats: purePackages,
   content: purePackages,
   names: [],
+  identity: [],
   merkle: ['node:crypto'],
   policy: ['node:crypto', '@marcbachmann/cel-js', 're2js', 'yaml', 'zod'],
 };

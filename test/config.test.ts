@@ -158,7 +158,7 @@ t.test('tokens have names and teams, in plain or as a digest; short ones are ref
     `auth:\n  tokens:\n    - { name: ci, team: speech, sha256: ${digest} }\n    - { name: lab, token: ${secret} }\n`,
   );
   const { tokens } = loadConfig({ file, env }).auth;
-  t.same(tokens[0], { name: 'ci', team: 'speech', sha256: digest });
+  t.same(tokens[0], { name: 'ci', team: 'speech', environment: '', role: 'pipeline', sha256: digest });
   t.match(tokens[1], { name: 'lab', team: '', sha256: /^[0-9a-f]{64}$/ });
   t.match(refusal({ file: written(t, 'auth: { tokens: [short] }\n') }), /:1:18: auth\.tokens\.0: /);
   t.match(refusal({ file: written(t, 'auth: { tokens: [{ name: x }] }\n') }), 'expected token or sha256 beside name');

@@ -42,6 +42,8 @@ const lineOf = (entry: Entry, { id, time, node }: Stamp, truncated?: true): stri
     request: request && { id: request.id, method: request.method, route: request.route },
     actor: entry.actor,
     team: entry.team,
+    environment: entry.environment,
+    teamFrom: entry.teamFrom,
     client: client && { name: client.name, version: client.version },
     artefact: artefact && {
       ecosystem: artefact.ecosystem,

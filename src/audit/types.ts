@@ -19,12 +19,16 @@ export type Entry = {
     | 'log.exported'
     | 'log.read'
     | 'config.loaded'
+    | 'token.created'
+    | 'token.revoked'
     | 'conversion';
   readonly request?: { readonly id: string; readonly method: string; readonly route: string };
   /** Keyed pseudonym of who asked; the value behind it is in the records' side table. */
   readonly actor?: string;
-  /** The team of whoever asked, when the caller is known by a token. */
+  /** The team of whoever asked, the environment within it, and whether a token says so or only the path asked for. */
   readonly team?: string;
+  readonly environment?: string;
+  readonly teamFrom?: 'token' | 'path';
   readonly client?: { readonly name: string; readonly version: string };
   readonly artefact?: {
     readonly ecosystem: string;

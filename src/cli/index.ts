@@ -14,3 +14,4 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   policy: async () => (await import('./policy.ts')).policy,
   doctor: async () => (await import('./doctor.ts')).doctor,
 };
+  token: async () => (await import('./token.ts')).token,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { GIB, KIB, MIB } from '../bytes/limits.ts';
+import { ROLES } from '../identity/roles.ts';
 
 /** What one setting is, as the table in docs/configuration.md says it. */
 type About = {
@@ -45,6 +46,8 @@ const token = z
       z.strictObject({
         name: z.string().min(1),
         team: z.string().default(''),
+        environment: z.string().default(''),
+        role: z.enum(ROLES).default('pipeline'),
         token: z.string().min(16).optional(),
         sha256: z
           .string()
@@ -52,15 +55,22 @@ const token = z
           .optional(),
       }),
     ],
-    { error: 'expected a token of 16 characters or more, or {name, team, token or sha256}' },
+    { error: 'expected a token of 16 characters or more, or {name, team, environment, role, token or sha256}' },
   )
   .transform((written, context) => {
     if (typeof written === 'string') {
       const digest = sha256(written);
-      return { name: `token-${digest.slice(0, 8)}`, team: '', sha256: digest };
+      return {
+        name: `token-${digest.slice(0, 8)}`,
+        team: '',
+        environment: '',
+        role: 'pipeline' as const,
+        sha256: digest,
+      };
     }
+    const { name, team, environment, role } = written;
     const digest = written.token === undefined ? written.sha256 : sha256(written.token);
-    if (digest !== undefined) return { name: written.name, team: written.team, sha256: digest };
+    if (digest !== undefined) return { name, team, environment, role, sha256: digest };
     context.addIssue({ code: 'custom', message: 'expected token or sha256 beside name' });
     return z.NEVER;
   });
@@ -104,6 +114,7 @@ export const schema = z.strictObject({
     .strictObject({
       tokens: z.array(token).default([]).register(about, { kind: 'list', secret: true }),
       none: flag,
+      required: flag,
     })
     .prefault({}),
   trustProxy: z

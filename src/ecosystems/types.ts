@@ -1,15 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { Gateway } from '../gateway/types.ts';
+import type { Identity } from '../identity/roles.ts';
+import type { Belonging } from '../identity/team.ts';
 import type { Records } from '../store/types.ts';
 import type { Upstream } from '../upstream/types.ts';
 
-/** Who called with a token of this gateway; its `Authorization` header is gone by then, for it must not go upstream. */
-export type Caller = { readonly name: string; readonly team: string };
-
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Undefined when the gateway asks nobody for a token. */
-    caller: Caller | undefined;
+    /** Who called with a token of this gateway, which is gone from the headers by then. Undefined: with none. */
+    caller: Identity | undefined;
+    /** The caller's team and environment, by its token or else by the path. */
+    belongs: Belonging;
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AccessLog, Entry } from '../audit/types.ts';
+import { belonging } from '../identity/team.ts';
 import type { Decision } from '../policy/types.ts';
 import type { Blobs } from '../store/types.ts';
 import type { Conversions } from './conversions.ts';
@@ -38,10 +39,10 @@ export const subject = (
   repo: RepoAt,
   path: string,
   who: Requester,
-): Pick<Entry, 'request' | 'actor' | 'team' | 'client' | 'artefact'> => ({
+): Pick<Entry, 'request' | 'actor' | 'team' | 'environment' | 'teamFrom' | 'client' | 'artefact'> => ({
   request: who.request,
   actor: log.pseudonym(who.identity),
-  ...(who.team === '' ? {} : { team: who.team }),
+  ...belonging(who),
   client: who.client,
   artefact: { ecosystem: repo.ecosystem, repo: repo.repo, commit: repo.commit, path },
 });

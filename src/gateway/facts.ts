@@ -54,7 +54,7 @@ export const joinFacts = (
     explainedBy: known.explainedBy ?? UNEXPLAINED,
     lineage: known.lineage ?? NO_LINEAGE,
     upstream: repo.upstream,
-    requester: { id: actor, team: who.team },
+    requester: { id: actor, team: who.team, environment: who.environment, teamFrom: who.teamFrom },
     client: who.client,
   };
 };

@@ -1,6 +1,7 @@
 import type { AccessLog, Entry } from '../audit/types.ts';
 import { WeighbridgeError } from '../errors.ts';
 import type { Report } from '../formats/format.ts';
+import { belonging } from '../identity/team.ts';
 import type { BadDigest, KnownBadLookup } from '../policy/known-bad.ts';
 import type { Lineage } from '../policy/lineage.ts';
 import type { Decision, Facts, PolicySet } from '../policy/types.ts';
@@ -13,7 +14,7 @@ import type { ListedFile, RepoAt, Requester } from './types.ts';
 /** A decision with everything an auditor needs to compute it again. */
 export type Judgement = {
   readonly decision: Decision;
-  readonly entry: Pick<Entry, 'request' | 'actor' | 'team' | 'client' | 'artefact' | 'decision' | 'evidence'>;
+  readonly entry: Omit<Entry, 'kind' | 'served' | 'detail' | 'ms'>;
 };
 
 export type Judge = (
@@ -61,7 +62,7 @@ export const createJudge = (
     const { report, sha256 = '' } = known;
     const { name, version } = who.client;
     const explained = Object.values(known.explainedBy ?? {}).join(' ');
-    const asked = [artefactKey(repo, file.path), actor, who.team, name, version];
+    const asked = [artefactKey(repo, file.path), actor, who.team, who.environment, who.teamFrom, name, version];
     const key = [...asked, sha256, report === undefined, explained].join('\n');
     const before = remembered.get(key);
     const listed = knownBad(known.sha256 ?? file.sha256 ?? '');
@@ -96,7 +97,7 @@ export const createJudge = (
       entry: {
         request: who.request,
         actor,
-        ...(who.team === '' ? {} : { team: who.team }),
+        ...belonging(who),
         client: who.client,
         artefact: {
           ecosystem,

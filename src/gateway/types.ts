@@ -1,3 +1,4 @@
+import type { Belonging } from '../identity/team.ts';
 import type { Decision, Facts } from '../policy/types.ts';
 
 /** A file as the upstream lists it. */
@@ -35,11 +36,10 @@ export type RepoAt = {
 };
 
 /** Who asks, with what, in which request. */
-export type Requester = {
+export type Requester = Belonging & {
   readonly request: { readonly id: string; readonly method: string; readonly route: string };
   /** What identifies the person or machine (token or address); only its keyed pseudonym is logged. */
   readonly identity: string;
-  readonly team: string;
   readonly client: { readonly name: string; readonly version: string };
   /** True for clients known to check length or digest of what they get: only they are served sealed. */
   readonly checksLength: boolean;

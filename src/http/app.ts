@@ -9,6 +9,7 @@ import {
 import { KIB, MIB } from '../bytes/limits.ts';
 import type { Config } from '../config.ts';
 import type { Ecosystem, EcosystemDeps } from '../ecosystems/types.ts';
+import type { TokenOffice } from '../gateway/token-office.ts';
 import { guard } from './auth.ts';
 import { sendContinue } from './bodies.ts';
 import { serveComparison } from './compare.ts';
@@ -21,6 +22,8 @@ import { type Lookup, serveLookups } from './lookups.ts';
 import { type Metrics, serveMetrics } from './metrics.ts';
 import { type ScanParts, serveScan } from './scan/route.ts';
 import { createHttpServer, refuseMalformed } from './server.ts';
+import { takeTeam } from './team-path.ts';
+import { serveTokens } from './tokens.ts';
 
 /** A list of some ten thousand paths; nothing larger is ever asked with. */
 const BODY_LIMIT = 2 * MIB;
@@ -40,6 +43,8 @@ export type AppParts = {
   readonly scan?: ScanParts;
   /** What the log is searched with; without it there are no searches. */
   readonly log?: LogParts;
+  /** What tokens are made and found with; without it only those in the settings are known. */
+  readonly office?: TokenOffice;
   readonly logger?: FastifyBaseLogger;
 };
 
@@ -54,18 +59,24 @@ export type App = { readonly server: FastifyInstance } & Drain;
 export const createApp = async (parts: AppParts): Promise<App> => {
   const { config, ecosystems } = parts;
   const mounts = ecosystems.map(({ mount }) => mount);
-  const server = createInstance(config, quieter(parts.logger ?? createLogger(config.log.level)));
+  const server = createInstance(config, mounts, quieter(parts.logger ?? createLogger(config.log.level)));
 
   identify(server);
   handleErrors(server, [...mounts, '/api/v1', '/healthz', '/readyz', '/metrics']);
   serveMetrics(server, parts.metrics, mounts);
   const drain = drainable(server);
-  guard(server, config);
+  guard(server, {
+    config,
+    mounts: mountsOf(ecosystems),
+    ...(parts.office !== undefined && { tokens: parts.office.tokens }),
+  });
   sendContinue(server);
   serveHealth(server, parts.health, drain.draining);
   serveLookups(server, parts.lookups);
   if (parts.lookups['reports'] !== undefined) serveComparison(server, parts.lookups['reports']);
   if (parts.scan !== undefined) await serveScan(server, parts.scan);
+  const { office } = parts;
+  if (office !== undefined) await server.register(async (scope) => serveTokens(scope, office));
   if (parts.log !== undefined) serveLog(server, parts.log);
   for (const { ecosystem, deps, mount } of ecosystems) {
     await server.register(async (scope) => ecosystem.plugin(scope, deps), { prefix: mount });
@@ -73,13 +84,21 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   return { server, ...drain };
 };
 
-const createInstance = (config: Config, loggerInstance: FastifyBaseLogger): FastifyInstance => {
+const mountsOf = (mounted: readonly Mounted[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(mounted.map(({ ecosystem, mount }) => [ecosystem.name, mount]));
+
+const createInstance = (
+  config: Config,
+  mounts: readonly string[],
+  loggerInstance: FastifyBaseLogger,
+): FastifyInstance => {
   const options: FastifyServerOptions = {
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: refuseUnroutable,
     serverFactory: (listener) => createHttpServer(config, listener),
     clientErrorHandler: refuseMalformed,
+    rewriteUrl: (request) => takeTeam(request, mounts),
     bodyLimit: BODY_LIMIT,
     trustProxy: config.trustProxy.length === 0 ? false : [...config.trustProxy],
     exposeHeadRoutes: false,

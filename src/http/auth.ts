@@ -3,40 +3,87 @@ import { isIP } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Config, type ConfiguredToken, isLoopback } from '../config.ts';
 import { WeighbridgeError } from '../errors.ts';
-
-/** Answered without a token: an orchestrator's probes have none. */
-const OPEN = new Set(['/healthz', '/readyz']);
+import type { FoundToken, Tokens } from '../gateway/tokens.ts';
+import type { Identity } from '../identity/roles.ts';
+import type { Belonging } from '../identity/team.ts';
+import { isTokenForm } from '../identity/token-form.ts';
+import { checkRights, OPEN, type Subject } from './rights.ts';
+import { teamInPath } from './team-path.ts';
 
 /** Carries our token where `Authorization` is needed for the upstream's. */
 const TOKEN_HEADER = 'x-weighbridge-token';
 
+/** What callers are known by. `mounts` says where each ecosystem is mounted. */
+export type Gate = {
+  readonly config: Config;
+  readonly mounts: Readonly<Record<string, string>>;
+  /** Tokens that the gateway made, beside those in its settings. */
+  readonly tokens?: Tokens;
+};
+
 /**
- * Lets only callers with a configured token in, when there are any. The token is taken out of the request: it opens
- * this gateway and must never travel upstream. Without tokens, a gateway on the loopback interface answers only to
- * names that a page in a browser cannot have pointed here.
+ * Lets in who may come in, to what it may do. A token of ours is taken out of the request: it opens this gateway and must
+ * never travel upstream, whether it is still good or not. Where none is asked for, one that comes is looked at all the
+ * same; a gateway on the loopback interface then answers only to names that a page in a browser cannot have pointed here.
  */
-export const guard = (app: FastifyInstance, config: Config): void => {
-  const { tokens } = config.auth;
+export const guard = (app: FastifyInstance, gate: Gate): void => {
+  const { config, mounts } = gate;
+  const asksForTokens = config.auth.required || config.auth.tokens.length > 0;
   app.decorateRequest('caller', undefined);
+  app.decorateRequest('belongs');
   app.addHook('onRequest', async (request) => {
-    if (tokens.length > 0) request.caller = OPEN.has(request.url) ? undefined : authenticate(request, tokens);
-    else if (isLoopback(config.host)) refuseRebinding(request, config.publicUrl);
+    if (OPEN.has(request.url)) return;
+    request.caller = identify(request, gate, asksForTokens);
+    request.belongs = belongsTo(request);
+    if (request.caller === undefined && isLoopback(config.host)) refuseRebinding(request, config.publicUrl);
+    checkRights(request, subjectOf(request, config), request.caller, mounts);
   });
 };
 
-const authenticate = (request: FastifyRequest, tokens: readonly ConfiguredToken[]): { name: string; team: string } => {
+/** Without a token: whoever sits at this machine is its admin; whom a proxy lets through, or `auth.none`, is anyone. */
+const subjectOf = ({ caller, headers, ip }: FastifyRequest, { host, publicUrl }: Config): Subject => {
+  if (caller !== undefined) return caller.role;
+  const forwarded = headers['forwarded'] ?? headers['x-forwarded-for'] ?? headers['x-forwarded-host'];
+  return isLoopback(host) && isLoopback(ip) && publicUrl === undefined && forwarded === undefined ? 'admin' : 'anyone';
+};
+
+/** A token's team counts; the path's is only what the caller says, and may not contradict the token. */
+const belongsTo = ({ caller, raw }: FastifyRequest): Belonging => {
+  const { team = '', environment = '' } = caller ?? {};
+  const named = teamInPath(raw);
+  if (team !== '' && named !== '' && named !== team)
+    throw new WeighbridgeError('FORBIDDEN', `the path is that of the team ${named}, the token is not`);
+  if (team !== '') return { team, environment, teamFrom: 'token' };
+  return { team: named, environment, teamFrom: named === '' ? '' : 'path' };
+};
+
+const identify = (request: FastifyRequest, gate: Gate, needed: boolean): Identity | undefined => {
   const { headers } = request.raw;
   const own = headers[TOKEN_HEADER];
-  const name = typeof own === 'string' ? TOKEN_HEADER : 'authorization';
-  const presented = typeof own === 'string' ? [own] : credentials(headers.authorization ?? '');
-  delete headers[name];
-  const known = presented.map((token) => find(token, tokens)).find((token) => token !== undefined);
-  if (known !== undefined) return { name: known.name, team: known.team };
-  const message = `this gateway needs a token, as bearer, as password, or in the header ${TOKEN_HEADER}`;
-  throw new WeighbridgeError(
-    'UNAUTHENTICATED',
-    presented.length === 0 ? message : `the token is not known: ${message}`,
-  );
+  const carried = credentials(headers.authorization ?? '');
+  delete headers[TOKEN_HEADER];
+  if (typeof own === 'string') {
+    if (carried.some((secret) => isOurs(secret, gate))) delete headers.authorization;
+    return admitted(find(own, gate));
+  }
+  const found = carried.map((secret) => find(secret, gate));
+  const known = found.find(({ state }) => state === 'live') ?? found.find(({ state }) => state !== 'unknown');
+  if (known === undefined && !needed && !carried.some(isTokenForm)) return undefined;
+  delete headers.authorization;
+  return admitted(known ?? (carried.length === 0 ? undefined : { state: 'unknown' }));
+};
+
+const WHERE = `as bearer, as password, or in the header ${TOKEN_HEADER}`;
+const OBJECTIONS = {
+  unknown: `the token is not known: this gateway needs a token, ${WHERE}`,
+  expired: 'the token of this gateway has expired; its admins make another',
+  revoked: 'the token of this gateway was revoked; its admins make another',
+};
+
+const admitted = (found: FoundToken | undefined): Identity => {
+  if (found?.state === 'live') return found.identity;
+  const objection = found === undefined ? `this gateway needs a token, ${WHERE}` : OBJECTIONS[found.state];
+  throw new WeighbridgeError('UNAUTHENTICATED', objection);
 };
 
 /** The secrets in an Authorization value: a bearer token, or both halves of a basic one. */
@@ -48,8 +95,17 @@ const credentials = (authorization: string): readonly string[] => {
   return [password.join(':'), user].filter((part) => part !== '');
 };
 
+const find = (presented: string, { config, tokens }: Gate): FoundToken => {
+  const configured = findConfigured(presented, config.auth.tokens);
+  if (configured === undefined) return tokens?.find(presented) ?? { state: 'unknown' };
+  const { name, team, environment, role } = configured;
+  return { state: 'live', identity: { name, team, environment, role, scopes: [] } };
+};
+
+const isOurs = (secret: string, gate: Gate): boolean => isTokenForm(secret) || find(secret, gate).state !== 'unknown';
+
 /** Compares with every token, in a time that does not tell how far a guess was right. */
-const find = (presented: string, tokens: readonly ConfiguredToken[]): ConfiguredToken | undefined => {
+const findConfigured = (presented: string, tokens: readonly ConfiguredToken[]): ConfiguredToken | undefined => {
   const digest = createHash('sha256').update(presented).digest();
   return tokens.filter((token) => timingSafeEqual(digest, Buffer.from(token.sha256, 'hex')))[0];
 };

@@ -26,6 +26,8 @@ const handle = (error: FastifyError, request: FastifyRequest, reply: FastifyRepl
   if (status >= 500) request.log.error({ err: error, code, requestId: request.id }, 'request failed');
   if (isFault(error) && error.retry) reply.header('retry-after', RETRY_AFTER);
   if (isFault(error, 'UNAUTHENTICATED')) reply.header('www-authenticate', 'Basic realm="weighbridge"');
+  // The one code with which clients of the Hub print the text of a 403.
+  if (isFault(error, 'FORBIDDEN')) reply.header('x-error-code', 'GatedRepo');
   return sendError(request, reply, { status, code, message });
 };
 

@@ -40,7 +40,7 @@ const query = z.strictObject({
 
 /**
  * `GET /api/v1/log`: the newest entries that match, newest first, a page at a time: `next` is the `before` of the next
- * one. Open to whoever may use the gateway, and each read is an entry itself.
+ * one. Each read is an entry itself.
  */
 export const serveLog = (app: FastifyInstance, { search, log }: LogParts): void => {
   app.get(PATH, async (request, reply) => {

@@ -46,7 +46,9 @@ export const createEnvironment = (): Environment => {
     .registerVariable('dataset', { schema: DATASET })
     .registerVariable('lineage', { schema: LINEAGE })
     .registerVariable('upstream', { schema: UPSTREAM })
-    .registerVariable('requester', { schema: { id: 'string', team: 'string' } })
+    .registerVariable('requester', {
+      schema: { id: 'string', team: 'string', environment: 'string', teamFrom: 'string' },
+    })
     .registerVariable('client', { schema: { name: 'string', version: 'string' } })
     .registerFunction('string.glob(string): bool', cached(compileGlob))
     .registerFunction('string.re2(string): bool', cached(compileRe2));

@@ -132,7 +132,9 @@ export const factsSchema = z.strictObject({
       ageDays: z.number().int().min(-1).default(-1),
     })
     .prefault({}),
-  requester: z.strictObject({ id: text, team: text }).prefault({}),
+  requester: z
+    .strictObject({ id: text, team: text, environment: text, teamFrom: z.enum(['', 'token', 'path']).default('') })
+    .prefault({}),
   client: z.strictObject({ name: text, version: text }).prefault({}),
 });
 

@@ -1,4 +1,5 @@
 import type { Coverage, Finding } from '../formats/format.ts';
+import type { Belonging } from '../identity/team.ts';
 import type { Lineage } from './lineage.ts';
 
 /** What is done with an artefact. Strongest wins: deny > quarantine > convert > allow. */
@@ -57,7 +58,8 @@ export type Facts = {
     /** Days since the commit was made; -1 when unknown. */
     readonly ageDays: number;
   };
-  readonly requester: { readonly id: string; readonly team: string };
+  /** `teamFrom` says whether a token proves the team or only the path of the request names it. */
+  readonly requester: { readonly id: string } & Belonging;
   readonly client: { readonly name: string; readonly version: string };
 };
 

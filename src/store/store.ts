@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { WeighbridgeError } from '../errors.ts';
+import { isFault, WeighbridgeError } from '../errors.ts';
 import { createFileBlobs } from './blobs-files.ts';
 import { diskFault } from './disk.ts';
 import { LAYOUT_VERSION, layout } from './layout.ts';
@@ -39,6 +39,35 @@ export const openStore = async ({
     return { blobs, records, close };
   } catch (error) {
     await close();
+    throw error;
+  }
+};
+
+/**
+ * Opens (or makes) only the records of the store in `data`, for this process alone; undefined while another process has
+ * them. Rejects otherwise as `openStore` does.
+ */
+export const openRecordsAlone = async (
+  data: string,
+): Promise<{ readonly records: Records; close(): Promise<void> } | undefined> => {
+  const paths = layout(data);
+  let unlock: () => void;
+  try {
+    unlock = prepare(data);
+  } catch (error) {
+    if (isFault(error, 'CONFIG_INVALID')) return undefined;
+    throw error;
+  }
+  try {
+    checkVersion(paths.version);
+    const records = await createSqliteRecords({ path: paths.records });
+    const close = async (): Promise<void> => {
+      await records.close();
+      unlock();
+    };
+    return { records, close };
+  } catch (error) {
+    unlock();
     throw error;
   }
 };

@@ -1,4 +1,5 @@
 import type { Json, Report } from '../formats/format.ts';
+import type { TokenTerms } from '../identity/terms.ts';
 
 /** What the gateway remembers, by table. Keys stand in the comments; every value is plain JSON. */
 export type Tables = {
@@ -32,6 +33,13 @@ export type Tables = {
   policySet: { readonly files: Readonly<Record<string, string>>; readonly at: number };
   /** Keyed pseudonym → the personal value behind it; erasable without touching the log. */
   person: { readonly value: string; readonly at: number };
+  /** Id of a token that this gateway made → its terms and the sha256 of its secret. Kept after its end, to be listed. */
+  token: TokenTerms & {
+    readonly sha256: string;
+    readonly createdAt: number;
+    readonly createdBy: string;
+    readonly revokedAt?: number;
+  };
 };
 
 export type Table = keyof Tables;

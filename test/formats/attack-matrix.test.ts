@@ -12,7 +12,10 @@ const policies = loadPolicies(
   await readPolicyFiles(join(import.meta.dirname, '..', '..', 'policies', 'default.yaml')),
   Date.now(),
 );
-const us = { requester: { id: 'local', team: '' }, client: { name: 'weighbridge', version: '0' } };
+const us = {
+  requester: { id: 'local', team: '', environment: '', teamFrom: '' as const },
+  client: { name: 'weighbridge', version: '0' },
+};
 
 t.setTimeout(180_000);
 

@@ -173,7 +173,7 @@ t.test('with tokens only their bearers come in, and the token stays here', async
   }
   for (const authorization of [`Bearer ${token}`, `bearer ${token}`, basic(`user:${token}`), basic(`${token}:`)]) {
     const answer = await server.inject({ url: '/m/x', headers: { authorization } });
-    t.match(answer.json(), { caller: { name: /^token-/, team: '' } }, authorization);
+    t.match(answer.json(), { caller: { name: /^token-/, team: '', role: 'pipeline' } }, authorization);
     t.notOk('authorization' in answer.json().headers);
   }
   const both = await server.inject({

@@ -28,7 +28,7 @@ export const factsWith = (change: Change = {}): Facts => {
     explainedBy: { path: '', sha256: '', format: '' },
     lineage: NO_LINEAGE,
     upstream: { host: 'hub', private: false, gated: false, licence: 'mit', tags: [], downloads: 5, ageDays: 100 },
-    requester: { id: 'p', team: 'research' },
+    requester: { id: 'p', team: 'research', environment: '', teamFrom: 'token' },
     client: { name: 'huggingface_hub', version: '2.4.0' },
   };
   return {

@@ -19,8 +19,8 @@ export type World = {
   fetch(path: string, init?: RequestInit & { readonly agent?: string }): Promise<Response>;
   /** Every entry of the access log so far. */
   entries(): Promise<readonly LogEntry[]>;
-  /** Stops the gateway and starts another on the same folder. */
-  restart(): Promise<void>;
+  /** Stops the gateway and starts another on the same folder, after what is to be done `meanwhile`. */
+  restart(meanwhile?: () => Promise<unknown>): Promise<void>;
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: entries are read as an auditor's script would, without types
@@ -74,8 +74,9 @@ export const startWorld = async (t: Test, repos: readonly HubRepo[], options: Wo
         headers: { 'user-agent': agent, 'accept-encoding': 'identity', ...(headers as Record<string, string>) },
       }),
     entries: () => readLog(join(data, 'log')),
-    async restart() {
+    async restart(meanwhile) {
       await serving.stop();
+      await meanwhile?.();
       serving = await start();
     },
   };

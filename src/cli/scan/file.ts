@@ -9,7 +9,10 @@ import { digest, readExactly } from '../local-file.ts';
 import { folderOnDisk } from './beside.ts';
 import type { Scale, Target } from './types.ts';
 
-const US = { requester: { id: 'local', team: '' }, client: { name: 'weighbridge', version } };
+const US = {
+  requester: { id: 'local', team: '', environment: '', teamFrom: '' as const },
+  client: { name: 'weighbridge', version },
+};
 
 /** A file of this machine. */
 export const localFile = (path: string): Target => ({

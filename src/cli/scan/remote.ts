@@ -90,6 +90,8 @@ const US: Requester = {
   request: { id: '', method: 'GET', route: 'scan' },
   identity: 'local',
   team: '',
+  environment: '',
+  teamFrom: '',
   client: { name: 'weighbridge', version },
   checksLength: true,
   signal: new AbortController().signal,

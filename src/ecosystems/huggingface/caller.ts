@@ -30,7 +30,7 @@ export const readCaller = (request: FastifyRequest, reply: FastifyReply, route: 
       request: { id: request.id, method: request.method, route },
       // Who is behind a pseudonym is kept on disk: of a token never more than its digest.
       identity: request.caller?.name ?? (scope === '' ? addressOf(request) : `hub token ${scope}`),
-      team: request.caller?.team ?? '',
+      ...request.belongs,
       client: { name: client.name, version: client.version },
       checksLength: client.checksLength,
       signal: gone.signal,

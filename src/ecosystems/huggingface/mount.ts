@@ -53,8 +53,10 @@ export const refuseWhole = ({ reply }: Asked, { refusal }: View, { kind }: RepoN
 
 /** Where the client reaches this mount: configured, or as it says itself. */
 export const publicBase = ({ mount, request }: Asked): string => {
-  if (mount.publicUrl !== undefined) return mount.publicUrl;
+  const { team } = request.belongs;
+  const label = request.originalUrl.startsWith(`/t/${team}${mount.prefix}/`) && team !== '' ? `/t/${team}` : '';
+  if (mount.publicUrl !== undefined) return mount.publicUrl.slice(0, -mount.prefix.length) + label + mount.prefix;
   const { host, protocol } = request;
   if (!/^[A-Za-z0-9._:[\]-]{1,300}$/.test(host)) throw new WeighbridgeError('REQUEST_INVALID', 'the Host is not valid');
-  return `${protocol}://${host}${mount.prefix}`;
+  return `${protocol}://${host}${label}${mount.prefix}`;
 };

@@ -2,6 +2,7 @@ import type { AccessLog, Entry } from '../../audit/types.ts';
 import { isFault } from '../../errors.ts';
 import { printable } from '../../formats/format.ts';
 import { factsDigest } from '../../gateway/facts.ts';
+import { belonging } from '../../identity/team.ts';
 import type { Decision, Facts } from '../../policy/types.ts';
 
 /** Characters of a file's name, which is only what it is called. */
@@ -22,10 +23,10 @@ export const evidenceOf = (policySet: string, ruleset: string, facts: Facts): Ev
   facts: factsDigest(facts),
 });
 
-const beginning = ({ request, requester, client }: Uploader): Pick<Entry, 'request' | 'actor' | 'team' | 'client'> => ({
+const beginning = ({ request, requester, client }: Uploader): Omit<Entry, 'kind' | 'served' | 'detail' | 'ms'> => ({
   request,
   actor: requester.id,
-  ...(requester.team === '' ? {} : { team: requester.team }),
+  ...belonging(requester),
   client,
 });
 

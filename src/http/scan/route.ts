@@ -107,9 +107,9 @@ const tooLarge = (limit: number): Objection => ({
 /** An upload under way: who sends it, when they have gone, and the file that is arriving. */
 type Arrival = { readonly who: Uploader; readonly gone: AbortSignal; arriving: Arriving | undefined };
 
-const uploader = ({ id, method, caller, ip }: FastifyRequest, { log }: ScanParts): Uploader => ({
+const uploader = ({ id, method, caller, belongs, ip }: FastifyRequest, { log }: ScanParts): Uploader => ({
   request: { id, method, route: PATH },
-  requester: { id: log.pseudonym(caller?.name ?? ip), team: caller?.team ?? '' },
+  requester: { id: log.pseudonym(caller?.name ?? ip), ...belongs },
   client: { name: 'upload', version: '' },
 });
 

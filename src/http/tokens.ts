@@ -1,0 +1,51 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { WeighbridgeError } from '../errors.ts';
+import { createToken, revokeToken, type TokenOffice } from '../gateway/token-office.ts';
+
+const PATH = '/api/v1/tokens';
+const text = z.string().max(300);
+
+const wanted = z.strictObject({
+  team: text.optional(),
+  environment: text.optional(),
+  role: text.optional(),
+  mounts: z.array(text).max(20).optional(),
+  expires: text.optional(),
+  note: text.optional(),
+});
+
+const params = z.object({ id: text });
+
+/** Tokens are listed, made and revoked at `/api/v1/tokens`. What a token is, is answered once: when it is made. */
+export const serveTokens = (app: FastifyInstance, office: TokenOffice): void => {
+  app.addHook('onRequest', async (request) => refuseOtherSites(request));
+  app.get(PATH, async (_request, reply) =>
+    reply.header('cache-control', 'no-store').send({ tokens: office.tokens.list() }),
+  );
+  app.post(PATH, async (request, reply) => {
+    const parsed = wanted.safeParse(request.body);
+    if (!parsed.success) throw new WeighbridgeError('REQUEST_INVALID', z.prettifyError(parsed.error));
+    const { secret, shown } = await createToken(office, parsed.data, byWhom(request));
+    return reply
+      .code(201)
+      .header('cache-control', 'no-store')
+      .send({ token: secret, ...shown });
+  });
+  app.post(`${PATH}/:id/revoke`, async (request) => {
+    const { id } = params.parse(request.params);
+    return revokeToken(office, id, byWhom(request));
+  });
+};
+
+const byWhom = ({ caller, ip, id, method, routeOptions }: FastifyRequest) => ({
+  name: caller?.name ?? ip,
+  request: { id, method, route: routeOptions.url ?? PATH },
+});
+
+/** A page of another site can send requests here with whatever rights this address gives. */
+const refuseOtherSites = ({ headers, method }: FastifyRequest): void => {
+  const site = headers['sec-fetch-site'];
+  if (method === 'GET' || site === undefined || site === 'same-origin' || site === 'none') return;
+  throw new WeighbridgeError('FORBIDDEN', 'pages of other sites may change nothing here');
+};

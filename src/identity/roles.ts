@@ -1,0 +1,17 @@
+/** What a caller may be, from the least to the most trusted. What each may do stands in http/rights.ts. */
+export const ROLES = ['pipeline', 'viewer', 'auditor', 'approver', 'admin'] as const;
+
+export type Role = (typeof ROLES)[number];
+
+export const isRole = (text: string): text is Role => ROLES.some((role) => role === text);
+
+/** Who called with a token. */
+export type Identity = {
+  /** The token's id, or its name in the settings. Not secret: the log knows the caller by its pseudonym. */
+  readonly name: string;
+  readonly team: string;
+  readonly environment: string;
+  readonly role: Role;
+  /** Ecosystems by name, and `api`, that the token opens; empty: all. */
+  readonly scopes: readonly string[];
+};
