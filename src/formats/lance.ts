@@ -33,8 +33,9 @@ const LANCE = schemaOf({
   File: '1 path text',
   BasePath: '1 id int, 2 name text, 3 is_dataset_root int, 4 path text',
 });
-/** Types of columns whose cells may hold text, or a file. */
-const TEXTUAL = /string|binary|json|blob|dict/;
+/** Types of columns whose cells hold no text and no file; containers, whose items are columns of their own. */
+const NUMBERS =
+  /^(?:null|bool|u?int(?:8|16|32|64)|halffloat|float|double|(?:decimal|date|time|timestamp|duration)[\w:/+.-]*(?:\(\w+\))?|fixed_size_list:(?:bool|u?int(?:8|16|32|64)|halffloat|bfloat16|lance\.bfloat16|float|double):\d+|struct|(?:large_)?list(?:\.struct)?)$/;
 
 const invalid: (message: string, offset: number) => never = (message, offset) => {
   throw new WeighbridgeError('FORMAT_INVALID', `Lance: ${message}`, { offset });
@@ -64,12 +65,14 @@ export const lance: Format = {
   inspect(source, context): Inspection {
     const ending = endingOf(source) ?? invalid('no ending', 0);
     const types = ending.kind === 'data' ? readData(source, context) : readOlder(source, context);
-    const unread = types === undefined || types.some((type) => TEXTUAL.test(type));
+    // A data file that does not say what its columns are leaves that to the table.
+    const unnamed = ending.kind === 'data' && types?.length === 0;
+    const unread = types === undefined || unnamed || types.some((type) => !NUMBERS.test(type));
     const reason = types === undefined ? 'a data file before version 2' : 'cells of text are not read';
     return {
       format: 'lance',
       content: 'inert',
-      coverage: unread && types?.length !== 0 ? incomplete('partial', 0, source.size, reason) : complete(source.size),
+      coverage: unread ? incomplete('partial', 0, source.size, reason) : complete(source.size),
       details: { version: `${ending.major}.${ending.minor}`, columns: types?.length ?? 0 },
     };
   },

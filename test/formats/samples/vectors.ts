@@ -50,12 +50,20 @@ type Lance = {
   readonly size?: number;
   readonly between?: Uint8Array;
   readonly kind?: string;
+  readonly named?: boolean;
 };
 /** A column of numbers: a page, its description, the schema, tables of places, the ending. */
-const lance = ({ metadata = '', size = 16, between = bytes(), kind = 'float' }: Lance = {}): Uint8Array => {
+const lance = ({
+  metadata = '',
+  size = 16,
+  between = bytes(),
+  kind = 'float',
+  named = true,
+}: Lance = {}): Uint8Array => {
   const page = f32(1, 2, 3, 4);
   const column = message([2, message([1, 0], [2, size], [3, 4])]);
-  const schema = message([1, message([1, message([1, 2], [2, 'x'], [5, kind], [10, metadata])])], [2, 4]);
+  const field = message([1, 2], [2, 'x'], [5, kind], [10, metadata]);
+  const schema = message([1, named ? message([1, field]) : bytes()], [2, 4]);
   const at = [page.length + between.length, page.length + between.length + column.length] as const;
   const tablesAt = at[1] + schema.length;
   const places = bytes(u64(at[0], column.length), u64(at[1], schema.length));
@@ -144,6 +152,9 @@ export const vectorSamples: readonly Samples[] = [
       'a page beyond the file': () => lance({ size: 4096 }),
       'bytes that no column names': () => lance({ between: bytes(hostilePickle, new Uint8Array(2000)) }),
       'a column of text': () => lance({ kind: 'string' }),
+      'a list of text': () => lance({ kind: 'fixed_size_list:string:4' }),
+      'a column of a type that is not known': () => lance({ kind: 'utf8_view' }),
+      'columns of which it does not say what they are': () => lance({ named: false }),
       'a file outside of the folder': () => manifest('../../etc/passwd'),
       'bytes before a table': () => bytes(hostilePickle, manifest('1.lance')),
     },
