@@ -183,16 +183,16 @@ const lookupsOf = ({ store: { records }, sandbox }: Parts) => ({
   policies: (digest: string) => records.get('policySet', digest),
 });
 
-const scanOf = ({ config, store, sandbox, policies, knownBad, log }: Parts): ScanParts => ({
-  ...store,
-  sandbox,
-  policies: policies.current,
 const officeOf = async ({ config, store, log }: Parts): Promise<TokenOffice> => ({
   tokens: await openTokens(store.records),
   log,
   mounts: mountsFor(config),
 });
 
+const scanOf = ({ config, store, sandbox, policies, knownBad, log }: Parts): ScanParts => ({
+  ...store,
+  sandbox,
+  policies: policies.current,
   knownBad: knownBad.lookup,
   log,
   limit: config.uploads.limit,

@@ -13,5 +13,5 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   impact: async () => (await import('./impact.ts')).impact,
   policy: async () => (await import('./policy.ts')).policy,
   doctor: async () => (await import('./doctor.ts')).doctor,
-};
   token: async () => (await import('./token.ts')).token,
+};

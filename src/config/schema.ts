@@ -113,8 +113,8 @@ export const schema = z.strictObject({
   auth: z
     .strictObject({
       tokens: z.array(token).default([]).register(about, { kind: 'list', secret: true }),
-      none: flag,
       required: flag,
+      none: flag,
     })
     .prefault({}),
   trustProxy: z
