@@ -126,6 +126,9 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
 
   const fetched: Intakes['fetched'] = async (repo, file) => {
     const joined = running.has(transferKey(repo, file));
+    // A transfer that served the inspection may be over by now.
+    const here = joined ? undefined : await known(repo, file);
+    if (here !== undefined) return here;
     try {
       return await (await begin(repo, file)).done;
     } catch (error) {

@@ -70,6 +70,17 @@ t.test('500 clients that want the same cold file make one transfer', async (t) =
   t.ok(asked < 2 * file.length, `${asked} bytes for a file of ${file.length}`);
 });
 
+t.test('a large file that has to be held is transferred once, for whoever asks and for its inspection', async (t) => {
+  const rows = Buffer.from(`name,value\n${'a long enough name,12345\n'.repeat(400_000)}`);
+  const world = await startWorld(t, [{ ...repo({ 'rows.csv': rows }), lfs: ['*.csv'] }]);
+  const bodies = await Promise.all(
+    Array.from({ length: 20 }, async () => bytesOf(await world.fetch(path('rows.csv')))),
+  );
+  t.ok(bodies.every((body) => body.equals(rows)));
+  const seen = world.hub.log.filter(({ method, bytes }) => method === 'GET' && bytes > MIB);
+  t.equal(seen.length, 1);
+});
+
 t.test('a large file leaves while it arrives, but for its last 64 KiB', async (t) => {
   const file = weights(12 * MIB);
   const world = await startWorld(t, [repo({ 'model.safetensors': file })], { timings: { keepAlive: 100 } });
