@@ -18,6 +18,8 @@ export type HubOptions = {
   readonly xet?: boolean;
   /** Origin written into `Link` headers; the hub's own when left out. */
   readonly linkBase?: string;
+  /** Both hosts speak TLS with this certificate (PEM). */
+  readonly tls?: { readonly cert: string; readonly key: string };
 };
 
 /** One request as it arrived, and what became of it. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo, Server } from 'node:net';
 import { createFaults, type Fault } from './hub-faults.ts';
 import { type HubRepo, type StoredFile, type StoredRepo, storeRepo, type Tree } from './hub-repo.ts';
 import { type HubOptions, type Seen, type State, serve } from './hub-serve.ts';
@@ -36,10 +37,11 @@ export const startHub = async (options: HubOptions): Promise<Hub> => {
   const faults = createFaults();
   const log: Seen[] = [];
   const state: State = { options, repos, faults, log, hubUrl: '', cdnUrl: '' };
-  const hub = await listen((request, response) => serve(state, 'hub', request, response));
-  const cdn = await listen((request, response) => serve(state, 'cdn', request, response));
-  state.hubUrl = `http://127.0.0.1:${port(hub)}`;
-  state.cdnUrl = options.cdnUrl ?? `http://${options.cdnHost ?? 'localhost'}:${port(cdn)}`;
+  const hub = await listen(options.tls, (request, response) => serve(state, 'hub', request, response));
+  const cdn = await listen(options.tls, (request, response) => serve(state, 'cdn', request, response));
+  const scheme = options.tls === undefined ? 'http' : 'https';
+  state.hubUrl = `${scheme}://127.0.0.1:${port(hub)}`;
+  state.cdnUrl = options.cdnUrl ?? `${scheme}://${options.cdnHost ?? 'localhost'}:${port(cdn)}`;
   const treeOf = (repo: string, branch = 'main'): Tree => {
     const tree = (repos.get(repo) ?? repos.get(`models/${repo}`))?.refs.get(branch);
     if (tree === undefined) throw new Error(`no branch ${branch} of ${repo}`);
@@ -70,10 +72,14 @@ export const startHub = async (options: HubOptions): Promise<Hub> => {
 
 const port = (server: Server): number => (server.address() as AddressInfo).port;
 
-const listen = async (serveOne: (request: IncomingMessage, response: ServerResponse) => Promise<void>) => {
-  const server = createServer((request, response) => {
+const listen = async (
+  tls: HubOptions['tls'],
+  serveOne: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+) => {
+  const answer: RequestListener = (request, response) => {
     serveOne(request, response).catch((error: unknown) => response.destroy(error as Error));
-  });
+  };
+  const server = tls === undefined ? createServer(answer) : createSecureServer(tls, answer);
   server.on('connection', (socket) => socket.on('error', () => socket.destroy()));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
