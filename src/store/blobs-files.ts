@@ -112,11 +112,13 @@ export const createFileBlobs = async ({
     await removals.get(sha256);
     const name = blobPath(folder, sha256);
     for (const parent of blobFolders(folder, sha256)) await disk.folder(parent);
-    if (!(await disk.link(path, name)) && (await disk.size(name)) !== size) {
-      // Someone cut the blob that was there: ours replaces it.
-      await handles.drop(sha256);
-      await disk.rename(path, name);
-    }
+    if (await disk.link(path, name)) return;
+    const present = index.get(sha256);
+    if (present?.proven === true && (await disk.size(name)) === size) return;
+    // Someone cut what was there, or nobody has shown that it reached the disk: ours replaces it.
+    await handles.drop(sha256);
+    await disk.rename(path, name);
+    if (present !== undefined) present.proven = true;
   };
 
   const create = async (size?: number, options: { readonly gitSha1?: boolean } = {}) => {

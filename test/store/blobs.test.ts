@@ -203,6 +203,26 @@ t.test(
   },
 );
 
+t.test('bytes that may not have reached the disk give way to the same ones that come again', async (t) => {
+  const data = fresh();
+  const first = await openStore({ data, limit: everything });
+  const bytes = randomBytes(2 * MIB + 5);
+  const name = await store(first.blobs, bytes);
+  await first.close();
+  const path = blobPath(layout(data).blobs, name);
+  writeFileSync(path, Buffer.alloc(bytes.length));
+  const second = await openStore({ data, limit: everything, sealAfter: 0 });
+  t.equal(await store(second.blobs, bytes), name);
+  await until(() => (statSync(path).mode & 0o777) === 0o444);
+  await second.close();
+  // From here on they are believed.
+  const third = await openStore({ data, limit: everything });
+  const blob = await third.blobs.open(name);
+  t.ok(Buffer.from(await blob!.read(0, bytes.length)).equals(bytes));
+  await blob!.close();
+  await third.close();
+});
+
 t.test('a blob that the disk would not keep is gone, and can be stored again', async (t) => {
   for (const failing of ['seal', 'syncFolder']) {
     const { blobs } = await opened(
