@@ -25,8 +25,8 @@ export const sendBytes = async (
       const chunk = next.value;
       left -= chunk.length;
       if (left < 0) throw new RangeError('more bytes than were announced');
-      // The last one is not waited for: nothing is read into its memory any more.
-      if (left === 0) raw.write(chunk);
+      // A body of one chunk has memory of its own; that of a later one may belong to another file when it is not asked for any more.
+      if (chunk.length === length) raw.write(chunk);
       else await written(raw, chunk);
       if (raw.destroyed) return;
       next = await chunks.next();
