@@ -194,6 +194,8 @@ export type Format = {
    * file. A remote file (`provisional`) is not searched: it is recognised again when it is here, before its last bytes leave.
    */
   recognise(head: Uint8Array, source: RandomAccess, provisional?: boolean): boolean;
+  /** True for a format without a mark of its own: it is tried on files that no other recognises. */
+  readonly lastResort?: boolean;
   /** Reads the whole file. Throws only FORMAT_TRUNCATED, FORMAT_INVALID or LIMIT_EXCEEDED. */
   inspect(source: RandomAccess, context: Context): Inspection;
 };

@@ -1,5 +1,6 @@
 import { type Budget, createBudget, DEFAULT_LIMITS, type Limits } from '../bytes/limits.ts';
-import { checkRange, head, type RandomAccess, sampleOf } from '../bytes/random-access.ts';
+import { metered } from '../bytes/metered.ts';
+import { head, type RandomAccess } from '../bytes/random-access.ts';
 import { isFault } from '../errors.ts';
 import { WINDOW, windowed } from './archive/window.ts';
 import { arrow } from './arrow/ipc.ts';
@@ -8,6 +9,7 @@ import { catboost } from './boosting/catboost.ts';
 import { lightgbm } from './boosting/lightgbm.ts';
 import { xgboostUbj } from './boosting/xgboost.ts';
 import { xgboostBinary } from './boosting/xgboost-binary.ts';
+import { brotli } from './brotli/brotli.ts';
 import { bzip2 } from './compressed/bzip2.ts';
 import { gzip, zlib } from './compressed/gzip.ts';
 import { lz4 } from './compressed/lz4.ts';
@@ -121,6 +123,7 @@ export const formats: readonly Format[] = [
   lzma,
   lz4,
   zstd,
+  brotli,
   sealed,
   flax,
   mat,
@@ -232,9 +235,12 @@ const readAll = (source: RandomAccess, shared: Shared, path: readonly string[]):
   }
   if (source.size === 0) return { format: 'empty', content: 'inert', coverage: complete(0) };
   const start = head(source, HEAD);
-  const readings = formats
-    .filter((format) => recognises(format, start, source, shared.provisional))
-    .map((format) => readAs(format, source, shared, path));
+  const fitting = (lastResort: boolean): readonly Format[] =>
+    formats.filter(
+      (format) => (format.lastResort === true) === lastResort && recognises(format, start, source, shared.provisional),
+    );
+  const marked = fitting(false);
+  const readings = (marked.length > 0 ? marked : fitting(true)).map((format) => readAs(format, source, shared, path));
   const [first, ...others] = readings;
   if (first === undefined) return unknown(source, unrecognised(source));
   return others.reduce(merge, first);
@@ -385,17 +391,3 @@ const lesser = (a: Coverage, b: Coverage): Coverage => {
   const rank = { complete: 0, partial: 1, opaque: 2 };
   return rank[a.state] >= rank[b.state] ? a : b;
 };
-
-const metered = (source: RandomAccess, budget: Budget): RandomAccess => ({
-  size: source.size,
-  read(offset, length) {
-    checkRange(source.size, offset, length);
-    budget.spend('bytesRead', length);
-    return source.read(offset, length);
-  },
-  sample(offset, length) {
-    checkRange(source.size, offset, length);
-    budget.spend('bytesRead', length);
-    return sampleOf(source, offset, length);
-  },
-});

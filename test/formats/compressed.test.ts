@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { brotliCompressSync, constants } from 'node:zlib';
 import t from 'tap';
 import { createBudget } from '../../src/bytes/limits.ts';
 import { fromBytes } from '../../src/bytes/random-access.ts';
 import { crc32, xxh32 } from '../../src/formats/archive/checksum.ts';
+import { brotli } from '../../src/formats/brotli/brotli.ts';
 import { bzip2 } from '../../src/formats/compressed/bzip2.ts';
 import { gzip, zlib } from '../../src/formats/compressed/gzip.ts';
 import { lz4 } from '../../src/formats/compressed/lz4.ts';
@@ -87,6 +90,39 @@ t.test('checksums are those of their specifications', async (t) => {
   t.equal(crc32(Buffer.from('123456789')), 0xcbf43926);
   t.equal(xxh32(abc), 0x32d153ff);
   t.equal(xxh64(abc), 0x44bc2cf5ad770999n);
+});
+
+t.test('what Node compresses with Brotli comes out as it went in', async (t) => {
+  const numbers = Buffer.from(Array.from({ length: 30_000 }, (_, i) => (i * i * 7 + (i >> 3)) & 255));
+  const prose = Buffer.from(`${'The quick brown fox was in the house of the people. '.repeat(9)} Ausführung, ПРИВЕТ`);
+  for (const plain of [lines, numbers, prose, await readFile(import.meta.filename)]) {
+    for (const quality of [0, 1, 4, 5, 9, 11]) {
+      for (const [window, mode] of [
+        [22, constants.BROTLI_MODE_GENERIC],
+        [10, constants.BROTLI_MODE_TEXT],
+        [16, constants.BROTLI_MODE_FONT],
+      ] as const) {
+        const params = {
+          [constants.BROTLI_PARAM_QUALITY]: quality,
+          [constants.BROTLI_PARAM_LGWIN]: window,
+          [constants.BROTLI_PARAM_MODE]: mode,
+        };
+        const packed = brotliCompressSync(plain, { params });
+        const what = `${plain.length} bytes, quality ${quality}, window ${window}`;
+        t.ok(brotli.recognise(packed.subarray(0, 4096), fromBytes(packed)), what);
+        t.ok(decompress(brotli, packed).plain.equals(plain), what);
+        const behind = Buffer.concat([packed, Buffer.from([0])]);
+        t.notOk(brotli.recognise(behind, fromBytes(behind)), `${what}, and a byte behind`);
+      }
+    }
+  }
+});
+
+t.test('numbers without a mark are not taken for Brotli', async (t) => {
+  const seed = Buffer.from(Array.from({ length: 4096 }, (_, i) => (Math.imul(i + 1, 0x9e3779b1) >>> 11) & 255));
+  const taken = [...bitFlips(seed, 500, 3)].filter((bytes) => brotli.recognise(bytes, fromBytes(bytes)));
+  t.equal(taken.length, 0);
+  t.equal(reportOf(seed).format, 'unknown');
 });
 
 /** Sixty lines, compressed by lz4 1.9.4 -9 and zstd 1.5.4 -19. */

@@ -3,11 +3,11 @@ import type { ByteReader } from '../archive/byte-reader.ts';
 import type { Sink } from '../archive/sink.ts';
 
 /** Codes up to this many bits are found in one look; the few longer ones bit by bit. */
-const FAST_BITS = 10;
+export const FAST_BITS = 10;
 /** Longest code of DEFLATE. */
-const MOST_BITS = 15;
+export const MOST_BITS = 15;
 
-type Code = { readonly fast: Uint16Array; readonly count: Uint16Array; readonly symbols: Uint16Array };
+export type Code = { readonly fast: Uint16Array; readonly count: Uint16Array; readonly symbols: Uint16Array };
 
 const invalid = (message: string): never => {
   throw new WeighbridgeError('FORMAT_INVALID', `deflate: ${message}`);
@@ -17,7 +17,7 @@ const invalid = (message: string): never => {
  * The canonical Huffman code of the given lengths (RFC 1951, 3.2.2). Over-subscribed codes are refused, and
  * incomplete ones unless they are one code of one bit, as zlib does.
  */
-const buildCode = (lengths: Uint8Array, loneAllowed: boolean): Code => {
+export const buildCode = (lengths: Uint8Array, loneAllowed: boolean): Code => {
   const count = new Uint16Array(MOST_BITS + 1);
   for (const length of lengths) count[length] = (count[length] ?? 0) + 1;
   count[0] = 0;

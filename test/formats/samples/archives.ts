@@ -1,10 +1,10 @@
-import { deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { lz4Frame, zstdFrame } from '../../support/frame-writer.ts';
 import { bytes } from '../../support/reports.ts';
 import { sevenZipFile } from '../../support/sevenzip-writer.ts';
 import { writeTar } from '../../support/tar-writer.ts';
 import { writeZip } from '../../support/zip-writer.ts';
-import { hostilePickle, rows } from './hostile.ts';
+import { hostilePickle, hostileZip, rows } from './hostile.ts';
 import type { Samples } from './types.ts';
 
 const table = { name: 'rows.csv', data: rows };
@@ -49,6 +49,12 @@ const containing = (format: string, pack: (content: Uint8Array) => Uint8Array, w
     'the same packed twice': () => pack(pack(hostilePickle)),
   };
   return { ...samples, reject: { ...samples.reject, ...inside } };
+};
+
+/** A Brotli stream with one block that is not compressed, and an empty last one (RFC 7932, 9.2). */
+const stored = (content: Uint8Array): Uint8Array => {
+  const header = ((content.length - 1) << 4) | (1 << 20);
+  return bytes([header & 255, (header >>> 8) & 255, header >>> 16], content, [3]);
 };
 
 export const archiveSamples: readonly Samples[] = [
@@ -111,6 +117,22 @@ export const archiveSamples: readonly Samples[] = [
       'bytes behind the header': () => bytes(sevenZipFile([{ name: 'a', data: plain }]), hostilePickle),
       'what is encrypted': () => sevenZipFile([{ name: 'a', data: plain }], { method: [6, 0xf1, 7, 1] }),
       'a method that is not read': () => sevenZipFile([{ name: 'a', data: plain }], { method: [3, 4, 1] }),
+    },
+  },
+  {
+    format: 'brotli',
+    accept: {
+      rows: () => brotliCompressSync(rows.repeat(20)),
+      'bytes that are not compressed': () => stored(bytes(rows)),
+    },
+    reject: {
+      'a pickle inside': () => brotliCompressSync(hostilePickle),
+      'a pickle that is not compressed': () => stored(hostilePickle),
+      'an archive inside': () => brotliCompressSync(hostileZip),
+      'the same packed twice': () => brotliCompressSync(brotliCompressSync(hostilePickle)),
+      'a bomb': () => brotliCompressSync(new Uint8Array(1 << 20)),
+      'bytes behind the stream': () => bytes(brotliCompressSync(rows.repeat(20)), hostilePickle),
+      'bytes that decoders leave out': () => bytes([0x2c, 0x02], stored(bytes(rows))),
     },
   },
   {
