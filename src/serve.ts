@@ -82,7 +82,7 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
       ending ??= end();
       return ending;
     };
-    return { greeting: greet(config.publicUrl ?? url, mounted), url, stopped, stop };
+    return { greeting: greet(config, url, mounted), url, stopped, stop };
   } catch (error) {
     await opened.all();
     throw error;
@@ -101,19 +101,23 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
   const search = opened(createLogSearch(directory));
   const sandbox = opened(await createSandbox(config.sandbox));
   const policies = opened(
-    await watchPolicies(config.policies, {
-      loaded: (set, previous = '') => {
-        records.put('policySet', set.digest, { files: set.files, at: Date.now() }).catch(() => undefined);
-        log.enqueue({ kind: 'policy.loaded', detail: { digest: set.digest, previous } });
+    await watchPolicies(
+      config.policies,
+      {
+        loaded: (set, previous = '') => {
+          records.put('policySet', set.digest, { files: set.files, at: Date.now() }).catch(() => undefined);
+          log.enqueue({ kind: 'policy.loaded', detail: { digest: set.digest, previous } });
+        },
+        rejected: ({ message }) => {
+          metrics.policyLoadErrors.inc();
+          process.stderr.write(
+            `The policies were changed but not taken, the last good ones stay in force:\n${message}\n`,
+          );
+          log.enqueue({ kind: 'policy.rejected', detail: { message: message.slice(0, 1000) } });
+        },
       },
-      rejected: ({ message }) => {
-        metrics.policyLoadErrors.inc();
-        process.stderr.write(
-          `The policies were changed but not taken, the last good ones stay in force:\n${message}\n`,
-        );
-        log.enqueue({ kind: 'policy.rejected', detail: { message: message.slice(0, 1000) } });
-      },
-    }),
+      { mode: config.mode },
+    ),
   );
   const knownBad = opened(
     await watchKnownBad(config.knownBad, {
@@ -198,9 +202,11 @@ const scanOf = ({ config, store, sandbox, policies, knownBad, log }: Parts): Sca
   limit: config.uploads.limit,
 });
 
-const greet = (url: string, mounted: readonly Mounted[]): string => {
-  const settings = mounted.map(({ ecosystem, mount: path }) => ecosystem.setting(url.replace(/\/$/, '') + path));
-  return `Weighbridge is listening. Point your pipeline at it: ${settings.join('  ')}`;
+const greet = ({ publicUrl, mode }: Config, local: string, mounted: readonly Mounted[]): string => {
+  const url = (publicUrl ?? local).replace(/\/$/, '');
+  const settings = mounted.map(({ ecosystem, mount: path }) => ecosystem.setting(url + path));
+  const observing = mode === 'observe' ? ' and observes only: nothing is refused' : '';
+  return `Weighbridge is listening${observing}. Point your pipeline at it: ${settings.join('  ')}`;
 };
 
 const listeningUrl = (config: Config, address: AddressInfo | string | null): string => {

@@ -90,6 +90,7 @@ export const schema = z.strictObject({
   tls: z.strictObject({ cert: path, key: path }).optional(),
   data: path.default('./data'),
   policies: path.optional(),
+  mode: z.enum(['enforce', 'observe']).default('enforce').register(about, { kind: 'text' }),
   knownBad: z.strictObject({ list: path, key: path }).optional(),
   mounts: z.record(z.string(), mount).default({}),
   upstreams: z.object({ allowPrivate: flag }).catchall(upstream).prefault({}),

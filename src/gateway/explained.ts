@@ -1,3 +1,4 @@
+import { OBSERVE_RULE } from '../policy/observe.ts';
 import type { Blobs } from '../store/types.ts';
 import { explain, type Folder, indexesFor, isBare } from './explain.ts';
 import { artefactKey, type Intakes, isRefusal, type Stored } from './intake.ts';
@@ -41,7 +42,9 @@ export const createExplainingJudge = (judge: Judge, { blobs, intakes, scales }: 
     const { sha256 } = await once(key, async () => (await intakes.known(repo, index)) ?? intakes.fetched(repo, index));
     const report = await scales.stored(sha256);
     const { decision } = await judge(repo, index, who, { sha256, report });
-    return { sha256, report, allowed: decision.action === 'allow' };
+    // Where nothing is enforced, the file is judged as if it were.
+    const allowed = decision.action === 'allow' && decision.rule !== OBSERVE_RULE;
+    return { sha256, report, allowed };
   };
 
   const folderOf = (repo: RepoAt, file: ListedFile, sha256: string, who: Requester): Folder => {

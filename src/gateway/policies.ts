@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isFault, WeighbridgeError } from '../errors.ts';
 import { loadPolicies } from '../policy/load.ts';
+import { OBSERVE_ALL } from '../policy/observe.ts';
 import type { PolicySet } from '../policy/types.ts';
 
 /** How often the files are looked at, ms. An edit is in force after at most two looks. */
@@ -62,9 +63,13 @@ const policyNames = async (directory: string): Promise<string[]> =>
 export const watchPolicies = async (
   path: string,
   hooks: PolicyHooks,
-  options: { readonly pollMs?: number } = {},
+  options: { readonly pollMs?: number; readonly mode?: 'enforce' | 'observe' } = {},
 ): Promise<PolicyWatcher> => {
-  let seen = await readPolicyFiles(path);
+  const read = async (): Promise<Record<string, string>> => {
+    const files = await readPolicyFiles(path);
+    return options.mode === 'observe' ? { ...files, [OBSERVE_ALL.name]: OBSERVE_ALL.text } : files;
+  };
+  let seen = await read();
   let set = loadPolicies(seen, Date.now());
   let fault: WeighbridgeError | undefined;
   hooks.loaded(set, undefined);
@@ -89,7 +94,7 @@ export const watchPolicies = async (
   };
   const look = async (): Promise<Record<string, string> | undefined> => {
     try {
-      return await readPolicyFiles(path);
+      return await read();
     } catch (error) {
       // An unreadable file is an edit as well: forget it, so that its return is seen even when nothing else changed.
       seen = {};

@@ -76,7 +76,7 @@ const asEntered = (
 });
 
 /** Each request's decision once: a provisional one gives way to that of its outcome. */
-async function* settled(entries: AsyncIterable<ReadEntry>): AsyncGenerator<ReadEntry> {
+export async function* settled(entries: AsyncIterable<ReadEntry>): AsyncGenerator<ReadEntry> {
   const pending = new Map<string, ReadEntry>();
   for await (const one of entries) {
     const { kind, evidence, decision, request, artefact } = one.entry;

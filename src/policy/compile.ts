@@ -51,7 +51,7 @@ export const compilePolicy = (
   );
   const policy: Policy = {
     id: metadata.id,
-    mode,
+    mode: mode === 'enforce' ? 'enforce' : 'audit',
     owner: metadata.owner,
     rules,
     applies: compileMatch(source),

@@ -1,5 +1,6 @@
 import type { Policy } from './compile.ts';
 import { type Match, matchesOf, worstWitness } from './evaluate.ts';
+import { OBSERVE_RULE } from './observe.ts';
 import { wordReason } from './reason.ts';
 import { cannotDrop, noticeOfRows } from './rows.ts';
 import { ACTIONS, type Action, type Decision, type Facts, type Obligations } from './types.ts';
@@ -14,6 +15,8 @@ export type Rules = {
   readonly waivers: readonly Waiver[];
   /** What happens to content that no rule speaks of. */
   readonly defaultAction: Exclude<Action, 'convert'>;
+  /** Whether what is decided for these facts is only entered and not done. */
+  observes(facts: Facts): boolean;
 };
 
 type Verdict = {
@@ -28,6 +31,20 @@ type Verdict = {
  * away the refusals they name, for the blob or artefact they name. When nothing is said, the default holds.
  */
 export const decide = (rules: Rules, facts: Facts, now: number): Decision => {
+  const decision = enforce(rules, facts, now);
+  return decision.action !== 'allow' && rules.observes(facts) ? observed(decision) : decision;
+};
+
+/** The file as it is, and what would have been done with it. */
+const observed = ({ action, rule, reason }: Decision): Decision => ({
+  action: 'allow',
+  rule: OBSERVE_RULE,
+  reason: `not enforced, would be ${action}: ${reason}`,
+  obligations: {},
+  audited: { action, rule },
+});
+
+const enforce = (rules: Rules, facts: Facts, now: number): Decision => {
   const prepared = prepare(facts);
   const applying = rules.policies.filter((policy) => policy.applies(facts));
   const matches = applying.flatMap((policy) => matchesOf(policy, prepared)).map((match) => convertOrHold(match, facts));

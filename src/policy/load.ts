@@ -6,6 +6,7 @@ import { decide } from './decide.ts';
 import { createEnvironment } from './environment.ts';
 import { explain } from './explain.ts';
 import { idleProblems, type WrittenPolicy } from './idle.ts';
+import { compileObserve, observesAll } from './observe.ts';
 import { type PlacedDocument, parsePlaced } from './places.ts';
 import { documentSchema, type SetDocument, type WaiverDocument } from './schema.ts';
 import type { PolicySet, Problem } from './types.ts';
@@ -58,15 +59,23 @@ export const checkPolicies = (
   if (problems.some(({ severity }) => severity === 'error')) return { problems };
   if (thorough) problems.push(...idleProblems(policies.written));
   const compiled = policies.written.map(({ policy }) => policy);
-  const rules = { policies: compiled, waivers, defaultAction: defaultActionOf(sets[0]?.content) };
+  const observed = documents.flatMap(({ content }) => (content.kind === 'Observe' ? [content] : []));
+  const rules = {
+    policies: compiled,
+    waivers,
+    defaultAction: defaultActionOf(sets[0]?.content),
+    observes: compileObserve(observed),
+  };
   const set: PolicySet = {
     digest: digestOf(files),
     files: { ...files },
     problems,
     rules: compiled.flatMap(({ mode, rules: own }) => own.map(({ name, action }) => ({ name, action, mode }))),
-    dropsRows: compiled.some(
-      ({ mode, rules: own }) => mode === 'enforce' && own.some(({ obligations }) => obligations.rows === 'drop'),
-    ),
+    dropsRows:
+      !observed.some(observesAll) &&
+      compiled.some(
+        ({ mode, rules: own }) => mode === 'enforce' && own.some(({ obligations }) => obligations.rows === 'drop'),
+      ),
     decide: (facts, at) => decide(rules, facts, at),
     explain: (facts) => explain(rules.policies, facts),
   };

@@ -100,7 +100,10 @@ const policy = z.strictObject({
   apiVersion,
   kind: z.literal('Policy'),
   metadata: z.strictObject({ ...metadata, links: z.array(z.string().max(300)).max(MAX_ITEMS).optional() }),
-  mode: z.enum(['enforce', 'audit', 'off']).default('enforce'),
+  mode: z
+    .enum(['enforce', 'observe', 'audit', 'off'])
+    .default('enforce')
+    .describe('observe, or audit: what it would do is entered in the log and not done.'),
   match: match.optional(),
   vars: z
     .record(z.string().regex(/^[a-z][A-Za-z0-9_]{0,31}$/), z.string().min(1).max(MAX_EXPRESSION_CHARACTERS))
@@ -143,14 +146,22 @@ const waiver = z.strictObject({
     }),
 });
 
+const observe = z.strictObject({
+  apiVersion,
+  kind: z.literal('Observe'),
+  title: text.optional(),
+  teams: globs.optional().describe('Teams, proven by their tokens, for whom nothing is enforced. Left out: everybody.'),
+});
+
 /** One document of a policy file. */
-export const documentSchema = z.discriminatedUnion('kind', [policySet, policy, waiver], {
-  error: 'expected kind: PolicySet, Policy or Waiver',
+export const documentSchema = z.discriminatedUnion('kind', [policySet, policy, waiver, observe], {
+  error: 'expected kind: PolicySet, Policy, Waiver or Observe',
 });
 
 export type PolicyDocument = z.infer<typeof policy>;
 export type RuleDocument = z.infer<typeof plainRule>;
 export type WaiverDocument = z.infer<typeof waiver>;
+export type ObserveDocument = z.infer<typeof observe>;
 export type SetDocument = z.infer<typeof policySet>;
 
 /** The JSON schema that editors check policy files with (one document of a file). */

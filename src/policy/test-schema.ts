@@ -8,7 +8,7 @@ const MAX_ITEMS = 200;
 const text = z.string().min(1).max(MAX_TEXT_CHARACTERS);
 const rule = z
   .string()
-  .regex(/^(default|[a-z0-9._-]+\/[a-z0-9._-]+)$/, 'expected <policy>/<rule>, or default for the default action');
+  .regex(/^(default|observe|[a-z0-9._-]+\/[a-z0-9._-]+)$/, 'expected <policy>/<rule>, default or observe');
 
 const outcome = z.strictObject({ action: z.enum(ACTIONS), rule });
 
@@ -22,7 +22,7 @@ const full = outcome.extend({
     .optional()
     .describe('All of them, when given: an obligation that is not named here must not be there.'),
   reason: text.optional().describe('A part of the reason that the client prints.'),
-  audited: outcome.optional().describe('What would be done were every policy in mode audit enforced.'),
+  audited: outcome.optional().describe('What would be done were all that is only observed enforced.'),
   waiver: text.optional().describe('Id of the waiver that lifts the refusal.'),
   also: z
     .array(rule)
@@ -35,7 +35,7 @@ const full = outcome.extend({
 const short = z
   .string()
   .regex(
-    new RegExp(`^(${ACTIONS.join('|')}) (default|[a-z0-9._-]+/[a-z0-9._-]+)$`),
+    new RegExp(`^(${ACTIONS.join('|')}) (default|observe|[a-z0-9._-]+/[a-z0-9._-]+)$`),
     'expected <action> <policy>/<rule>, as in deny default/dangerous',
   )
   .transform((written) => {

@@ -74,11 +74,11 @@ export type Obligations = {
 
 export type Decision = {
   readonly action: Action;
-  /** `<policy>/<rule>`, or `default` when no rule matched. */
+  /** `<policy>/<rule>`, `default` when no rule matched, `observe` where what was decided is not enforced. */
   readonly rule: string;
   readonly reason: string;
   readonly obligations: Obligations;
-  /** What would have been done had every policy in mode `audit` been enforced, when it differs. */
+  /** What would have been done had all that is only observed been enforced, when it differs. */
   readonly audited?: { readonly action: Action; readonly rule: string };
   /** Id of the waiver that lifted a refusal. */
   readonly waiver?: string;

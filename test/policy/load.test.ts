@@ -102,7 +102,7 @@ t.test('unknown keys and wrong values are named at their place', async (t) => {
   refused(
     t,
     policy(rule('convertible')).replace('kind: Policy', 'kind: Polizy'),
-    /p\.yaml:2:7: expected kind: PolicySet, Policy or Waiver/,
+    /p\.yaml:2:7: expected kind: PolicySet, Policy, Waiver or Observe/,
   );
   refused(t, policy(rule('convertible', '    onError: allow\n')), /p\.yaml:9:14: Invalid option/);
   refused(t, policy(rule('convertible') + rule('convertible')), /p\.yaml:9:9: the rule id r is used twice/);

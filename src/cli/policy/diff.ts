@@ -1,30 +1,16 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { ReadEntry } from '../../audit/reader.ts';
 import { WeighbridgeError } from '../../errors.ts';
-import { printable } from '../../formats/format.ts';
 import { readPolicyFiles } from '../../gateway/policies.ts';
 import { replay } from '../../gateway/replay.ts';
-import { type Change, createDifference, type Difference } from '../../policy/difference.ts';
+import { createDifference, type Difference } from '../../policy/difference.ts';
 import { loadPolicies } from '../../policy/load.ts';
 import type { PolicySet } from '../../policy/types.ts';
 import { type CommandIo, EXIT } from '../command.ts';
 import { timeOf } from '../log/options.ts';
+import { type Example, exampleOf, wordChange } from './change.ts';
+import { examplesOf } from './examples.ts';
 import { openPast, type Past } from './past.ts';
-
-const DEFAULT_EXAMPLES = 3;
-/** Examples of each change; they stay in memory. */
-const MAX_EXAMPLES = 100;
-/** Teams and clients named in a line; `--json` has them all. */
-const SHOWN_NAMES = 8;
-
-type Example = {
-  readonly index: number;
-  readonly time: string;
-  readonly request: string;
-  readonly artefact: string;
-  readonly actor: string;
-};
 
 type Result = Difference<Example> & {
   readonly from?: string;
@@ -41,16 +27,13 @@ export const diff = async (args: readonly string[], io: CommandIo): Promise<numb
       json: { type: 'boolean' },
       data: { type: 'string' },
       since: { type: 'string' },
-      examples: { type: 'string', default: String(DEFAULT_EXAMPLES) },
+      examples: { type: 'string' },
     },
     allowPositionals: true,
   });
   const [older, newer, ...more] = positionals;
   if (older === undefined || newer === undefined || more.length > 0) throw wrong('expected OLD and NEW');
-  const examples = Number(values.examples);
-  if (!Number.isInteger(examples) || examples < 0 || examples > MAX_EXAMPLES) {
-    throw wrong(`--examples is not 0 to ${MAX_EXAMPLES}`);
-  }
+  const examples = examplesOf(values.examples);
   const past = openPast(values.data);
   try {
     const before = older === 'logged' ? undefined : await setOf(older, past);
@@ -91,14 +74,6 @@ const compare = async (
   return { ...(from === undefined || to === undefined ? {} : { from, to }), ...difference.result(), skipped };
 };
 
-const exampleOf = ({ index, entry: { time, request, artefact, actor = '' } }: ReadEntry): Example => ({
-  index,
-  time,
-  request: request?.id ?? '',
-  artefact: artefact === undefined ? '' : `${artefact.ecosystem}:${artefact.repo}@${artefact.commit}/${artefact.path}`,
-  actor,
-});
-
 const report = (result: Result): string => {
   const { requests, changed, otherRule, uncounted, from, to, changes, skipped } = result;
   const span = from === undefined ? '' : ` from ${from} to ${to}`;
@@ -108,22 +83,4 @@ const report = (result: Result): string => {
   for (const change of changes) lines.push('', ...wordChange(change));
   if (uncounted > 0) lines.push('', `and ${uncounted} requests that change in other ways`);
   return `${lines.join('\n')}\n`;
-};
-
-const wordChange = ({ before, after, requests, teams, clients, examples }: Change<Example>): readonly string[] => [
-  `${before.action} -> ${after.action}  ${requests} requests  (${before.rule} -> ${after.rule})`,
-  ...(before.obligations === after.obligations
-    ? []
-    : [`  obligations  ${before.obligations || 'none'} -> ${after.obligations || 'none'}`]),
-  `  teams        ${named(teams)}`,
-  `  clients      ${named(clients)}`,
-  ...examples.map(
-    ({ index, time, artefact, request }) =>
-      `  e.g.         entry ${index}  ${time}  ${printable(artefact, 300)}  request ${printable(request, 100)}`,
-  ),
-];
-
-const named = (counts: Change<Example>['teams']): string => {
-  const shown = counts.slice(0, SHOWN_NAMES).map(([name, count]) => `${printable(name, 60)} ${count}`);
-  return shown.join(', ') + (counts.length > SHOWN_NAMES ? `, and ${counts.length - SHOWN_NAMES} more` : '');
 };

@@ -123,7 +123,7 @@ const report = (facts: Facts, decision: Decision, rules: readonly Explained[]): 
   if (release !== undefined) lines.push(`  release: ${release}`);
   if (decision.waiver !== undefined) lines.push(`  waiver ${decision.waiver}`);
   if (decision.audited !== undefined) {
-    lines.push(`  with every audited policy enforced: ${decision.audited.action}  ${decision.audited.rule}`);
+    lines.push(`  with all enforced that is only observed: ${decision.audited.action}  ${decision.audited.rule}`);
   }
   for (const rule of rules.toSorted((a, b) => Number(b.matched) - Number(a.matched))) {
     lines.push('', `${rule.matched ? 'matched' : '-      '}  ${rule.rule}  (${rule.action})`);

@@ -17,9 +17,18 @@ export type Past = {
 /** Opens the data folder (the configured one when it is left out). Throws NOT_FOUND when there is no log or no records. */
 export const openPast = (folder: string | undefined): Past => {
   const paths = layout(folder ?? loadConfig({}).data);
-  if (!existsSync(paths.log)) throw new WeighbridgeError('NOT_FOUND', `there is no log at ${paths.log}`);
+  const log = logAt(paths.log);
   const records = readSqliteRecords(paths.records);
-  return { kept: createKept(records), entries: (since) => readEntries(paths.log, since), close: records.close };
+  return { kept: createKept(records), entries: (since) => readEntries(log, since), close: records.close };
+};
+
+/** The entries of the log in the data folder alone. Throws NOT_FOUND when there is none. */
+export const entriesIn = (folder: string | undefined, since: number): AsyncGenerator<ReadEntry> =>
+  readEntries(logAt(layout(folder ?? loadConfig({}).data).log), since);
+
+const logAt = (path: string): string => {
+  if (existsSync(path)) return path;
+  throw new WeighbridgeError('NOT_FOUND', `there is no log at ${path}`);
 };
 
 /** The newest entry of a decision that `wanted` names: see `names`. Throws NOT_FOUND when there is none. */
