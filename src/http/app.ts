@@ -48,7 +48,10 @@ export type AppParts = {
   readonly logger?: FastifyBaseLogger;
 };
 
-export type App = { readonly server: FastifyInstance } & Drain;
+export type App = { readonly server: FastifyInstance; readonly routes: readonly Route[] } & Drain;
+
+/** What is served, as it was registered. */
+export type Route = { readonly method: string; readonly url: string };
 
 /**
  * The whole HTTP face: errors, access, health, metrics, then each ecosystem below its mount. Not yet listening.
@@ -61,6 +64,7 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   const mounts = ecosystems.map(({ mount }) => mount);
   const server = createInstance(config, mounts, quieter(parts.logger ?? createLogger(config.log.level)));
 
+  const routes = collectRoutes(server);
   identify(server);
   handleErrors(server, [...mounts, '/api/v1', '/healthz', '/readyz', '/metrics']);
   serveMetrics(server, parts.metrics, mounts);
@@ -81,7 +85,7 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   for (const { ecosystem, deps, mount } of ecosystems) {
     await server.register(async (scope) => ecosystem.plugin(scope, deps), { prefix: mount });
   }
-  return { server, ...drain };
+  return { server, routes, ...drain };
 };
 
 const mountsOf = (mounted: readonly Mounted[]): Readonly<Record<string, string>> =>
@@ -118,6 +122,14 @@ const createInstance = (
 /** The server's own remarks (that it listens) would stand before the one line that a user should read. */
 const quieter = (logger: FastifyBaseLogger): FastifyBaseLogger =>
   logger.level === 'info' ? logger.child({}, { level: 'warn' }) : logger;
+
+const collectRoutes = (server: FastifyInstance): readonly Route[] => {
+  const routes: Route[] = [];
+  server.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) routes.push({ method: one, url });
+  });
+  return routes;
+};
 
 /** Puts the request's id on every answer, also on those that an ecosystem writes by itself. */
 const identify = (server: FastifyInstance): void => {
