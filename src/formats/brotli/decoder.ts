@@ -1,3 +1,4 @@
+import { within } from '../../bytes/limits.ts';
 import type { ByteReader } from '../archive/byte-reader.ts';
 import type { Sink } from '../archive/sink.ts';
 import { type Bits, createBits, invalid, type Prefix, readNumber, readPrefix } from './codes.ts';
@@ -25,6 +26,8 @@ const SAME_DISTANCE = 128;
 const [COMMANDS, LITERALS, DISTANCES] = [704, 256, 16];
 /** Contexts of a literal and of a distance. */
 const [LITERAL_CONTEXTS, DISTANCE_CONTEXTS] = [64, 4];
+/** Meta-blocks of one stream: each may bring some hundred codes that cost time to build. Encoders end one at 64 KiB or later. */
+const META_BLOCKS = 10_000;
 /** Elements of the only block of a kind. */
 const ENDLESS = 2 ** 24;
 
@@ -122,7 +125,8 @@ type Stream = {
 export const decodeBrotli = (input: ByteReader, sink: Sink): void => {
   const bits = createBits(input);
   const stream: Stream = { bits, sink, begin: sink.length, window: 2 ** readWindow(bits) - 16, ring: [4, 11, 15, 16] };
-  for (let last = false; !last; ) {
+  for (let [last, blocks] = [false, 1]; !last; blocks++) {
+    within('Brotli meta-blocks', blocks, META_BLOCKS);
     last = bits.take(1) === 1;
     if (last && bits.take(1) === 1) break;
     const nibbles = bits.take(2) + 4;
