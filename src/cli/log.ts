@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { csvHead, csvLine, openProver } from '../audit/export.ts';
 import { type ReadEntry, readEntries } from '../audit/reader.ts';
 import { verifyLog } from '../audit/verify.ts';
 import { WeighbridgeError } from '../errors.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
-import { countOf, directoryOf, keyFrom, send, timeOf, wrong } from './log/options.ts';
+import { exportLog, verifyExport } from './log/export.ts';
+import { countOf, directoryOf, keyFrom, timeOf, wrong } from './log/options.ts';
 import { search } from './log/search.ts';
 import { printable, table } from './log/table.ts';
 
@@ -15,7 +15,8 @@ const usage = `usage: weighbridge log show   [DIR] [--since TIME] [--action ACTI
                               [--client NAME] [--decision ACTION] [--rule ID] [--kind KIND] [--request ID]
                               [--from TIME] [--to TIME] [--limit N] [--before N] [--json]
        weighbridge log verify [DIR|FILE] [--key KEY] [--checkpoint FILE]... [--json]
-       weighbridge log export [DIR] --format jsonl|csv [--since TIME] [--action ACTION] [--repo TEXT] [--proofs]
+       weighbridge log verify EXPORT --manifest FILE --key KEY [--json]
+       weighbridge log export [DIR] --format jsonl|csv|ocsf [OPTIONS of search] [--proofs] [--manifest FILE [--keys DIR]]
 
 DIR is the folder of the log (./data/log). It may be read while the gateway writes it.
 
@@ -40,8 +41,14 @@ verify   0: the log is what was signed; 1: it is not, and what was done to which
                      against someone who can write there: keep a copy elsewhere
   --checkpoint FILE  a checkpoint that you kept; finds a cut tail and a log that was written again. May be repeated
 
-export   matching entries to stdout
-  --proofs         (jsonl) with each entry the proof that it is in the log, after a first line with the checkpoint`;
+           An EXPORT is held against the manifest that was written with it: a missing entry is named
+
+export   all entries that match, oldest first, to stdout; they are chosen as by search, from the log itself
+  --format         jsonl: the lines as they were signed; csv; ocsf: events of the Open Cybersecurity Schema Framework
+  --proofs         (jsonl) with each entry the proof that it is in the log, after a first line with the checkpoint
+  --manifest FILE  writes what was exported by which filter, signed, there; only entries below the newest checkpoint are
+                   exported then
+  --keys DIR       the folder of the signing key (keys beside DIR)`;
 
 const DEFAULT_LIMIT = 50;
 /** Entries that `show` keeps in memory. */
@@ -84,10 +91,16 @@ const verify = async (args: readonly string[], io: CommandIo): Promise<number> =
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { key: { type: 'string' }, checkpoint: { type: 'string', multiple: true }, json: { type: 'boolean' } },
+    options: {
+      key: { type: 'string' },
+      checkpoint: { type: 'string', multiple: true },
+      manifest: { type: 'string' },
+      json: { type: 'boolean' },
+    },
   });
   const path = directoryOf(positionals);
   const key = values.key === undefined ? undefined : keyFrom(values.key);
+  if (values.manifest !== undefined) return verifyExport(path, values.manifest, key, values.json === true, io);
   const verdict = await verifyLog({
     path,
     key: key ?? keyFrom(join(path, 'key')),
@@ -105,28 +118,6 @@ const verify = async (args: readonly string[], io: CommandIo): Promise<number> =
     io.stdout.write('note: the key is from the log itself; give --key with a copy kept elsewhere\n');
   for (const notice of verdict.notices) io.stdout.write(`note: ${printable(notice)}\n`);
   return verdict.ok ? EXIT.ok : EXIT.refused;
-};
-
-const exportLog = async (args: readonly string[], io: CommandIo): Promise<number> => {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: { ...FILTERS, format: { type: 'string', default: 'jsonl' }, proofs: { type: 'boolean' } },
-  });
-  if (values.format !== 'jsonl' && values.format !== 'csv') throw wrong('--format is neither jsonl nor csv');
-  if (values.proofs && values.format === 'csv')
-    throw wrong('--proofs needs --format jsonl: a proof is of the exact line');
-  const directory = directoryOf(positionals);
-  const prover = values.proofs ? openProver(directory) : undefined;
-  if (values.format === 'csv') io.stdout.write(csvHead);
-  if (prover !== undefined) io.stdout.write(`${JSON.stringify({ checkpoint: prover.checkpoint })}\n`);
-  for await (const one of matching(directory, values)) {
-    if (values.format === 'csv') await send(io, csvLine(one));
-    else if (prover === undefined) await send(io, `${one.line}\n`);
-    else await send(io, `${JSON.stringify({ index: one.index, entry: one.line, proof: prover.prove(one.index) })}\n`);
-  }
-  prover?.close();
-  return EXIT.ok;
 };
 
 type Filters = {

@@ -24,23 +24,19 @@ export const checkpointText = ({ origin, size, root }: Checkpoint): string => `$
 export const formatNote = (text: string, key: VerifierKey, signature: Uint8Array): string =>
   `${text}\n— ${key.name} ${base64(Uint8Array.of(...key.id, ...signature))}\n`;
 
-/** A signed note, taken apart but not verified. */
-export type Note = {
+/** A signed note, taken apart but not verified. `text` ends with a line break. */
+type SignedText = {
   readonly text: string;
-  readonly checkpoint: Checkpoint;
   readonly signatures: readonly { readonly name: string; readonly id: Uint8Array; readonly signature: Uint8Array }[];
 };
+export type Note = SignedText & { readonly checkpoint: Checkpoint };
+
+/** Checks an Ed25519 signature. */
+type Verify = (publicKey: Uint8Array, text: Uint8Array, signature: Uint8Array) => boolean;
 
 /** Parses a note strictly; throws FORMAT_INVALID for anything else than a checkpoint with at least one signature line. */
 export const parseNote = (note: string): Note => {
-  const end = note.indexOf('\n\n');
-  if (note.length > MAX_NOTE || end < 0 || !note.endsWith('\n') || /[^\P{Cc}\n]/u.test(note))
-    malformed('no signed note');
-  const text = note.slice(0, end + 1);
-  const signatures = note
-    .slice(end + 2, -1)
-    .split('\n')
-    .map(signatureLine);
+  const { text, signatures } = splitNote(note);
   const [origin = '', size = '', root = '', ...extensions] = text.slice(0, -1).split('\n');
   if (origin === '' || extensions.includes('')) malformed('no origin');
   if (!/^(0|[1-9]\d{0,15})$/.test(size) || !Number.isSafeInteger(Number(size))) malformed('no tree size');
@@ -49,7 +45,19 @@ export const parseNote = (note: string): Note => {
   return { text, checkpoint: { origin, size: Number(size), root: digest }, signatures };
 };
 
-const signatureLine = (line: string): Note['signatures'][number] => {
+const splitNote = (note: string): SignedText => {
+  const end = note.indexOf('\n\n');
+  if (note.length > MAX_NOTE || end < 0 || !note.endsWith('\n') || /[^\P{Cc}\n]/u.test(note))
+    malformed('no signed note');
+  const text = note.slice(0, end + 1);
+  const signatures = note
+    .slice(end + 2, -1)
+    .split('\n')
+    .map(signatureLine);
+  return { text, signatures };
+};
+
+const signatureLine = (line: string): SignedText['signatures'][number] => {
   const [, name, encoded] = /^— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})$/u.exec(line) ?? [];
   const bytes = encoded === undefined ? undefined : fromBase64(encoded);
   if (name === undefined || bytes === undefined || bytes.length <= ID_BYTES) return malformed('a wrong signature line');
@@ -60,19 +68,24 @@ const signatureLine = (line: string): Note['signatures'][number] => {
  * The checkpoint of a note that `key` has signed; undefined when it has not. `verify` checks an Ed25519 signature.
  * The origin must be the key's name, as C2SP asks, so that a key that signs two logs cannot swap them.
  */
-export const openCheckpoint = (
-  note: string,
-  key: VerifierKey,
-  verify: (publicKey: Uint8Array, text: Uint8Array, signature: Uint8Array) => boolean,
-): Checkpoint | undefined => {
+export const openCheckpoint = (note: string, key: VerifierKey, verify: Verify): Checkpoint | undefined => {
   const { text, checkpoint, signatures } = parseNote(note);
   if (checkpoint.origin !== key.name) return undefined;
+  return isSigned({ text, signatures }, key, verify) ? checkpoint : undefined;
+};
+
+/** The text of any note that `key` has signed; undefined when it has not. Throws FORMAT_INVALID for what is no note. */
+export const openNote = (note: string, key: VerifierKey, verify: Verify): string | undefined => {
+  const signed = splitNote(note);
+  return isSigned(signed, key, verify) ? signed.text : undefined;
+};
+
+const isSigned = ({ text, signatures }: SignedText, key: VerifierKey, verify: Verify): boolean => {
   const bytes = new TextEncoder().encode(text);
-  const signed = signatures.some(
+  return signatures.some(
     ({ name, id, signature }) =>
       name === key.name && base64(id) === base64(key.id) && verify(key.publicKey, bytes, signature),
   );
-  return signed ? checkpoint : undefined;
 };
 
 /** The verifier key of an Ed25519 public key (32 bytes). `name` must have no space, no `+` and no control character. */

@@ -241,7 +241,16 @@ t.test('docs/log.md names every file of a log and every key of an entry, in orde
   t.same(names.sort(), ['checkpoint', 'checkpoints.jsonl', 'key']);
   for (const name of [...names, ...readdirSync(join(original.folder, '..', 'keys'))])
     t.ok(page.includes(`\n  ${name} `), name);
-  const whole = { ...outcome(1), actor: 'p', team: 't', client: { name: 'c', version: '1' }, detail: {}, ms: 1 };
+  const whole = {
+    ...outcome(1),
+    actor: 'p',
+    team: 't',
+    environment: 'e',
+    teamFrom: 'token' as const,
+    client: { name: 'c', version: '1' },
+    detail: {},
+    ms: 1,
+  };
   const line = formatEntry(
     { ...whole, evidence: { policySet: '', ruleset: '', facts: '' } },
     { id: 'i', time: 1, node: 'n' },
