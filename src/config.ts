@@ -42,6 +42,8 @@ export type Config = Omit<Settings, 'upstreams' | 'tls' | 'policies' | 'knownBad
     /** Nobody is answered without a token, also when all tokens were made by the gateway itself. */
     readonly required: boolean;
     readonly none: boolean;
+    /** 64 hex digits that stored credentials are encrypted with; otherwise a key in the data folder. */
+    readonly vaultKey?: string | undefined;
   };
 };
 

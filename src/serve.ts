@@ -12,6 +12,7 @@ import { type PolicyWatcher, watchPolicies } from './gateway/policies.ts';
 import type { TokenOffice } from './gateway/token-office.ts';
 import { openTokens } from './gateway/tokens.ts';
 import type { Gateway } from './gateway/types.ts';
+import { openVault } from './gateway/vault.ts';
 import type { Timings } from './gateway/waiting.ts';
 import { createApp, type Mounted } from './http/app.ts';
 import type { HealthFact } from './http/health.ts';
@@ -19,6 +20,7 @@ import { counted, createMetrics, type Metrics } from './http/metrics.ts';
 import type { ScanParts } from './http/scan/route.ts';
 import { createSandbox } from './sandbox/sandbox.ts';
 import type { Sandbox } from './sandbox/types.ts';
+import { loadSecretKey } from './store/secret-key.ts';
 import { openStore, type Store } from './store/store.ts';
 import { createUpstream } from './upstream/upstream.ts';
 
@@ -56,11 +58,11 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
     const { metrics, store, log, search, sandbox, policies, knownBad } = parts;
     const judging = { policies: policies.current, knownBad: knownBad.lookup };
     const gateway = createGateway({ ...store, sandbox, log, ...judging, ...options });
-    const mounted = ecosystems.map((ecosystem) => mount(parts, gateway, ecosystem, opened));
+    const office = await officeOf(parts);
+    const mounted = ecosystems.map((ecosystem) => mount(parts, gateway, office, ecosystem, opened));
     watch(parts);
     const health = async (): Promise<readonly HealthFact[]> => healthOf(parts);
     const lookups = lookupsOf(parts);
-    const office = await officeOf(parts);
     const served = { metrics, health, lookups, scan: scanOf(parts), log: { log, search }, office };
     const app = await createApp({ config, ecosystems: mounted, ...served });
     await app.server.listen({ host: config.host, port: config.port });
@@ -138,6 +140,7 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
 const mount = (
   { config, store }: Parts,
   gateway: Gateway,
+  { vault }: TokenOffice,
   ecosystem: (typeof ecosystems)[number],
   opened: Closing,
 ): Mounted => {
@@ -146,7 +149,8 @@ const mount = (
   const upstream = opened(createUpstream({ origin, allowPrivate: config.allowPrivate }));
   const path = mountsFor(config)[ecosystem.name] ?? ecosystem.mount;
   const publicUrl = config.publicUrl === undefined ? undefined : config.publicUrl.replace(/\/$/, '') + path;
-  return { ecosystem, mount: path, deps: { gateway, upstream, records: store.records, publicUrl } };
+  const credentialOf = (team: string): string | undefined => vault.get(ecosystem.name, team);
+  return { ecosystem, mount: path, deps: { gateway, upstream, records: store.records, credentialOf, publicUrl } };
 };
 
 const watch = ({ metrics, store, sandbox, log }: Parts): void => {
@@ -187,8 +191,12 @@ const lookupsOf = ({ store: { records }, sandbox }: Parts) => ({
   policies: (digest: string) => records.get('policySet', digest),
 });
 
+const vaultKey = ({ auth, data }: Config): Uint8Array =>
+  auth.vaultKey === undefined ? loadSecretKey(data) : Buffer.from(auth.vaultKey, 'hex');
+
 const officeOf = async ({ config, store, log }: Parts): Promise<TokenOffice> => ({
   tokens: await openTokens(store.records),
+  vault: await openVault(store.records, vaultKey(config)),
   log,
   mounts: mountsFor(config),
 });

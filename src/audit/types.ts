@@ -21,6 +21,8 @@ export type Entry = {
     | 'config.loaded'
     | 'token.created'
     | 'token.revoked'
+    | 'credential.stored'
+    | 'credential.removed'
     | 'conversion';
   readonly request?: { readonly id: string; readonly method: string; readonly route: string };
   /** Keyed pseudonym of who asked; the value behind it is in the records' side table. */

@@ -12,6 +12,8 @@ const usage = `usage: weighbridge token create --team TEAM [--environment NAME] 
        weighbridge token create --role viewer|auditor|approver|admin [--team TEAM] [--expires 90d] [--note TEXT]
        weighbridge token list   [--json]
        weighbridge token revoke ID...
+       weighbridge token upstream set|remove --team TEAM [--upstream hf]
+       weighbridge token upstream list
 
 Tokens for pipelines, and for people until they sign in. Works on the data folder, or asks the gateway that runs on it:
 that takes the token of an admin, unless the gateway answers to this machine without one.
@@ -23,6 +25,7 @@ create   prints the token, once: it is kept as a digest only
   --mounts LIST       what the token opens, such as hf and api; all unless given
   --expires TIME      90d unless given; 12h, 30m, never
 revoke   ends tokens at once, also in a running gateway
+upstream what an upstream is shown in the name of a team; set reads it from standard input, and keeps it encrypted
 
   --config FILE       settings (weighbridge.yaml here, when there is one)
   --data DIR          the data folder of those settings
@@ -36,6 +39,7 @@ const options = {
   mounts: { type: 'string' },
   expires: { type: 'string' },
   note: { type: 'string' },
+  upstream: { type: 'string', default: 'huggingface' },
   json: { type: 'boolean' },
   config: { type: 'string' },
   data: { type: 'string' },
@@ -50,8 +54,9 @@ const run = async ([verb = '', ...args]: readonly string[], io: CommandIo): Prom
   const { values, positionals } = parse(args);
   const work = VERBS.get(verb);
   if (work === undefined) throw wrong(`'${verb}' is none of ${[...VERBS.keys()].join(', ')}`);
-  if ((verb === 'revoke') !== positionals.length > 0)
-    throw wrong(verb === 'revoke' ? 'no token is named by its id' : `'${positionals[0]}' is not expected here`);
+  const named = verb === 'revoke' || verb === 'upstream';
+  if (named !== positionals.length > 0)
+    throw wrong(named ? `nothing is named to ${verb}` : `'${positionals[0]}' is not expected here`);
   const desk = await openDesk(values, io);
   try {
     return await work(desk, values, positionals, io);
@@ -94,10 +99,21 @@ const revoke: Work = async (desk, _values, ids, io) => {
   return EXIT.ok;
 };
 
+const upstream: Work = async (desk, { team, upstream: name }, [verb], io) => {
+  const place = { team, upstream: name };
+  if (verb === 'set') await desk.store({ ...place, secret: (await text(io.stdin)).trim() });
+  else if (verb === 'remove') await desk.forget(place);
+  else if (verb !== 'list') throw wrong(`'${verb}' is none of set, remove, list`);
+  for (const { team: whose, upstream: where, at } of await desk.stored())
+    io.stdout.write(`${where}  ${whose}  since ${day(at)}\n`);
+  return EXIT.ok;
+};
+
 const VERBS: ReadonlyMap<string, Work> = new Map([
   ['create', create],
   ['list', list],
   ['revoke', revoke],
+  ['upstream', upstream],
 ]);
 
 const worded = (token: ShownToken): string => {

@@ -114,6 +114,11 @@ export const schema = z.strictObject({
   auth: z
     .strictObject({
       tokens: z.array(token).default([]).register(about, { kind: 'list', secret: true }),
+      vaultKey: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits')
+        .optional()
+        .register(about, { kind: 'text', secret: true }),
       required: flag,
       none: flag,
     })

@@ -19,6 +19,8 @@ export type EcosystemDeps = {
   readonly gateway: Gateway;
   readonly upstream: Upstream;
   readonly records: Records;
+  /** What the upstream is shown in the name of a team that a token proves, when it has a credential of its own. */
+  readonly credentialOf: (team: string) => string | undefined;
   /** Where clients reach this mount, without a trailing slash: for absolute links. Undefined: from the request. */
   readonly publicUrl: string | undefined;
 };

@@ -1,11 +1,13 @@
 import type { AccessLog, Entry } from '../audit/types.ts';
 import { WeighbridgeError } from '../errors.ts';
-import { checkTerms, type WantedToken } from '../identity/terms.ts';
+import { checkCredential, checkTerms, type WantedCredential, type WantedToken } from '../identity/terms.ts';
 import type { ShownToken, Tokens } from './tokens.ts';
+import type { ShownCredential, Vault } from './vault.ts';
 
 /** Where tokens are made and ended: in a running gateway, or by the command line when none runs. */
 export type TokenOffice = {
   readonly tokens: Tokens;
+  readonly vault: Vault;
   readonly log: AccessLog;
   /** Where each ecosystem is mounted. */
   readonly mounts: Readonly<Record<string, string>>;
@@ -32,6 +34,45 @@ export const revokeToken = async ({ tokens, log }: TokenOffice, id: string, by: 
   if (revoked === undefined) throw new WeighbridgeError('NOT_FOUND', `there is no token ${id}`);
   await enter(log, 'token.revoked', revoked, by);
   return revoked;
+};
+
+/** Stores, or replaces, what an upstream is shown in the name of a team. Throws REQUEST_INVALID for what cannot be one. */
+export const storeCredential = async (
+  { vault, log, mounts }: TokenOffice,
+  wanted: WantedCredential & { readonly secret?: string | undefined },
+  by: ByWhom,
+): Promise<ShownCredential> => {
+  const { upstream, team } = checkCredential(wanted, mounts);
+  const { secret = '' } = wanted;
+  if (!SECRET.test(secret)) throw new WeighbridgeError('REQUEST_INVALID', 'secret: expected the token of the upstream');
+  const shown = await vault.set(upstream, team, secret, log.pseudonym(by.name));
+  await enterCredential(log, 'credential.stored', { upstream, team }, by);
+  return shown;
+};
+
+/** Forgets such a credential. Throws NOT_FOUND when there is none. */
+export const removeCredential = async (
+  { vault, log, mounts }: TokenOffice,
+  wanted: WantedCredential,
+  by: ByWhom,
+): Promise<{ readonly upstream: string; readonly team: string }> => {
+  const place = checkCredential(wanted, mounts);
+  if (!(await vault.remove(place.upstream, place.team)))
+    throw new WeighbridgeError('NOT_FOUND', `the team ${place.team} has no credential for ${place.upstream}`);
+  await enterCredential(log, 'credential.removed', place, by);
+  return place;
+};
+
+/** Visible ASCII: it goes into a header. */
+const SECRET = /^[\x21-\x7e]{1,4096}$/;
+
+const enterCredential = async (
+  log: AccessLog,
+  kind: 'credential.stored' | 'credential.removed',
+  detail: { readonly upstream: string; readonly team: string },
+  { name, request }: ByWhom,
+): Promise<void> => {
+  await log.append({ kind, ...(request !== undefined && { request }), actor: log.pseudonym(name), detail });
 };
 
 const enter = async (

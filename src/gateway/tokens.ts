@@ -91,4 +91,7 @@ export const openTokens = async (records: Records, now: () => number = Date.now)
   };
 };
 
-const show = (id: string, { sha256: _, ...shown }: Kept): ShownToken => ({ id, ...shown });
+const show = (id: string, token: Kept): ShownToken => {
+  const { sha256: _, ...shown } = token;
+  return { id, ...shown };
+};

@@ -23,7 +23,7 @@ import { type Metrics, serveMetrics } from './metrics.ts';
 import { type ScanParts, serveScan } from './scan/route.ts';
 import { createHttpServer, refuseMalformed } from './server.ts';
 import { takeTeam } from './team-path.ts';
-import { serveTokens } from './tokens.ts';
+import { serveCredentials, serveTokens } from './tokens.ts';
 
 /** A list of some ten thousand paths; nothing larger is ever asked with. */
 const BODY_LIMIT = 2 * MIB;
@@ -81,6 +81,7 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   if (parts.scan !== undefined) await serveScan(server, parts.scan);
   const { office } = parts;
   if (office !== undefined) await server.register(async (scope) => serveTokens(scope, office));
+  if (office !== undefined) await server.register(async (scope) => serveCredentials(scope, office));
   if (parts.log !== undefined) serveLog(server, parts.log);
   for (const { ecosystem, deps, mount } of ecosystems) {
     await server.register(async (scope) => ecosystem.plugin(scope, deps), { prefix: mount });

@@ -26,6 +26,9 @@ export const RIGHTS: Readonly<Record<string, readonly Subject[]>> = {
   'GET /api/v1/tokens': ['admin'],
   'POST /api/v1/tokens': ['admin'],
   'POST /api/v1/tokens/:id/revoke': ['admin'],
+  'GET /api/v1/credentials': ['admin'],
+  'POST /api/v1/credentials': ['admin'],
+  'POST /api/v1/credentials/remove': ['admin'],
 };
 
 /** Answered to everybody, without a token: an orchestrator's probes have none. */

@@ -1,7 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { WeighbridgeError } from '../errors.ts';
-import { createToken, revokeToken, type TokenOffice } from '../gateway/token-office.ts';
+import {
+  createToken,
+  removeCredential,
+  revokeToken,
+  storeCredential,
+  type TokenOffice,
+} from '../gateway/token-office.ts';
 
 const PATH = '/api/v1/tokens';
 const text = z.string().max(300);
@@ -14,6 +20,10 @@ const wanted = z.strictObject({
   expires: text.optional(),
   note: text.optional(),
 });
+
+const CREDENTIALS = '/api/v1/credentials';
+const place = z.strictObject({ team: text, upstream: text });
+const credential = place.extend({ secret: z.string().max(4096) });
 
 const params = z.object({ id: text });
 
@@ -35,6 +45,22 @@ export const serveTokens = (app: FastifyInstance, office: TokenOffice): void => 
   app.post(`${PATH}/:id/revoke`, async (request) => {
     const { id } = params.parse(request.params);
     return revokeToken(office, id, byWhom(request));
+  });
+};
+
+/** What upstreams are shown in the name of a team is listed, stored and forgotten here. It is never answered. */
+export const serveCredentials = (app: FastifyInstance, office: TokenOffice): void => {
+  app.addHook('onRequest', async (request) => refuseOtherSites(request));
+  app.get(CREDENTIALS, async () => ({ credentials: office.vault.list() }));
+  app.post(CREDENTIALS, async (request, reply) => {
+    const parsed = credential.safeParse(request.body);
+    if (!parsed.success) throw new WeighbridgeError('REQUEST_INVALID', z.prettifyError(parsed.error));
+    return reply.code(201).send(await storeCredential(office, parsed.data, byWhom(request)));
+  });
+  app.post(`${CREDENTIALS}/remove`, async (request) => {
+    const parsed = place.safeParse(request.body);
+    if (!parsed.success) throw new WeighbridgeError('REQUEST_INVALID', z.prettifyError(parsed.error));
+    return removeCredential(office, parsed.data, byWhom(request));
   });
 };
 

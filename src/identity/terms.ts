@@ -53,6 +53,20 @@ export const checkTerms = (wanted: WantedToken, mounts: Readonly<Record<string, 
   return { team, environment, role, scopes, note, ...(life !== undefined && { expiresAt: now + life }) };
 };
 
+/** Which upstream credential somebody means, as written. */
+export type WantedCredential = { readonly team?: string | undefined; readonly upstream?: string | undefined };
+
+/** The same, checked: a team, and an ecosystem by its name. Throws REQUEST_INVALID that says what was expected. */
+export const checkCredential = (
+  { team = '', upstream = '' }: WantedCredential,
+  mounts: Readonly<Record<string, string>>,
+): { readonly team: string; readonly upstream: string } => {
+  if (!isName(team)) throw invalid('team', 'up to 64 letters, digits, dots, dashes and underscores');
+  const scope = scopeOf(upstream, mounts);
+  if (scope === API_SCOPE) throw invalid('upstream', Object.keys(mounts).join(', '));
+  return { team, upstream: scope };
+};
+
 const invalid = (field: string, expected: string): WeighbridgeError =>
   new WeighbridgeError('REQUEST_INVALID', `${field}: expected ${expected}`);
 

@@ -33,6 +33,8 @@ export type Tables = {
   policySet: { readonly files: Readonly<Record<string, string>>; readonly at: number };
   /** Keyed pseudonym → the personal value behind it; erasable without touching the log. */
   person: { readonly value: string; readonly at: number };
+  /** `<upstream>/<team>` → the credential that is shown there, encrypted (gateway/vault.ts), and who stored it. */
+  credential: { readonly sealed: string; readonly at: number; readonly by: string };
   /** Id of a token that this gateway made → its terms and the sha256 of its secret. Kept after its end, to be listed. */
   token: TokenTerms & {
     readonly sha256: string;

@@ -60,6 +60,7 @@ const deps = {
   gateway: { view: never, head: never, get: never },
   upstream: { origin: { url: 'http://127.0.0.1:1' }, request: never, stat: never, download: never, close: never },
   records: { get: never, put: never, add: never, delete: never, list: never, close: never },
+  credentialOf: () => undefined,
   publicUrl: undefined,
 };
 

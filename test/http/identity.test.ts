@@ -175,9 +175,9 @@ t.test('the command line works on the folder, or asks the gateway that runs on i
 
   await t.rejects(run('list', '--data', world.data, '--gateway', world.url), /says: this gateway needs a token/);
   await t.rejects(run('create', ...at), /team: expected/);
-  await t.rejects(run('revoke', ...at), /no token is named/);
+  await t.rejects(run('revoke', ...at), /nothing is named to revoke/);
   await t.rejects(run('list', 'x', ...at), /not expected/);
-  await t.rejects(run('forge', ...at), /none of create, list, revoke/);
+  await t.rejects(run('forge', ...at), /none of create, list, revoke, upstream/);
   await world.restart(async () => {
     const here = await run('list', '--data', world.data);
     t.match(here.stdout, /admin .*\n/);

@@ -16,6 +16,7 @@ const deps = {
   gateway: nothing,
   upstream: { origin: { url: 'http://127.0.0.1:1' } },
   records: nothing,
+  credentialOf: () => undefined,
   publicUrl: undefined,
 };
 const tokenOf = (role: string): string => `the-token-of-the-role-${role}`;
@@ -30,7 +31,12 @@ const build = async (t: Tap, text: string): Promise<Asking> => {
     lookups,
     scan: { limit: 1, log: { pseudonym: () => 'p', append: async () => 0 } },
     log: { log: nothing, search: nothing },
-    office: { tokens: { find: () => ({ state: 'unknown' }), list: () => [] }, log: nothing, mounts: {} },
+    office: {
+      tokens: { find: () => ({ state: 'unknown' }), list: () => [] },
+      vault: { list: () => [] },
+      log: nothing,
+      mounts: {},
+    },
     logger: pino({ level: 'silent' }),
   };
   const app = await createApp(parts as unknown as AppParts);

@@ -39,7 +39,13 @@ export const startHubMount = async (options: Options): Promise<HubMount> => {
     ecosystems: [
       {
         ecosystem: huggingface,
-        deps: { gateway, upstream, records: createMemoryRecords(), publicUrl: undefined },
+        deps: {
+          gateway,
+          upstream,
+          records: createMemoryRecords(),
+          credentialOf: () => undefined,
+          publicUrl: undefined,
+        },
         mount: huggingface.mount,
       },
     ],

@@ -4,10 +4,18 @@ import { createAccessLog } from '../../audit/access-log.ts';
 import { type Config, isLoopback } from '../../config.ts';
 import { mountsFor } from '../../ecosystems/index.ts';
 import { WeighbridgeError } from '../../errors.ts';
-import { createToken, revokeToken, type TokenOffice } from '../../gateway/token-office.ts';
+import {
+  createToken,
+  removeCredential,
+  revokeToken,
+  storeCredential,
+  type TokenOffice,
+} from '../../gateway/token-office.ts';
 import { openTokens, type ShownToken } from '../../gateway/tokens.ts';
+import { openVault, type ShownCredential } from '../../gateway/vault.ts';
 import { ROLES } from '../../identity/roles.ts';
-import type { WantedToken } from '../../identity/terms.ts';
+import type { WantedCredential, WantedToken } from '../../identity/terms.ts';
+import { loadSecretKey } from '../../store/secret-key.ts';
 import { openRecordsAlone } from '../../store/store.ts';
 import { createUpstream } from '../../upstream/upstream.ts';
 
@@ -16,6 +24,9 @@ export type Desk = {
   create(wanted: WantedToken): Promise<{ readonly secret: string; readonly shown: ShownToken }>;
   list(): Promise<readonly ShownToken[]>;
   revoke(id: string): Promise<ShownToken>;
+  store(wanted: WantedCredential & { readonly secret: string }): Promise<ShownCredential>;
+  stored(): Promise<readonly ShownCredential[]>;
+  forget(wanted: WantedCredential): Promise<unknown>;
   close(): Promise<void>;
 };
 
@@ -38,11 +49,17 @@ export const openHere = async (config: Config): Promise<Desk | undefined> => {
     const directory = join(config.data, 'log');
     const log = await createAccessLog({ directory, origin: config.log.origin, remember });
     closers.push(log.close);
-    const office: TokenOffice = { tokens: await openTokens(records), log, mounts: mountsFor(config) };
+    const { vaultKey } = config.auth;
+    const key = vaultKey === undefined ? loadSecretKey(config.data) : Buffer.from(vaultKey, 'hex');
+    const kept = { tokens: await openTokens(records), vault: await openVault(records, key) };
+    const office: TokenOffice = { ...kept, log, mounts: mountsFor(config) };
     return {
       create: (wanted) => createToken(office, wanted, HERE),
       list: async () => office.tokens.list(),
       revoke: (id) => revokeToken(office, id, HERE),
+      store: (wanted) => storeCredential(office, wanted, HERE),
+      stored: async () => office.vault.list(),
+      forget: (wanted) => removeCredential(office, wanted, HERE),
       close,
     };
   } catch (error) {
@@ -66,6 +83,8 @@ const shown = z.object({
 });
 const made = shown.extend({ token: text });
 const listed = z.object({ tokens: z.array(shown) });
+const credential = z.object({ upstream: text, team: text, at: z.number(), by: text });
+const credentials = z.object({ credentials: z.array(credential) });
 const fault = z.object({ error: text });
 
 /** Where the gateway of these settings listens, as seen from this machine. */
@@ -83,7 +102,7 @@ export const openRemote = (config: Config, gateway: string | undefined, token: s
   const upstream = createUpstream({ origin, allowPrivate: true, patience });
   const ask = async <T>(expected: z.ZodType<T>, path: string, body?: object): Promise<T> => {
     const answer = await upstream.request({
-      url: `/api/v1/tokens${path}`,
+      url: `/api/v1/${path}`,
       headers: { 'content-type': 'application/json' },
       ...(body === undefined ? { method: 'GET' } : { method: 'POST', body: JSON.stringify(body) }),
     });
@@ -95,11 +114,14 @@ export const openRemote = (config: Config, gateway: string | undefined, token: s
   };
   return {
     async create(wanted) {
-      const { token: secret, ...rest } = await ask(made, '', wanted);
+      const { token: secret, ...rest } = await ask(made, 'tokens', wanted);
       return { secret, shown: rest };
     },
-    list: async () => (await ask(listed, '')).tokens,
-    revoke: (id) => ask(shown, `/${encodeURIComponent(id)}/revoke`, {}),
+    list: async () => (await ask(listed, 'tokens')).tokens,
+    revoke: (id) => ask(shown, `tokens/${encodeURIComponent(id)}/revoke`, {}),
+    store: (wanted) => ask(credential, 'credentials', wanted),
+    stored: async () => (await ask(credentials, 'credentials')).credentials,
+    forget: (wanted) => ask(z.object({}), 'credentials/remove', wanted),
     close: upstream.close,
   };
 };

@@ -13,9 +13,19 @@ export type Caller = {
   readonly who: Requester;
 };
 
-/** Reads who asks from a request. `route` is the template of the URL, for the log. */
-export const readCaller = (request: FastifyRequest, reply: FastifyReply, route: string): Caller => {
-  const authorization = request.raw.headers.authorization;
+/**
+ * Reads who asks from a request. `route` is the template of the URL, for the log. Whoever brings no credential of the Hub
+ * has that of its team, if a token proves the team: one in the path proves nothing.
+ */
+export const readCaller = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  route: string,
+  credentialOf: (team: string) => string | undefined,
+): Caller => {
+  const { team, teamFrom } = request.belongs;
+  const stored = teamFrom === 'token' ? credentialOf(team) : undefined;
+  const authorization = request.raw.headers.authorization ?? (stored === undefined ? undefined : `Bearer ${stored}`);
   const client = readUserAgent(request.raw.headers['user-agent']);
   const gone = new AbortController();
   reply.raw.once('close', () => {

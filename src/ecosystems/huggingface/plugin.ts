@@ -29,7 +29,7 @@ export const huggingface: Ecosystem = {
     // One route: the router would decode what must be decoded segment by segment.
     app.all('/*', async (request, reply) => {
       const call = readUrl((request.raw.url ?? '').slice(mount.prefix.length));
-      const caller = readCaller(request, reply, routeOf(mount, call));
+      const caller = readCaller(request, reply, routeOf(mount, call), deps.credentialOf);
       await answer({ mount, request, reply, caller }, call);
       return reply;
     });
