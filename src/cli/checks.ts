@@ -107,15 +107,25 @@ const checkOpens = async (data: string, limit: number): Promise<Check> => {
   }
 };
 
-/** Whether the policies can be loaded, with each problem. */
-export const checkPolicySet = async ({ policies }: Config): Promise<readonly Check[]> => {
+const OBSERVED = '`weighbridge report observe` says what would have been refused; set mode: enforce when that is right';
+
+/** Whether the policies can be loaded, with each problem, and are enforced. */
+export const checkPolicySet = async ({ policies, mode }: Config): Promise<readonly Check[]> => {
   const name = 'policies';
   try {
     const set = loadPolicies(await readPolicyFiles(policies), Date.now());
-    const warnings = set.problems.map(wordProblem);
+    const warnings = [
+      ...(mode === 'observe' ? ['mode is observe: nothing is refused'] : []),
+      ...set.problems.map(wordProblem),
+    ];
     if (warnings.length === 0) return [{ name, state: 'ok', detail: `${policies}, digest ${set.digest.slice(0, 12)}` }];
     return [
-      { name, state: 'weak', detail: warnings.join('; '), remedy: '`weighbridge policy check` shows the places' },
+      {
+        name,
+        state: 'weak',
+        detail: warnings.join('; '),
+        remedy: mode === 'observe' ? OBSERVED : '`weighbridge policy check` shows the places',
+      },
     ];
   } catch (error) {
     return [{ name, state: 'fail', detail: message(error), remedy: '`weighbridge policy check` shows the places' }];

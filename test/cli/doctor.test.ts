@@ -77,7 +77,7 @@ t.test('everything that is wrong is named with its remedy, and the exit code say
   t.equal(checks.code, 1);
 });
 
-t.test('a running gateway holds the store, which is in order', async (t) => {
+t.test('a running gateway holds the store, which is in order, and one that only observes is told', async (t) => {
   const { url, close } = await upstream();
   const data = mkdtempSync(join(tmpdir(), 'weighbridge-'));
   const store = await openStore({ data, limit: 1e9 });
@@ -86,9 +86,10 @@ t.test('a running gateway holds the store, which is in order', async (t) => {
     await store.close();
     rmSync(data, { recursive: true });
   });
-  const settings = `data: "${data}"\nupstreams: { huggingface: { url: "${url}" } }\n`;
+  const settings = `data: "${data}"\nmode: observe\nupstreams: { huggingface: { url: "${url}" } }\n`;
   const checks = await looked(t, settings);
   t.match(checks.get('store'), { state: 'ok', detail: /in use by a running gateway/ });
+  t.match(checks.get('policies'), { state: 'weak', detail: /^mode is observe/, remedy: /report observe/ });
 });
 
 t.test('wrong settings end the look, with their place', async (t) => {

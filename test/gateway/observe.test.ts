@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { policy } from '../../src/cli/policy.ts';
 import { report } from '../../src/cli/report.ts';
+import { token } from '../../src/cli/token.ts';
 import { systemCall, torchZip } from '../support/checkpoints.ts';
 import { runCommand } from '../support/command-io.ts';
-import { jsonOf, startWorld } from '../support/world.ts';
+import { HUB_AGENT, jsonOf, startWorld } from '../support/world.ts';
 
 const CONFIG = '{"model_type":"bert"}';
 const weight = { storage: 'FloatStorage', shape: [500], data: new Uint8Array(2000).fill(3) };
@@ -59,6 +62,37 @@ t.test('a gateway that observes serves everything as it is and reports what woul
   t.equal(why.code, 0);
   t.match(why.stdout, /policies in force then: .*\n.*\n {2}the same decision comes of them:\n\nallow {2}observe\n/);
   t.match(why.stdout, /matched {2}default\/dangerous {2}\(deny\)/);
+});
+
+t.test('a team is observed while others are refused; a path that names the team is not enough', async (t) => {
+  const policies = t.testdir({
+    'default.yaml': readFileSync(join(import.meta.dirname, '../../policies/default.yaml'), 'utf8'),
+    'observe.yaml': 'apiVersion: weighbridge/v1\nkind: Observe\nteams: ["trial-*"]\n',
+  });
+  const files = { 'config.json': CONFIG, 'attack.bin': torchZip({ a: weight }, systemCall()) };
+  const world = await startWorld(t, [{ name: 'acme/old', files }], { settings: { POLICIES: policies } });
+  const tokens: string[] = [];
+  await world.restart(async () => {
+    for (const team of ['trial-one', 'speech']) {
+      const { stdout } = await runCommand(token.run, ['create', '--team', team, '--data', world.data]);
+      tokens.push(stdout.trim());
+    }
+  });
+  const ask = async (url: string, headers: Record<string, string> = {}): Promise<string> => {
+    const answer = await fetch(url, { headers: { 'user-agent': HUB_AGENT, ...headers } });
+    await answer.arrayBuffer();
+    return `${answer.status} ${answer.headers.get('x-weighbridge-decision')}`;
+  };
+  const url = `${world.endpoint}/${path('attack.bin')}`;
+  const [trial = '', speech = ''] = tokens;
+  t.equal(await ask(url, { authorization: `Bearer ${trial}` }), '200 allow; rule=observe');
+  t.equal(await ask(url, { authorization: `Bearer ${speech}` }), '403 deny; rule=default/dangerous');
+  t.equal(await ask(url.replace('/hf/', '/t/trial-one/hf/')), '403 deny; rule=default/dangerous');
+  const { stdout } = await runCommand(report.run, ['observe', '--data', world.data]);
+  t.match(
+    stdout,
+    /^1 of 3 requests would have ended otherwise.*\n\nallow -> deny {2}1 request .*\n {2}teams {8}trial-one 1\n/,
+  );
 });
 
 t.test('wrong use of the report is explained', async (t) => {
