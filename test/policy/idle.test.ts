@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { SEVERITIES } from '../../src/formats/format.ts';
 import { checkPolicies, wordProblem } from '../../src/policy/load.ts';
+import { factsWith, findingOf } from '../support/policy-facts.ts';
 
 type RuleText = readonly [when: string, action: string, more?: string];
 
@@ -128,6 +130,74 @@ t.test('which rule wins is asked of actions, order, modes, obligations, matches 
   t.match(warningsOf(policy([['convertible', 'deny']], 'match: { repos: ["a"], exclude: ["a", "b"] }\n')), [
     /^p\.yaml:4:33: warning: never applies: everything it speaks of is excluded$/,
   ]);
+});
+
+t.test('what is said of random rules is true of random facts', async (t) => {
+  let state = 20_261_123;
+  const below = (limit: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+  const pick = <T>(items: readonly T[]): T => items[below(items.length)] as T;
+  const name = (): string => pick(['"a"', '"b"', '"c"']);
+  const relation = (): string => pick(['<', '<=', '>', '>=', '==', '!=']);
+  const item = (): string =>
+    pick([
+      `f.severity ${relation()} ${pick(['info', 'low', 'medium', 'high', 'critical'])}`,
+      `f.rule == ${name()}`,
+      `f.rule in [${name()}, ${name()}]`,
+    ]);
+  const leaf = (): string =>
+    pick([
+      'convertible',
+      `artefact.path == ${name()}`,
+      `artefact.path in [${name()}, ${name()}]`,
+      `artefact.size ${relation()} ${below(4)}`,
+      `${below(4)} ${relation()} artefact.size`,
+      `coverage.state ${pick(['==', '!='])} "${pick(['complete', 'partial', 'opaque'])}"`,
+      `findings.${pick(['exists', 'all'])}(f, ${item()} ${pick(['&&', '||'])} ${item()})`,
+      'artefact.repo.startsWith("models/")',
+    ]);
+  const condition = (depth: number): string => {
+    if (depth === 0) return leaf();
+    const [one, other] = [condition(depth - 1), condition(depth - 1)];
+    return pick([
+      `(${one} && ${other})`,
+      `(${one} || ${other})`,
+      `!(${one})`,
+      one,
+      `(convertible ? ${one} : ${other})`,
+    ]);
+  };
+  const facts = () =>
+    factsWith({
+      artefact: { path: pick(['a', 'b', 'c', 'd']), size: below(5), repo: pick(['models/x', 'y']) },
+      coverage: { state: pick(['complete', 'partial', 'opaque'] as const) },
+      convertible: below(2) === 0,
+      findings: Array.from({ length: below(4) }, () => findingOf(pick(SEVERITIES), pick(['a', 'b', 'c', 'd']))),
+    });
+  let claims = 0;
+  for (let round = 0; round < 400; round += 1) {
+    const rules = Array.from(
+      { length: 5 },
+      (): RuleText => [condition(1 + below(2)), pick(['allow', 'convert', 'quarantine', 'deny'])],
+    );
+    const { set, problems } = checkPolicies({ 'p.yaml': policy(rules) }, undefined, true);
+    if (set === undefined) throw new Error(problems.map(wordProblem).join());
+    const said = problems.map(({ message }) => message);
+    claims += said.length;
+    for (let sample = 0; said.length > 0 && sample < 100; sample += 1) {
+      const one = facts();
+      const decided = set.decide(one, 0).rule;
+      const matched = set.explain(one, 0).flatMap(({ rule, matched: did }) => (did ? [rule] : []));
+      for (const message of said) {
+        const [rule = ''] = message.split(' ');
+        const wrong = /can never match/.test(message) ? matched.includes(rule) : decided === rule;
+        if (wrong) t.fail(`${message}: ${JSON.stringify(rules)}`);
+      }
+    }
+  }
+  t.ok(claims > 100, `${claims} claims were tried`);
 });
 
 t.test('shipped policies have no idle rule', async (t) => {
