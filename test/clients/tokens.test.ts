@@ -49,6 +49,8 @@ for (const secure of [false, true]) {
           client,
         );
         t.equal(done['info good']?.value, 'acme/tiny', client);
+        t.same(done['login good']?.value, [true, 'speech'], `${client} signs in`);
+        t.ok(done['login ended']?.error, `${client} does not sign in with a token that has ended`);
         for (const call of ['snapshot', 'download', 'info']) {
           t.match(done[`${call} ended`]?.text, /token of this gateway was revoked/, `${client} ${call}`);
           t.match(done[`${call} none`]?.text, /this gateway needs a token/, `${client} ${call}`);

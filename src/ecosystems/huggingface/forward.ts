@@ -1,4 +1,5 @@
 import { isFault, WeighbridgeError } from '../../errors.ts';
+import type { Identity } from '../../identity/roles.ts';
 import type { UpstreamAnswer } from '../../upstream/types.ts';
 import { type Asked, findRepo, publicBase, refuseWhole } from './mount.ts';
 import { passError } from './refusals.ts';
@@ -16,7 +17,9 @@ const MAX_KEPT_BYTES = 1024 * 1024;
 
 /** `refs`, `commits`, `discussions`, `auth-check`, `whoami-v2` and listings, as the Hub answers them. */
 export const serveForwarded = async (asked: Asked, call: Extract<HubCall, { what: 'forward' }>): Promise<void> => {
-  const { mount, caller, reply } = asked;
+  const { mount, caller, reply, request } = asked;
+  if (call.operation === 'whoami-v2' && caller.scope === '' && request.caller !== undefined)
+    return void reply.send(knownHere(request.caller));
   if (caller.client.readsOnePage && call.operation === 'refs' && call.repo !== undefined) {
     const repo = await findRepo(asked, call.repo, 'main');
     if (repo === undefined || refuseWhole(asked, await mount.gateway.view(repo.at, caller.who), call.repo)) return;
@@ -31,6 +34,16 @@ export const serveForwarded = async (asked: Asked, call: Extract<HubCall, { what
   if (isKept) await keep(asked, key, answer);
   reply.headers(forwardedHeaders(asked, answer)).code(answer.status).send(Buffer.from(answer.body));
 };
+
+/** What `hf auth login` and `whoami` ask for, of a caller whom only this gateway knows. */
+const knownHere = ({ name, team, environment }: Identity): object => ({
+  type: 'user',
+  id: name,
+  name: team === '' ? name : team,
+  fullname: [team, environment].filter((part) => part !== '').join('/') || name,
+  orgs: [],
+  auth: { type: 'access_token', accessToken: { displayName: name, role: 'read' } },
+});
 
 const keep = async ({ mount }: Asked, key: string, { status, headers, body }: UpstreamAnswer): Promise<void> => {
   if (body.length > MAX_KEPT_BYTES) return;
