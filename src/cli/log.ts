@@ -7,6 +7,7 @@ import { WeighbridgeError } from '../errors.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
 import { exportLog, verifyExport } from './log/export.ts';
 import { countOf, directoryOf, keyFrom, timeOf, wrong } from './log/options.ts';
+import { proof, verifyProof } from './log/proof.ts';
 import { search } from './log/search.ts';
 import { printable, table } from './log/table.ts';
 
@@ -16,6 +17,8 @@ const usage = `usage: weighbridge log show   [DIR] [--since TIME] [--action ACTI
                               [--from TIME] [--to TIME] [--limit N] [--before N] [--json]
        weighbridge log verify [DIR|FILE] [--key KEY] [--checkpoint FILE]... [--json]
        weighbridge log verify EXPORT --manifest FILE --key KEY [--json]
+       weighbridge log verify ENTRY|CHECKPOINT --proof FILE --key KEY [--json]
+       weighbridge log proof [DIR] --entry N | --since CHECKPOINT
        weighbridge log export [DIR] --format jsonl|csv|ocsf [OPTIONS of search] [--proofs] [--manifest FILE [--keys DIR]]
 
 DIR is the folder of the log (./data/log). It may be read while the gateway writes it.
@@ -42,6 +45,10 @@ verify   0: the log is what was signed; 1: it is not, and what was done to which
   --checkpoint FILE  a checkpoint that you kept; finds a cut tail and a log that was written again. May be repeated
 
            An EXPORT is held against the manifest that was written with it: a missing entry is named
+           An ENTRY, a file with its line, or an older CHECKPOINT is held against a proof
+
+proof    to stdout, what shows to anyone with the public key that entry N is in the log (C2SP tlog-proof), or that the log
+         of now begins with that of a checkpoint (as a C2SP witness is sent it)
 
 export   all entries that match, oldest first, to stdout; they are chosen as by search, from the log itself
   --format         jsonl: the lines as they were signed; csv; ocsf: events of the Open Cybersecurity Schema Framework
@@ -63,7 +70,8 @@ export const log: Command = {
     if (verb === 'search') return search(args, io);
     if (verb === 'verify') return verify(args, io);
     if (verb === 'export') return exportLog(args, io);
-    throw wrong(`'${verb}' is none of show, search, verify, export`);
+    if (verb === 'proof') return proof(args, io);
+    throw wrong(`'${verb}' is none of show, search, verify, export, proof`);
   },
 };
 
@@ -95,11 +103,13 @@ const verify = async (args: readonly string[], io: CommandIo): Promise<number> =
       key: { type: 'string' },
       checkpoint: { type: 'string', multiple: true },
       manifest: { type: 'string' },
+      proof: { type: 'string' },
       json: { type: 'boolean' },
     },
   });
   const path = directoryOf(positionals);
   const key = values.key === undefined ? undefined : keyFrom(values.key);
+  if (values.proof !== undefined) return verifyProof(path, values.proof, key, values.json === true, io);
   if (values.manifest !== undefined) return verifyExport(path, values.manifest, key, values.json === true, io);
   const verdict = await verifyLog({
     path,
