@@ -31,28 +31,36 @@ export type LogAnswer =
   | { readonly kind: 'checkpoint'; readonly note: string };
 
 /** The writer in its thread: neither the disk nor the hashing stalls the thread that serves. */
-const serve = (port: NonNullable<typeof parentPort>, options: LogThreadOptions): void => {
+const serve = async (port: NonNullable<typeof parentPort>, options: LogThreadOptions): Promise<void> => {
   const answer = (message: LogAnswer): void => port.postMessage(message);
-  const writer = start(options, answer);
+  const writer = await start(options, answer);
   if (writer === undefined) {
     port.close();
     return;
   }
-  const sign = (): void => {
+  let signing: Promise<void> | undefined;
+  const sign = async (): Promise<void> => {
     try {
-      const note = writer.checkpoint();
+      const note = await writer.checkpoint();
       if (note !== undefined) answer({ kind: 'checkpoint', note });
     } catch {
       // The entries are durable and the next turn tries again; a disk that stays full fails the appends.
     }
+    signing = undefined;
   };
-  const timer = setInterval(sign, options.checkpointInterval);
+  const timer = setInterval(() => {
+    signing ??= sign();
+  }, options.checkpointInterval);
+  const end = async (): Promise<void> => {
+    clearInterval(timer);
+    await signing;
+    await sign();
+    writer.close();
+    port.close();
+  };
   port.on('message', (request: LogRequest) => {
     if (request === 'close') {
-      clearInterval(timer);
-      sign();
-      writer.close();
-      port.close();
+      void end();
       return;
     }
     try {
@@ -66,7 +74,10 @@ const serve = (port: NonNullable<typeof parentPort>, options: LogThreadOptions):
   });
 };
 
-const start = (options: LogThreadOptions, answer: (message: LogAnswer) => void): LogWriter | undefined => {
+const start = async (
+  options: LogThreadOptions,
+  answer: (message: LogAnswer) => void,
+): Promise<LogWriter | undefined> => {
   const { directory, keys, origin, rotate } = options;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -77,7 +88,7 @@ const start = (options: LogThreadOptions, answer: (message: LogAnswer) => void):
     const recovered = recover(directory, signer.key);
     const writer = createLogWriter(directory, signer, recovered, rotate);
     // A log that has entries always has a checkpoint: the first is of nothing.
-    const note = recovered.checkpoint === undefined ? writer.checkpoint() : recovered.note;
+    const note = recovered.checkpoint === undefined ? await writer.checkpoint() : recovered.note;
     if (!existsSync(files.key)) writeFileSync(files.key, `${key}\n`, { mode: 0o644 });
     answer({ kind: 'ready', size: writer.size, key, note: note ?? '', droppedBytes: recovered.droppedBytes });
     return writer;
@@ -91,4 +102,4 @@ const start = (options: LogThreadOptions, answer: (message: LogAnswer) => void):
   }
 };
 
-if (parentPort !== null) serve(parentPort, workerData);
+if (parentPort !== null) void serve(parentPort, workerData);

@@ -13,10 +13,10 @@ const HISTORY_INTERVAL = 60_000;
 /** The calls that write a log; tests make them fail. */
 export type LogDisk = Pick<
   typeof fs,
-  'openSync' | 'writeSync' | 'fdatasyncSync' | 'fsyncSync' | 'ftruncateSync' | 'closeSync' | 'renameSync'
+  'openSync' | 'writeSync' | 'fdatasyncSync' | 'fsync' | 'fsyncSync' | 'ftruncateSync' | 'closeSync' | 'renameSync'
 >;
 
-/** Appends to a log, synchronously: it runs in a thread of its own. */
+/** Appends to a log, synchronously: it runs in a thread of its own. One checkpoint may be under way at a time. */
 export type LogWriter = {
   /** Entries in the log. */
   readonly size: number;
@@ -27,8 +27,11 @@ export type LogWriter = {
   append(lines: Uint8Array): number;
   /** Takes what `append` wrote into the tree and the leaf hashes. */
   settle(): void;
-  /** Signs and stores a checkpoint of what is settled; returns the note, or undefined when there is nothing new. */
-  checkpoint(): string | undefined;
+  /**
+   * Signs a checkpoint of what is settled; resolves with the note once it is on the disk, or undefined when there is nothing
+   * new. Entries may be appended meanwhile: beside a disk that has much to do they would otherwise wait for it, too.
+   */
+  checkpoint(): Promise<string | undefined>;
   close(): void;
 };
 
@@ -113,14 +116,15 @@ export const createLogWriter = (
         hashesWhole = false;
       }
     },
-    checkpoint() {
-      if (frontier.size === signed) return undefined;
-      const text = checkpointText({ origin: signer.key.name, size: frontier.size, root: frontier.root() });
+    async checkpoint() {
+      const { size } = frontier;
+      if (size === signed) return undefined;
+      const text = checkpointText({ origin: signer.key.name, size, root: frontier.root() });
       const note = formatNote(text, signer.key, signer.sign(text));
-      writeDurably(disk, `${files.checkpoint}.new`, note);
+      await written(disk, `${files.checkpoint}.new`, 'w', note);
       disk.renameSync(`${files.checkpoint}.new`, files.checkpoint);
-      syncFolder(disk, directory);
-      signed = frontier.size;
+      await written(disk, directory, 'r');
+      signed = size;
       if (Date.now() - keptAt >= HISTORY_INTERVAL) {
         keptAt = Date.now();
         appendTo(disk, files.history, `${JSON.stringify({ time: new Date(keptAt).toISOString(), note })}\n`);
@@ -155,6 +159,19 @@ const writeDurably = (disk: LogDisk, path: string, text: string): void => {
   try {
     writeAll(disk, file, Buffer.from(text));
     disk.fsyncSync(file);
+  } finally {
+    disk.closeSync(file);
+  }
+};
+
+/** Writes a file, or nothing to a folder, and resolves when what it holds is on the disk. */
+const written = async (disk: LogDisk, path: string, flags: 'r' | 'w', text = ''): Promise<void> => {
+  const file = disk.openSync(path, flags, 0o600);
+  try {
+    writeAll(disk, file, Buffer.from(text));
+    await new Promise<void>((resolve, reject) =>
+      disk.fsync(file, (error) => (error === null ? resolve() : reject(error))),
+    );
   } finally {
     disk.closeSync(file);
   }

@@ -6,6 +6,8 @@ export type TemporaryFile = {
   write(bytes: Uint8Array, position: number): Promise<void>;
   /** Fills `bytes` from `position`; returns how many bytes there were. */
   read(bytes: Uint8Array, position: number): Promise<number>;
+  /** Has what was written so far brought to the disk. */
+  flush(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -82,6 +84,7 @@ export const temporary = (handle: FileHandle): TemporaryFile => ({
     }
     return done;
   },
+  flush: () => handle.datasync(),
   close: () => handle.close(),
 });
 

@@ -5,6 +5,10 @@ import { leaveSlab, SLAB_BYTES, type Slab, takeSlab } from './slabs.ts';
 
 /** Slabs of one writer that the disk or the digest is busy with; then `take` waits. */
 const MAX_BUSY = 3;
+/** Bytes that go to the disk at once: more keep small writes of others waiting, fewer cost more of its time. */
+const FLUSH_BYTES = 16 * 1024 * 1024;
+/** Bytes written and not on the disk, beyond which a writer waits: a disk that is slower than upstream sets the pace. */
+const MAX_UNFLUSHED = 64 * 1024 * 1024;
 
 /**
  * The way of a blob's bytes to the disk and through the digests, both at once. What is not on the disk yet is read
@@ -45,11 +49,34 @@ export const createIntake = (
   let [taken, digest]: [number, RunningDigest | undefined] = [0, undefined];
   let failure: unknown;
   let writing: Promise<void> = Promise.resolve();
+  let flushing: Promise<void> | undefined;
+  let [written, flushed] = [0, 0];
 
   /** One at a time: threads that write to one file wait for each other inside the system, and burn their cores there. */
   const write = (bytes: Uint8Array, position: number): Promise<void> => {
-    writing = writing.then(() => file.write(bytes, position));
+    writing = writing.then(async () => {
+      if (written - flushed >= MAX_UNFLUSHED) await flushing;
+      await file.write(bytes, position);
+      written += bytes.length;
+      flushSome();
+    });
     return writing;
+  };
+
+  /** Beside the writing, so that what is not on the disk stays little: the log's small writes wait behind it. */
+  const flushSome = (): void => {
+    if (flushing !== undefined || written - flushed < FLUSH_BYTES) return;
+    const upTo = written;
+    flushing = file.flush().then(
+      () => {
+        flushed = upTo;
+        flushing = undefined;
+        flushSome();
+      },
+      (error) => {
+        failure ??= error;
+      },
+    );
   };
 
   const send = (slab: Slab): void => {
@@ -164,7 +191,7 @@ export const createIntake = (
     room,
     finish,
     async settle() {
-      await Promise.allSettled(busy.values());
+      await Promise.allSettled([...busy.values(), flushing]);
       digest?.drop();
       filling = undefined;
     },

@@ -283,7 +283,7 @@ t.test('half a batch is taken off the file again; after a failed sync only a res
   };
   const line = (index: number): Buffer => Buffer.from(`${formatEntry(decision(index), STAMP)}\n`);
   const writer = createLogWriter(folder, signer, recover(folder, signer.key), 1e9, faulty);
-  writer.checkpoint();
+  await writer.checkpoint();
   t.equal(writer.append(line(0)), 0);
   writer.settle();
   failing = 'write';
@@ -291,7 +291,7 @@ t.test('half a batch is taken off the file again; after a failed sync only a res
   failing = '';
   t.equal(writer.append(Buffer.concat([line(2), line(3)])), 1);
   writer.settle();
-  writer.checkpoint();
+  await writer.checkpoint();
   failing = 'sync';
   t.throws(() => writer.append(line(4)), { code: 'LOG_UNAVAILABLE', details: { final: true } });
   writer.close();
