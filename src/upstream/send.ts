@@ -1,4 +1,4 @@
-import { rootCertificates } from 'node:tls';
+import { createSecureContext, rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { WeighbridgeError } from '../errors.ts';
 import { checkForeign, checkNameOnly, publicLookup } from './guard.ts';
@@ -82,12 +82,13 @@ export const createSender = (origin: Origin, allowPrivate: boolean, patience: Pa
     return { origin: base.origin, path: prefix + url };
   };
 
+  const trust = origin.ca === undefined ? undefined : createSecureContext({ ca: [...rootCertificates, origin.ca] });
+
   /** Undefined where undici has to: behind a forward proxy, and when the answer is not framed plainly. */
   const sendByWire = async (hop: Hop, headers: Headers, open: boolean): Promise<Reply | undefined> => {
     if (hop.large !== true || hop.method !== 'GET' || origin.proxy !== undefined) return undefined;
-    const trust = origin.ca === undefined ? {} : { ca: [...rootCertificates, origin.ca] };
     const guard = open ? {} : { lookup: publicLookup };
-    const reply = await getByWire({ ...hop, headers }, { patience, ...trust, ...guard });
+    const reply = await getByWire({ ...hop, headers }, { patience, ...(trust && { trust }), ...guard });
     return reply === undefined ? undefined : { ...reply, origin: hop.origin, path: hop.path };
   };
 

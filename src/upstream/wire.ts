@@ -1,5 +1,5 @@
 import { connect as connectTcp, type LookupFunction, type OnReadOpts, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type SecureContext } from 'node:tls';
 import { WeighbridgeError } from '../errors.ts';
 import { isEncoded } from './decode.ts';
 import type { Patience } from './patience.ts';
@@ -22,7 +22,8 @@ export type WireRequest = {
 };
 
 export type WireOptions = {
-  readonly ca?: readonly string[];
+  /** Whom TLS trusts, made once: reading the authorities takes longer than connecting. */
+  readonly trust?: SecureContext;
   /** How names are resolved; the guard against private addresses sits here. */
   readonly lookup?: LookupFunction;
   readonly patience: Patience;
@@ -63,7 +64,7 @@ type Source = {
 
 const openSource = (
   { origin, path, headers, signal, room }: WireRequest,
-  { ca, lookup, patience }: WireOptions,
+  { trust, lookup, patience }: WireOptions,
 ): Source => {
   const url = new URL(origin);
   const text = requestText(url.host, path, headers);
@@ -84,7 +85,7 @@ const openSource = (
       return false;
     },
   };
-  const socket = openSocket(url, onread, ca, lookup);
+  const socket = openSocket(url, onread, trust, lookup);
   const fail = (error: Error): void => {
     failure ??= error;
     tell();
@@ -142,13 +143,13 @@ const openSource = (
 const openSocket = (
   url: URL,
   onread: OnReadOpts,
-  ca: readonly string[] | undefined,
+  secureContext: SecureContext | undefined,
   lookup: LookupFunction | undefined,
 ): Socket => {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const resolve = lookup === undefined ? {} : { lookup };
   if (url.protocol === 'http:') return connectTcp({ host, port: Number(url.port || 80), onread, ...resolve });
-  const trust = ca === undefined ? {} : { ca: [...ca] };
+  const trust = secureContext === undefined ? {} : { secureContext };
   const options = { host, port: Number(url.port || 443), ALPNProtocols: ['http/1.1'], onread, ...resolve, ...trust };
   return connectTls(isName(host) ? { ...options, servername: host } : options);
 };

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer as createTcp, type LookupFunction, type Socket } from 'node:net';
-import { createServer as createTls } from 'node:tls';
+import { createSecureContext, createServer as createTls } from 'node:tls';
 import t from 'tap';
 import { publicLookup } from '../../src/upstream/guard.ts';
 import { DEFAULT_PATIENCE } from '../../src/upstream/patience.ts';
@@ -169,7 +169,7 @@ t.test('over TLS only who is trusted is believed', async (t) => {
   });
   secure.on('tlsClientError', () => undefined);
   const origin = (await listen(t, secure)).replace('http:', 'https:').replace('127.0.0.1', 'localhost');
-  const trusting = { ...options, ca: [cert] };
+  const trusting = { ...options, trust: createSecureContext({ ca: [cert] }) };
   const reply = await getByWire({ origin, ...ask }, trusting);
   t.ok((await collect(reply!.body)).equals(bytes));
   await t.rejects(getByWire({ origin, ...ask }, options), { code: /SELF_SIGNED/ });
@@ -215,7 +215,10 @@ t.test(
         let at = 0;
         for (const room of [undefined, (ahead: number) => memory.subarray(at + ahead)]) {
           at = 0;
-          const reply = await getByWire({ origin, ...ask, room }, { ...options, ca: [cert] });
+          const reply = await getByWire(
+            { origin, ...ask, room },
+            { ...options, trust: createSecureContext({ ca: [cert] }) },
+          );
           for await (const chunk of reply!.body) {
             await pause();
             if (!bytes.subarray(at, at + chunk.length).equals(chunk)) t.fail(`other bytes at ${at}`);
