@@ -70,7 +70,7 @@ const bareWaits = async (args: readonly string[]): Promise<number> => {
   const fill = spawn(process.execPath, args, { stdio: 'ignore' });
   const ended = new Promise<void>((done) => fill.once('exit', () => done()));
   let running = true;
-  ended.then(() => {
+  void ended.then(() => {
     running = false;
   });
   const file = await open(join(folder, 'log'), 'w');

@@ -22,7 +22,7 @@ const MAX_WAIT = 2000;
 const serve = (port: NonNullable<typeof parentPort>, directory: string): void => {
   const index = openLogIndex(directory);
   const follow = (): Promise<unknown> => index.catchUp().catch(() => undefined);
-  const timer = setInterval(follow, FOLLOW_INTERVAL);
+  const timer = setInterval(() => void follow(), FOLLOW_INTERVAL);
   void follow();
 
   const answer = async ({ id, query, paging }: Exclude<SearchRequest, 'close'>): Promise<SearchAnswer> => {

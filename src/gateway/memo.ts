@@ -20,8 +20,11 @@ export const createMemo = <V>(limit: number, weigh: (value: V) => number = () =>
     get(key) {
       const entry = entries.get(key);
       if (entry === undefined) return undefined;
-      entries.delete(key);
-      entries.set(key, entry);
+      // With room for as much again nothing is about to leave, and the order does not matter yet.
+      if (total * 2 > limit) {
+        entries.delete(key);
+        entries.set(key, entry);
+      }
       return entry.value;
     },
     set(key, value) {

@@ -137,12 +137,22 @@ export const LINEAGE = {
   template: 'TemplateLineage',
 } as const;
 
+/** Nearly all files have the same one: that of nothing. */
+const known = new WeakMap<Lineage, Readonly<Record<string, unknown>>>();
+
 /** The values as conditions want them: counts as bigint. */
-export const lineageValues = ({ tensors, tokenizer, ...rest }: Lineage): Record<string, unknown> => ({
-  ...rest,
-  tensors: counted(tensors, LINEAGE_TYPES.TensorLineage),
-  tokenizer: counted(tokenizer, LINEAGE_TYPES.TokenizerLineage),
-});
+export const lineageValues = (lineage: Lineage): Readonly<Record<string, unknown>> => {
+  const before = known.get(lineage);
+  if (before !== undefined) return before;
+  const { tensors, tokenizer, ...rest } = lineage;
+  const values = {
+    ...rest,
+    tensors: counted(tensors, LINEAGE_TYPES.TensorLineage),
+    tokenizer: counted(tokenizer, LINEAGE_TYPES.TokenizerLineage),
+  };
+  known.set(lineage, values);
+  return values;
+};
 
 const counted = (values: Readonly<Record<string, unknown>>, types: Readonly<Record<string, string>>) =>
   Object.fromEntries(

@@ -135,7 +135,8 @@ t.test('writers, readers and those who give up share memory, and nobody sees a b
     }
     for (const { wrong, right, fault } of await Promise.all(readers)) {
       if (wrong > 0) t.fail(`file ${id}: ${wrong} chunks of other bytes`);
-      if (fault !== undefined && !(gives && fault === given)) t.fail(`file ${id}: ${String(fault)}`);
+      if (fault !== undefined && !(gives && fault === given))
+        t.fail(`file ${id}: ${fault instanceof Error ? fault.message : 'a fault that is no error'}`);
       if (fault !== undefined) faults += 1;
       followed += right;
     }
