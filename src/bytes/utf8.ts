@@ -15,6 +15,23 @@ const sequence = (lead: number): readonly [length: number, smallest: number, bit
   return [0, 0, 0];
 };
 
+/** The code point whose sequence begins at `at` with a byte that is not ASCII. Throws FORMAT_INVALID unless it is strict UTF-8. */
+const pointAt = (bytes: Uint8Array, at: number, base: number): number => {
+  const [length, smallest, bits] = sequence(bytes[at] ?? 0);
+  if (length === 0 || at + length > bytes.length) invalid(base + at);
+  let point = bits;
+  for (let next = at + 1; next < at + length; next++) {
+    const byte = bytes[next] ?? 0;
+    if ((byte & 0xc0) !== 0x80) invalid(base + at);
+    point = (point << 6) | (byte & 0x3f);
+  }
+  if (point < smallest || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) invalid(base + at);
+  return point;
+};
+
+/** Bytes of the sequence of a code point that is not ASCII. */
+const bytesOf = (point: number): number => (point < 0x800 ? 2 : point < 0x10000 ? 3 : 4);
+
 /** How many bytes from `at` on, up to UNITS, are ASCII: most text is, and becomes a string at once. */
 const asciiFrom = (bytes: Uint8Array, at: number): number => {
   const end = Math.min(bytes.length, at + UNITS);
@@ -51,21 +68,13 @@ export const decodeUtf8 = (bytes: Uint8Array, base = 0): string => {
       at += 1;
       continue;
     }
-    const [length, smallest, bits] = sequence(lead);
-    if (length === 0 || at + length > bytes.length) invalid(base + at);
-    let point = bits;
-    for (let next = at + 1; next < at + length; next++) {
-      const byte = bytes[next] ?? 0;
-      if ((byte & 0xc0) !== 0x80) invalid(base + at);
-      point = (point << 6) | (byte & 0x3f);
-    }
-    if (point < smallest || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) invalid(base + at);
+    const point = pointAt(bytes, at, base);
     if (point < 0x10000) units[used++] = point;
     else {
       units[used++] = 0xd800 + ((point - 0x10000) >> 10);
       units[used++] = 0xdc00 + ((point - 0x10000) & 0x3ff);
     }
-    at += length;
+    at += bytesOf(point);
   }
   parts.push(Reflect.apply(String.fromCharCode, null, units.subarray(0, used)));
   return parts.join('');
@@ -84,16 +93,7 @@ export const checkUtf8 = (bytes: Uint8Array, base = 0): boolean => {
       continue;
     }
     narrow = false;
-    const [length, smallest, bits] = sequence(lead);
-    if (length === 0 || at + length > bytes.length) invalid(base + at);
-    let point = bits;
-    for (let next = at + 1; next < at + length; next++) {
-      const byte = bytes[next] ?? 0;
-      if ((byte & 0xc0) !== 0x80) invalid(base + at);
-      point = (point << 6) | (byte & 0x3f);
-    }
-    if (point < smallest || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) invalid(base + at);
-    at += length;
+    at += bytesOf(pointAt(bytes, at, base));
   }
   return narrow;
 };

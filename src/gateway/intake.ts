@@ -8,7 +8,7 @@ export type Intake = {
   readonly writer: BlobWriter;
   /** Resolves once all bytes are here and agree with the digest upstream gave; `writer` can be read from then on. */
   readonly arrived: Promise<Stored>;
-  /** Resolves once they are stored, too: on the disk, whatever happens to this machine. */
+  /** Resolves once they are stored, too, and `Blobs.open` knows them. */
   readonly done: Promise<Stored>;
 };
 

@@ -37,7 +37,7 @@ export type BlobWriter = {
   follow(start: number, end?: number): AsyncIterable<Uint8Array>;
   /** Digests of everything written; no `write` may follow. `gitSha1` (of the git blob) only when `create` was asked for it. */
   digests(): Promise<{ readonly sha256: string; readonly gitSha1?: string }>;
-  /** Makes the blob permanent and durable under its sha256. Only after this does `Blobs.open` know it. */
+  /** Makes it a blob under its sha256: only after this does `Blobs.open` know it. When it is durable is the store's affair. */
   commit(): Promise<{ sha256: string; size: number }>;
   /** Throws away what was written; readers get `fault`. Does nothing after `commit`. */
   abort(fault: Error): Promise<void>;
