@@ -88,6 +88,7 @@ import { script } from './text/script.ts';
 import { template } from './text/template.ts';
 import { tflite } from './tflite/tflite.ts';
 import { torchLegacy } from './torch/legacy.ts';
+import { torchPackage } from './torch/package.ts';
 import { torchZip } from './torch/torch-zip.ts';
 import { torchscript } from './torch/torchscript.ts';
 import { torchExport } from './torch-export/torch-export.ts';
@@ -106,6 +107,7 @@ export const formats: readonly Format[] = [
   pickle,
   npy,
   torchZip,
+  torchPackage,
   npz,
   kerasArchive,
   torchscript,

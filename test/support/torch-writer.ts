@@ -18,12 +18,12 @@ const call = (name: string, ...args: readonly Piece[]): Uint8Array =>
   assemble(op.global('torch._utils', name), tuple(...args), op.reduce());
 
 /** The persistent id of a storage, as torch writes it; legacy files have a sixth item. */
-const storageId = ({ key, type, elements }: Storage, legacy: boolean): Uint8Array =>
+const storageId = ({ key, type, elements }: Storage, legacy: boolean, packaged = false): Uint8Array =>
   assemble(
     tuple(
       str('storage'),
       op.global('torch', type),
-      str(key),
+      packaged ? int(Number(key)) : str(key),
       str('cpu'),
       int(elements),
       ...(legacy ? [op.none()] : []),
@@ -39,6 +39,8 @@ export type ViewSpec = {
   /** For `_rebuild_tensor_v3`: the element type. */
   readonly dtype?: string;
   readonly legacy?: boolean;
+  /** In a torch.package, whose storages have numbers. */
+  readonly packaged?: boolean;
 };
 
 /** Row-major strides. */
@@ -53,9 +55,10 @@ export const tensor = ({
   offset = 0,
   dtype,
   legacy = false,
+  packaged = false,
 }: ViewSpec): Uint8Array => {
   const view = [
-    storageId(storage, legacy),
+    storageId(storage, legacy, packaged),
     int(offset),
     tuple(...shape.map(int)),
     tuple(...strides.map(int)),
@@ -121,6 +124,23 @@ export const checkpointMembers = (
 /** A checkpoint as torch.save writes it. */
 export const checkpoint = (root: Piece, storages: readonly Storage[], lies: ZipLies = {}): Buffer =>
   writeZip(checkpointMembers(root, storages), { zip64: true, ...lies });
+
+/** A checkpoint as `torch.save` writes it when it was told to leave out checksums. */
+export const unsummedMembers = (root: Piece, storages: readonly Storage[]): ZipEntry[] =>
+  checkpointMembers(root, storages).map((entry) => ({ ...entry, unsummed: true }));
+
+/** The members of a package as `torch.package` writes it: one pickle, its storages and the records. */
+export const packageMembers = (root: Piece, storages: readonly Storage[], more: readonly ZipEntry[] = []): ZipEntry[] =>
+  [
+    ...storages.map(({ key, bytes }) => ({ name: `p/.data/${key}.storage`, data: bytes })),
+    { name: 'p/weights/weights.pkl', data: pickled(3, root) },
+    ...more,
+    { name: 'p/.data/extern_modules', data: 'torch._utils\ncollections\ntorch\n' },
+    { name: 'p/.data/version', data: '6\n' },
+    { name: 'p/version', data: '6\n' },
+  ].map(
+    (entry): ZipEntry => ({ ...entry, align: 64, ...(entry.data?.length === 0 ? {} : { descriptor: 16 as const }) }),
+  );
 
 /** A checkpoint in the format from before 1.6. */
 export const legacyCheckpoint = (

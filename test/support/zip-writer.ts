@@ -11,6 +11,8 @@ export type ZipEntry = {
   readonly central?: Partial<HeaderLies>;
   /** `descriptor` follows the data: 12, 16, 20 or 24 bytes, and the local header is silent about sizes. */
   readonly descriptor?: 12 | 16 | 20 | 24;
+  /** Leaves the checksum at 0 everywhere, as `torch.serialization.set_crc32_options(False)` does. */
+  readonly unsummed?: boolean;
   /** Unix mode for the external attributes, e.g. 0o120777 for a link. */
   readonly mode?: number;
   /** Bytes for the local extra field, beside the padding. */
@@ -81,7 +83,7 @@ export const writeZip = (entries: readonly ZipEntry[], lies: ZipLies = {}): Buff
       name: entry.name,
       method: entry.method === 'deflated' ? 8 : 0,
       flags: (entry.descriptor === undefined ? 0 : 8) | (ascii ? 0 : 0x800),
-      crc: crc32(plain),
+      crc: entry.unsummed === true ? 0 : crc32(plain),
       size: plain.length,
       compressedSize: data.length,
       offset: at,

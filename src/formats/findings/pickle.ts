@@ -140,6 +140,13 @@ export const pickleFindings = toFindings({
     'Load it once in a sandbox with an old release and save it as safetensors.',
     ['CVE-2025-32434', ...UNPICKLING],
   ],
+  'torch-package.code': [
+    'The package brings Python modules of its own.',
+    'They run when its pickles are loaded, and may stand in for any name that those import.',
+    'Read the modules, or ask for the weights alone.',
+    CODE,
+  ],
+  'torch-package.reduce': ['The package has an object that a function of its choice makes.', RUNS, DELETE, UNPICKLING],
   'torch.storage-content': [
     'The bytes of a storage are a file of another kind.',
     'A payload can travel as weights and be picked up by other code.',
@@ -157,6 +164,12 @@ export const pickleFindings = toFindings({
     ['CVE-2026-24747', ...BOUNDS],
   ],
   '*.storage-outside': ['The bytes of a storage lie outside the file.', OVERREAD, DELETE, BOUNDS],
+  '*.unsummed': [
+    'The archive was written without checksums.',
+    'It is an option of torch.save and harmless by itself; readers that insist on checksums refuse the file.',
+    KNOW,
+    ['CWE-353'],
+  ],
   '*.byte-order': ['The byte order of the checkpoint is neither little nor big.', NOT_WRITTEN, AGAIN, BROKEN],
   '*.extra-member': [
     'The checkpoint holds a file that torch does not write.',

@@ -33,13 +33,21 @@ export type TorchArchive = {
   readonly format: string;
   /** The member of this name in the folder. */
   readonly find: (name: string) => ZipMember | undefined;
+  /** What the names of storages end in, behind their keys: nothing, or `.storage`. */
+  readonly suffix: string;
   readonly byteOrder: 'little' | 'big';
   /** Bytes of stored storages whose checksum may still be computed. */
   readonly toCheck: { bytes: number };
 };
 
 /** Opens the folder of the archive and reads its byte order. */
-export const openTorchArchive = (directory: ZipDirectory, context: Context, format: string): TorchArchive => {
+export const openTorchArchive = (
+  read: ZipDirectory,
+  context: Context,
+  format: string,
+  suffix: TorchArchive['suffix'] = '',
+): TorchArchive => {
+  const directory = withoutSums(read, context, format);
   const root = torchRoot(directory);
   const members = new Map(directory.members.map((member) => [member.name, member]));
   const find = (name: string) => members.get(`${root}/${name}`);
@@ -50,10 +58,36 @@ export const openTorchArchive = (directory: ZipDirectory, context: Context, form
     context,
     format,
     find,
+    suffix,
     byteOrder: readByteOrder(directory, find('byteorder'), context, format),
     toCheck: { bytes: CHECKED },
   };
 };
+
+/**
+ * `torch.serialization.set_crc32_options(False)` leaves the checksum of every member at 0, in the directory and behind the
+ * data. That is the writer's option and no damage, so it is told and not held against the file: a checksum chooses no bytes.
+ * Every reader finds the same ones by the same offsets and sizes, which are compared as ever; one that sums them
+ * (Python's zipfile) stops with an error, and never with other data. Scanners that stop there are evaded (CVE-2025-10156);
+ * this one reads on. A single checksum of 0 among others, or a compressed member, is not what the option writes.
+ */
+const withoutSums = (directory: ZipDirectory, context: Context, format: string): ZipDirectory => {
+  if (!leftUnsummed(directory)) return directory;
+  context.report({
+    rule: `${format}.unsummed`,
+    severity: 'info',
+    message: 'the archive was written without checksums, by an option of torch.save',
+    offset: 0,
+    evidence: `${directory.members.length} members`,
+    refs: ['CWE-353'],
+  });
+  return { ...directory, unsummed: true };
+};
+
+/** True when every member is stored, and has a checksum of 0 that is not its own. */
+const leftUnsummed = ({ members }: ZipDirectory): boolean =>
+  members.some(({ size }) => size > 0) &&
+  members.every(({ crc, method, kind }) => crc === 0 && method === 0 && kind === 'file');
 
 /** One read for the pickle, its header and the small records that writers put behind it. */
 const fetchAround = ({ source }: ZipDirectory, member: ZipMember): void => {
@@ -94,7 +128,7 @@ export const locateStorage = (
   hollow = false,
 ): PlanStorage | undefined => {
   const { context, format, byteOrder } = archive;
-  const member = archive.find(`${folder}/${id.key}`);
+  const member = archive.find(`${folder}/${id.key}${archive.suffix}`);
   const odd = (rule: string, message: string) =>
     context.report({
       rule: `${format}.${rule}`,
@@ -152,7 +186,7 @@ export const inspectExtras = (
   for (const member of directory.members) {
     const name = member.name.startsWith(`${root}/`) ? member.name.slice(root.length + 1) : undefined;
     if (name !== undefined && (used.has(name) || known(name))) continue;
-    if (name !== undefined && RECORDS.has(name) && (name === 'data.pkl' || member.size <= RECORD_LIMIT)) {
+    if (name !== undefined && isRecord(name, member.size)) {
       if (!context.provisional) checkRecord(archive, member);
       continue;
     }
@@ -162,6 +196,10 @@ export const inspectExtras = (
   }
   return together;
 };
+
+/** True for a record of torch itself: the pickle, or one of the few bytes beside it. */
+export const isRecord = (name: string, size: number): boolean =>
+  RECORDS.has(name) && (name === 'data.pkl' || size <= RECORD_LIMIT);
 
 const checkRecord = ({ directory, context, format }: TorchArchive, member: ZipMember): void => {
   openMember(directory, member, context, format);

@@ -58,6 +58,16 @@ export const readTensor = (value: Value): TensorReading => {
   return rebuilt(name, value.args);
 };
 
+/** Tensors that are more than one array of numbers, by the function that rebuilds them. */
+const KINDS: ReadonlyMap<string, string> = new Map([
+  ['_rebuild_sparse_tensor', 'a sparse tensor, kept as indices and values'],
+  ['_rebuild_sparse_csr_tensor', 'a sparse tensor, kept as indices and values'],
+  ['_rebuild_qtensor', 'a quantised tensor, kept as integers with scale and zero point'],
+  ['_rebuild_njt', 'a jagged nested tensor, kept as values and offsets'],
+  ['_rebuild_nested_tensor', 'a nested tensor, kept as one buffer with sizes and offsets'],
+  ['_rebuild_wrapper_subclass', 'a tensor of a subclass, which has no numbers of its own'],
+]);
+
 const rebuilt = (name: string, args: readonly Value[]): TensorReading => {
   const [first] = args;
   if (name === '_rebuild_tensor' || name === '_rebuild_tensor_v2') {
@@ -75,12 +85,14 @@ const rebuilt = (name: string, args: readonly Value[]): TensorReading => {
     return tensor ?? { refused: 'a Parameter without data' };
   }
   if (name === '_rebuild_meta_tensor_no_storage') return { refused: 'a tensor on the meta device, which has no data' };
-  return { refused: `a tensor made by ${name}` };
+  const kind = KINDS.get(name);
+  return { refused: kind === undefined ? `a tensor made by ${name}` : `${kind}: safetensors has no form for it` };
 };
 
 /** `_rebuild_from_type_v2(func, type, args, state)`: attributes of the tensor object are not written. */
 const fromType = (call: Call): TensorReading => {
   const [func, type, args] = call.args;
+  if (func?.kind === 'global' && func.name === '_rebuild_njt') return rebuilt(func.name, []);
   const plain =
     type?.kind === 'global' &&
     ((type.module === 'torch' && type.name === 'Tensor') ||

@@ -45,8 +45,8 @@ const inspectCheckpoint = (archive: TorchArchive): Inspection => {
 };
 
 /** Names of the members that hold a pickle's storages. */
-export const storageNames = ({ storages }: DataPickle, folder: string): ReadonlySet<string> =>
-  new Set([...storages.keys()].map((key) => `${folder}/${key}`));
+export const storageNames = ({ storages }: DataPickle, folder: string, suffix = ''): ReadonlySet<string> =>
+  new Set([...storages.keys()].map((key) => `${folder}/${key}${suffix}`));
 
 /** The plan, or why there is none. A pickle of plain values without any tensor is data. */
 export const planFor = (

@@ -40,6 +40,8 @@ export type ZipDirectory = {
   readonly members: readonly ZipMember[];
   /** What is wrong with the end records and the directory. */
   readonly deviations: readonly Deviation[];
+  /** True when the writer left every checksum at 0 by its own option, so that none says anything; see `withoutSums` of torch archives. */
+  readonly unsummed?: boolean;
 };
 
 const known = new WeakMap<RandomAccess, ZipDirectory>();

@@ -17,7 +17,7 @@ export const looksLikeZip = (head: Uint8Array, source: RandomAccess): boolean =>
 };
 
 /** What the members of a zip say it is. */
-export type ZipRole = 'torch-zip' | 'torchscript' | 'npz' | 'keras' | 'torch-export' | 'zip';
+export type ZipRole = 'torch-zip' | 'torch-package' | 'torchscript' | 'npz' | 'keras' | 'torch-export' | 'zip';
 
 /** The role of the archive in `source`; a directory that cannot be read makes it a plain zip, whose inspection says why. */
 export const zipRole = (head: Uint8Array, source: RandomAccess): ZipRole | undefined => {
@@ -44,6 +44,7 @@ const roleOf = (directory: ZipDirectory): ZipRole => {
     const script = has('constants.pkl') || members.some(({ name }) => name.startsWith(`${root}/code/`));
     return script ? 'torchscript' : 'torch-zip';
   }
+  if (root !== '' && has('.data/extern_modules')) return 'torch-package';
   if (root !== '' && has('constants.pkl') && has('version')) return 'torchscript';
   if (isExported(directory)) return 'torch-export';
   if (isKeras(directory)) return 'keras';

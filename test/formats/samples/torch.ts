@@ -5,8 +5,10 @@ import {
   checkpointMembers,
   dict,
   legacyCheckpoint,
+  packageMembers,
   type Storage,
   tensor,
+  unsummedMembers,
   value,
 } from '../../support/torch-writer.ts';
 import { writeZip } from '../../support/zip-writer.ts';
@@ -17,6 +19,14 @@ const storage: Storage = { key: '0', type: 'FloatStorage', elements: 6, bytes: n
 const state = (legacy: boolean): Uint8Array => dict([['w', tensor({ storage, shape: [2, 3], legacy })]]);
 const outside = (legacy: boolean): Uint8Array => dict([['w', tensor({ storage, shape: [9, 9], legacy })]]);
 const calling = (legacy: boolean): Uint8Array => assemble(systemCall(), state(legacy));
+
+const packed = (shape: readonly number[] = [2, 3]): Uint8Array =>
+  dict([['w', tensor({ storage, shape, packaged: true })]]);
+/** What `torch.package` writes for objects with `__reduce_package__`. */
+const reduced = assemble(
+  value.tuple(value.str('reduce_package'), value.int(1), op.global('collections', 'OrderedDict'), op.emptyTuple()),
+  op.binpersid(),
+);
 
 const module = assemble(
   op.global('__torch__', 'Net'),
@@ -59,15 +69,53 @@ export const torchSamples: readonly Samples[] = [
           ]),
           [storage],
         ),
+      'no checksums': () => writeZip(unsummedMembers(state(false), [storage])),
     },
-    contents: { 'state dict': 'tensors', 'a checkpoint with its epoch': 'tensors' },
+    contents: { 'state dict': 'tensors', 'a checkpoint with its epoch': 'tensors', 'no checksums': 'tensors' },
     reject: {
+      'no checksums and a call of os.system': () => writeZip(unsummedMembers(calling(false), [storage])),
+      'one checksum of 0 among others': () =>
+        writeZip(
+          checkpointMembers(state(false), [storage]).map((entry) =>
+            entry.name.endsWith('/data/0') ? { ...entry, unsummed: true } : entry,
+          ),
+        ),
+      'no checksums and another header': () =>
+        writeZip(
+          unsummedMembers(state(false), [storage]).map((entry) =>
+            entry.name.endsWith('/data/0') ? { ...entry, local: { crc: 1 } } : entry,
+          ),
+        ),
       'a call of os.system': () => checkpoint(calling(false), [storage]),
       'a tensor larger than its storage': () => checkpoint(outside(false), [storage]),
       'a storage that is missing': () => checkpoint(state(false), []),
       'two pickles of one name': () =>
         writeZip([...checkpointMembers(state(false), [storage]), { name: 'archive/data.pkl', data: hostilePickle }]),
       'bytes before the archive': () => checkpoint(state(false), [storage], { prefix: hostilePickle }),
+    },
+  },
+  {
+    format: 'torch-package',
+    accept: {
+      'weights alone': () => writeZip(packageMembers(packed(), [storage])),
+      'weights and a text': () =>
+        writeZip(packageMembers(packed(), [storage], [{ name: 'p/weights/config.json', data: '{"hidden": 4}' }])),
+    },
+    contents: { 'weights alone': 'tensors', 'weights and a text': 'tensors' },
+    reject: {
+      'a call of os.system': () => writeZip(packageMembers(assemble(systemCall(), packed()), [storage])),
+      'a module of its own': () =>
+        writeZip(packageMembers(packed(), [storage], [{ name: 'p/collections.py', data: 'OrderedDict = dict\n' }])),
+      'an object made by a function': () => writeZip(packageMembers(reduced, [])),
+      'a tensor larger than its storage': () => writeZip(packageMembers(packed([9, 9]), [storage])),
+      'a storage that is missing': () => writeZip(packageMembers(packed(), [])),
+      'a storage that is a pickle': () =>
+        writeZip(packageMembers(packed(), [{ ...storage, bytes: Buffer.concat([hostilePickle, Buffer.alloc(64)]) }])),
+      'a storage that no pickle has': () => writeZip(packageMembers(packed(), [storage, { ...storage, key: '1' }])),
+      'a second pickle among the data': () =>
+        writeZip(packageMembers(packed(), [storage], [{ name: 'p/.data/more.pkl', data: hostilePickle }])),
+      'a pickle under the name of a text': () =>
+        writeZip(packageMembers(packed(), [storage], [{ name: 'p/readme.txt', data: hostilePickle }])),
     },
   },
   {

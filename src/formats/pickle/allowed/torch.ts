@@ -7,10 +7,11 @@ import {
   rebuildQuantized,
   rebuildTensor,
   rebuildTensorV3,
+  throughType,
   torchDevice,
   torchSize,
 } from '../rules/torch.ts';
-import { buildable, callable, callableWithGlobals, type Row, reference } from './roles.ts';
+import { buildable, callable, callableWithGlobals, type Row, record, reference } from './roles.ts';
 
 const STORAGES = [
   'Double',
@@ -99,6 +100,8 @@ const QUANTIZERS = [
   'per_channel_affine_float_qparams',
 ];
 
+const NESTED = 'torch.nested._internal.nested_tensor';
+
 /** What torch.load(weights_only=True) lets a checkpoint name, with what its functions may be given. */
 export const torchRows: readonly Row[] = [
   [
@@ -120,6 +123,7 @@ export const torchRows: readonly Row[] = [
   ['torch', [...TENSORS, 'Tensor'], reference('tensors')],
   ['torch.cuda', [...STORAGES, ...TENSORS], reference('tensors')],
   ['torch.sparse', TENSORS, reference('tensors')],
+  ['torch.cuda.sparse', TENSORS, reference('tensors')],
   ['torch.storage', ['TypedStorage', 'UntypedStorage', '_TypedStorage', '_UntypedStorage'], reference('tensors')],
   ['torch', ['Size'], callable('tensors', torchSize, { reference: true })],
   ['torch', ['device'], callable('tensors', torchDevice, { reference: true })],
@@ -142,6 +146,9 @@ export const torchRows: readonly Row[] = [
     callable('tensors', anyArguments),
   ],
   ['torch._tensor', ['_rebuild_from_type_v2'], callableWithGlobals('tensors', rebuildFromType)],
+  // Only handed to the function above, which judges what they are given; `_DimRange` is what compiling notes of a dimension.
+  [NESTED, ['NestedTensor', '_rebuild_njt'], callableWithGlobals('tensors', throughType)],
+  ['torch._dynamo.decorators', ['_DimRange'], record('tensors')],
   ['torch.nn.parameter', ['Parameter'], buildable('tensors', parameter, anyState)],
   ['torch.storage', ['_load_from_bytes'], callable('tensors', loadFromBytes)],
 ];

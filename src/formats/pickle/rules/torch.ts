@@ -113,6 +113,7 @@ const isPlainTensorState = (state: Value | undefined): boolean => {
 /** `_rebuild_from_type_v2(func, type, args, state)` calls its first argument, so that must be a rebuild function itself. */
 export const rebuildFromType: CallRule = (call, context) => {
   const [func, type, args, state] = call.args;
+  if (call.args.length === 4 && isGlobal(func, NESTED, '_rebuild_njt')) return rebuildNested(call, context);
   if (
     call.args.length !== 4 ||
     func?.kind !== 'global' ||
@@ -126,6 +127,42 @@ export const rebuildFromType: CallRule = (call, context) => {
   if (args?.kind !== 'tuple') return 'the arguments that it hands on are not a tuple';
   if (!isPlainTensorState(state)) return 'its state is not a plain dict';
   return func.allowed?.call?.({ ...call, callee: func, args: args.items }, context);
+};
+
+const NESTED = 'torch.nested._internal.nested_tensor';
+
+/** A jagged nested tensor is made of the parts of one, handed on as they are: only those, and each of its kind. */
+const rebuildNested: CallRule = (call) => {
+  const [, type, args, state] = call.args;
+  if (!isGlobal(type, NESTED, 'NestedTensor')) return 'its type is no nested tensor';
+  if (!isPlainTensorState(state)) return 'its state is not a plain dict';
+  const parts = itemsOf(args);
+  return parts?.length === 1 ? wrongParts(parts[0]) : 'it takes the parts of a nested tensor';
+};
+
+/** `_rebuild_njt` and `NestedTensor` are called by `_rebuild_from_type_v2` only. */
+export const throughType: CallRule = () => 'it is called without the function that hands it the parts';
+
+/** The keywords of `NestedTensor.__init__` and what `__reduce_ex__` writes for each. */
+const PARTS = new Map<string, (value: Value) => boolean>([
+  ['values', isTensor],
+  ['offsets', isTensor],
+  ['lengths', (value) => value.kind === 'none' || isTensor(value)],
+  ['_ragged_idx', (value) => countOf(value) !== undefined],
+  ['requires_grad', isFlag],
+  [
+    '_metadata_cache',
+    (value) =>
+      value.kind === 'none' ||
+      (value.kind === 'dict' &&
+        value.entries.every(([key, held]) => /^m(?:ax|in)_seqlen$/.test(textOf(key) ?? '') && isTensor(held))),
+  ],
+]);
+
+const wrongParts = (parts: Value | undefined): string | undefined => {
+  if (parts?.kind !== 'dict') return 'it takes the parts of a nested tensor';
+  const strange = parts.entries.find(([key, value]) => PARTS.get(textOf(key) ?? '')?.(value) !== true);
+  return strange === undefined ? undefined : 'it is given what is no part of a nested tensor';
 };
 
 /** `torch.Size((n, …))`. */
