@@ -8,6 +8,12 @@ import { ecosystems, mountsFor } from './ecosystems/index.ts';
 import { WeighbridgeError } from './errors.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { type KnownBadWatcher, watchKnownBad } from './gateway/known-bad.ts';
+import { openOrders } from './gateway/orders/book.ts';
+import type { OrderOffice } from './gateway/orders/office.ts';
+import { createRunningUnder } from './gateway/orders/recheck.ts';
+import { createRestraint, type Restrain } from './gateway/orders/restrain.ts';
+import type { RunningBodies } from './gateway/orders/running.ts';
+import { createServedBefore } from './gateway/orders/served-before.ts';
 import { type PolicyWatcher, watchPolicies } from './gateway/policies.ts';
 import type { TokenOffice } from './gateway/token-office.ts';
 import { openTokens } from './gateway/tokens.ts';
@@ -16,6 +22,7 @@ import { openVault } from './gateway/vault.ts';
 import type { Timings } from './gateway/waiting.ts';
 import { createApp, type Mounted } from './http/app.ts';
 import type { HealthFact } from './http/health.ts';
+import { createLogger } from './http/logger.ts';
 import { counted, createMetrics, type Metrics } from './http/metrics.ts';
 import type { ScanParts } from './http/scan/route.ts';
 import { createSandbox } from './sandbox/sandbox.ts';
@@ -48,6 +55,7 @@ type Parts = {
   readonly sandbox: Sandbox;
   readonly policies: PolicyWatcher;
   readonly knownBad: KnownBadWatcher;
+  readonly logger: ReturnType<typeof createLogger>;
 };
 
 /** Puts a whole gateway together and starts it. Whatever was opened is closed again when a part fails. */
@@ -57,13 +65,15 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
     const parts = await openParts(config, opened);
     const { metrics, store, log, search, sandbox, policies, knownBad } = parts;
     const judging = { policies: policies.current, knownBad: knownBad.lookup };
-    const gateway = createGateway({ ...store, sandbox, log, ...judging, ...options });
-    const office = await officeOf(parts);
+    const { orders, restrain, running } = await ordersOf(parts);
+    const gateway = createGateway({ ...store, sandbox, log, ...judging, orders: { restrain, running }, ...options });
+    const office = { ...(await officeOf(parts)), ended: running.bar };
     const mounted = ecosystems.map((ecosystem) => mount(parts, gateway, office, ecosystem, opened));
     watch(parts);
     const health = async (): Promise<readonly HealthFact[]> => healthOf(parts);
     const lookups = lookupsOf(parts);
-    const served = { metrics, health, lookups, scan: scanOf(parts), log: { log, search }, office };
+    const { logger } = parts;
+    const served = { metrics, health, lookups, scan: scanOf(parts), log: { log, search }, office, orders, logger };
     const app = await createApp({ config, ecosystems: mounted, ...served });
     await app.server.listen({ host: config.host, port: config.port });
     await log.append({
@@ -134,7 +144,8 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
       },
     }),
   );
-  return { config, metrics, store, log, search, sandbox, policies, knownBad };
+  const logger = createLogger(config.log.level);
+  return { config, metrics, store, log, search, sandbox, policies, knownBad, logger };
 };
 
 const mount = (
@@ -200,6 +211,17 @@ const officeOf = async ({ config, store, log }: Parts): Promise<TokenOffice> => 
   log,
   mounts: mountsFor(config),
 });
+
+const ordersOf = async (
+  parts: Parts,
+): Promise<{ readonly orders: OrderOffice; readonly restrain: Restrain; readonly running: RunningBodies }> => {
+  const { log, logger, policies, search, store } = parts;
+  const book = await openOrders(store.records);
+  const restrain = createRestraint(book, createServedBefore(search));
+  const running = createRunningUnder(book, restrain, store.records, policies.current);
+  const alert: OrderOffice['alert'] = (text, detail) => logger.error(detail, text);
+  return { orders: { book, log, records: store.records, running, alert }, restrain, running };
+};
 
 const scanOf = ({ config, store, sandbox, policies, knownBad, log }: Parts): ScanParts => ({
   ...store,

@@ -23,6 +23,10 @@ export type Entry = {
     | 'token.revoked'
     | 'credential.stored'
     | 'credential.removed'
+    | 'order.placed'
+    | 'order.approved'
+    | 'order.lifted'
+    | 'access.refused'
     | 'conversion';
   readonly request?: { readonly id: string; readonly method: string; readonly route: string };
   /** Keyed pseudonym of who asked; the value behind it is in the records' side table. */

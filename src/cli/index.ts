@@ -14,5 +14,8 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   policy: async () => (await import('./policy.ts')).policy,
   report: async () => (await import('./report.ts')).report,
   doctor: async () => (await import('./doctor.ts')).doctor,
+  hold: async () => (await import('./hold.ts')).hold,
+  freeze: async () => (await import('./freeze.ts')).freeze,
+  'break-glass': async () => (await import('./break-glass.ts')).breakGlass,
   token: async () => (await import('./token.ts')).token,
 };

@@ -7,6 +7,7 @@ import type { Conversions } from './conversions.ts';
 import type { Derivations } from './derivations.ts';
 import type { Intakes } from './intake.ts';
 import { type Judge, type Judgement, refusalText } from './judge.ts';
+import type { RunningBodies } from './orders/running.ts';
 import type { Answer, ByteRange, Described, ListedFile, RepoAt, Requester } from './types.ts';
 import type { Views } from './view.ts';
 import type { Timings } from './waiting.ts';
@@ -16,6 +17,7 @@ import type { Scales } from './weigh.ts';
 export type Parts = {
   readonly blobs: Blobs;
   readonly log: AccessLog;
+  readonly running: RunningBodies;
   readonly judge: Judge;
   readonly intakes: Intakes;
   readonly scales: Scales;
@@ -45,13 +47,6 @@ export const subject = (
   ...belonging(who),
   client: who.client,
   artefact: { ecosystem: repo.ecosystem, repo: repo.repo, commit: repo.commit, path },
-});
-
-/** A decision as an entry carries it. */
-export const briefly = ({ action, rule, reason }: Decision): NonNullable<Entry['decision']> => ({
-  action,
-  rule,
-  reason,
 });
 
 /** What an outcome says was served; bytes and completeness are filled in when it ends. */

@@ -1,4 +1,5 @@
-import { briefly, enterRefusal, type Parts, refusal, serving, subject } from './answers.ts';
+import { enterRefusal, type Parts, refusal, serving, subject } from './answers.ts';
+import { briefly } from './brief.ts';
 import type { Converting } from './conversions.ts';
 import { type Judgement, refusedLate } from './judge.ts';
 import { resolveRange } from './ranges.ts';
@@ -94,12 +95,13 @@ type Answering = {
 
 /** As it is written: the last bytes leave when the source's digest and full report agree. Undefined when it is stored already. */
 const streamed = async (
-  { judge, log, timings }: Parts,
+  parts: Parts,
   repo: RepoAt,
   { file, range, source, sha256, converting: { proven: weighed, writer } }: Answering,
   provisional: Judgement,
   who: Requester,
 ): Promise<Answer | undefined> => {
+  const { judge, log, timings } = parts;
   if (writer === undefined) return undefined;
   await log.append({ ...provisional.entry, kind: 'artefact.decision' });
   let final: Judgement = provisional;
@@ -110,7 +112,7 @@ const streamed = async (
   verdict.catch(() => undefined);
   const served = serving('transcoded', range, file.size, sha256);
   const body = withhold(writer, range, verdict, timings);
-  const tracked = entered(body, range, log, () => ({ ...final.entry, served }));
+  const tracked = entered(body, range, parts, () => ({ ...final.entry, served }));
   return { kind: 'ready', file, decision: provisional.decision, body: tracked };
 };
 
@@ -121,29 +123,30 @@ const proven = async (
   { file, range, source, sha256, converting }: Answering,
   who: Requester,
 ): Promise<Answer> => {
-  const { blobs, judge, log } = parts;
+  const { blobs, judge } = parts;
   const written = await unlessGone(converting.done, who.signal);
   const judgement = await judge(repo, source, who, { sha256, report: written.report });
   const { decision, entry } = judgement;
   if (decision.action !== 'convert') return enterRefusal(parts, judgement, repo, source.path, who);
   const served = serving('transcoded', range, file.size, sha256);
-  const body = await releaseBlob(log, await openStored(blobs, written.sha256), range, entry, served);
+  const body = await releaseBlob(parts, await openStored(blobs, written.sha256), range, entry, served);
   return { kind: 'ready', file, decision, body };
 };
 
 const serveIndex = async (
-  { log }: Parts,
+  parts: Parts,
   repo: RepoAt,
   minted: MintedIndex,
   wanted: ByteRangeRequest | undefined,
   who: Requester,
 ): Promise<Answer> => {
+  const { log } = parts;
   const { bytes, decision, path } = minted;
   const range = resolveRange(wanted, bytes.length);
   const entry = { ...subject(log, repo, path, who), decision: briefly(decision) };
   await log.append({ ...entry, kind: 'artefact.decision' });
   const served = serving('transcoded', range, bytes.length);
-  const body = entered(once(bytes.subarray(range.start, range.end)), range, log, () => ({ ...entry, served }));
+  const body = entered(once(bytes.subarray(range.start, range.end)), range, parts, () => ({ ...entry, served }));
   return { kind: 'ready', file: describeIndex(minted), decision, body };
 };
 

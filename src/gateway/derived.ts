@@ -1,4 +1,5 @@
-import { briefly, enterRefusal, type Parts, refusal, serving } from './answers.ts';
+import { enterRefusal, type Parts, refusal, serving } from './answers.ts';
+import { briefly } from './brief.ts';
 import type { Derived } from './derivations.ts';
 import type { Judge, Judgement } from './judge.ts';
 import { resolveRange } from './ranges.ts';
@@ -69,7 +70,7 @@ export const serveDerived = async (
   wanted: ByteRangeRequest | undefined,
   who: Requester,
 ): Promise<Answer> => {
-  const { blobs, derivations, judge, log } = parts;
+  const { blobs, derivations, judge } = parts;
   const derived = await unlessGone(derivations.of(repo, file, source), who.signal);
   const final = await judged(judge, repo, derived, judgement, who);
   if (final.decision.action !== 'convert') return enterRefusal(parts, final, repo, file.path, who);
@@ -77,7 +78,7 @@ export const serveDerived = async (
   const range = resolveRange(wanted, size);
   const entry = { ...final.entry, detail: { derived: sha256, rowsDropped: derived.dropped } };
   const served = serving('transcoded', range, size, source.sha256);
-  const body = await releaseBlob(log, await openStored(blobs, sha256), range, entry, served);
+  const body = await releaseBlob(parts, await openStored(blobs, sha256), range, entry, served);
   return { kind: 'ready', file: describe(derived), decision: final.decision, body };
 };
 

@@ -4,7 +4,8 @@ import type { KnownBadLookup } from '../policy/known-bad.ts';
 import type { Decision, PolicySet } from '../policy/types.ts';
 import type { Sandbox } from '../sandbox/types.ts';
 import type { Blobs, Records } from '../store/types.ts';
-import { briefly, described, type Parts, refusal, subject } from './answers.ts';
+import { described, type Parts, refusal, subject } from './answers.ts';
+import { briefly } from './brief.ts';
 import { type Conversion, createConversions } from './conversions.ts';
 import { describeConverted, serveConverted } from './converted.ts';
 import { createDerivations } from './derivations.ts';
@@ -14,6 +15,8 @@ import { createIntakes, type Stored } from './intake.ts';
 import { createJudge, refuses } from './judge.ts';
 import { createLineages, createTracingJudge } from './lineage/lineage.ts';
 import { mayHoldRows } from './names.ts';
+import type { Restrain } from './orders/restrain.ts';
+import { createRunning, type RunningBodies } from './orders/running.ts';
 import { serveOriginal } from './originals.ts';
 import { faultCode } from './release.ts';
 import type { Answer, Gateway, ListedFile, RepoAt, Requester } from './types.ts';
@@ -30,6 +33,8 @@ export type GatewayDeps = {
   readonly policies: () => PolicySet;
   /** The admin's list of digests that are known to be bad. */
   readonly knownBad?: KnownBadLookup;
+  /** What admins order beside the policies, and the downloads that they cut. */
+  readonly orders?: { readonly restrain: Restrain; readonly running: RunningBodies };
   readonly timings?: Partial<Timings>;
 };
 
@@ -116,10 +121,11 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
 
 const NOT_YET: Answer = { kind: 'wait', seconds: 2 };
 
-const assemble = ({ blobs, records, sandbox, log, policies, knownBad, timings }: GatewayDeps): Parts => {
+const assemble = (deps: GatewayDeps): Parts => {
+  const { blobs, records, sandbox, log, policies, knownBad, orders, timings } = deps;
   const intakes = createIntakes(blobs, records);
   const scales = createScales(blobs, records, sandbox, intakes);
-  const alone = createJudge(records, log, sandbox.ruleset, policies, knownBad ?? (() => undefined));
+  const alone = createJudge(records, log, sandbox.ruleset, policies, knownBad ?? (() => undefined), orders?.restrain);
   const tracing = createTracingJudge(alone, createLineages(records, sandbox.ruleset));
   const judge = createExplainingJudge(tracing, { blobs, intakes, scales });
   const enter = async (
@@ -137,5 +143,17 @@ const assemble = ({ blobs, records, sandbox, log, policies, knownBad, timings }:
   const derivations = createDerivations(blobs, records, intakes, scales, sandbox.ruleset, enter);
   const mayDropRows = (): boolean => policies().dropsRows;
   const views = createViews({ blobs, intakes, scales, conversions, derivations, judge, mayDropRows });
-  return { blobs, log, judge, intakes, scales, conversions, derivations, views, timings: { ...TIMINGS, ...timings } };
+  const running = orders?.running ?? createRunning();
+  return {
+    blobs,
+    log,
+    running,
+    judge,
+    intakes,
+    scales,
+    conversions,
+    derivations,
+    views,
+    timings: { ...TIMINGS, ...timings },
+  };
 };

@@ -9,6 +9,7 @@ import type { Records } from '../store/types.ts';
 import { factsDigest, joinFacts, withKnownBad } from './facts.ts';
 import { artefactKey } from './intake.ts';
 import { createMemo } from './memo.ts';
+import type { Restrain } from './orders/restrain.ts';
 import type { ListedFile, RepoAt, Requester } from './types.ts';
 
 /** A decision with everything an auditor needs to compute it again. */
@@ -54,6 +55,7 @@ export const createJudge = (
   ruleset: string,
   policies: () => PolicySet,
   knownBad: KnownBadLookup,
+  restrain: Restrain = async (decision) => decision,
 ): Judge => {
   const remembered = createMemo<Joined>(MAX_REMEMBERED, ({ facts }) => 4 + facts.findings.length);
 
@@ -89,7 +91,7 @@ export const createJudge = (
     const actor = log.pseudonym(who.identity);
     const { facts, digest } = await factsOf(repo, file, who, actor, known);
     const set = policies();
-    const decision = set.decide(facts, Date.now());
+    const decision = await restrain(set.decide(facts, Date.now()), facts, set);
     const { action, rule, reason, waiver, audited } = decision;
     const { ecosystem, commit } = repo;
     return {

@@ -66,7 +66,7 @@ const judged = async (
   blob: BlobHandle,
   release: 'cached' | 'held',
 ): Promise<Answer> => {
-  const { judge, log, scales } = parts;
+  const { judge, scales } = parts;
   const { sha256 } = blob;
   try {
     const report = await unlessGone(scales.stored(sha256), who.signal);
@@ -81,7 +81,7 @@ const judged = async (
       return enterRefusal(parts, judgement, repo, file.path, who);
     }
     const range = resolveRange(wanted, file.size);
-    const body = await releaseBlob(log, blob, range, entry, serving(release, range, file.size));
+    const body = await releaseBlob(parts, blob, range, entry, serving(release, range, file.size));
     return { kind: 'ready', file: described(file), decision, body };
   } catch (error) {
     await blob.close();
@@ -122,7 +122,7 @@ const sealed = async (
   verdict.catch(() => undefined);
   const served = serving('sealed', range, file.size);
   const body = withhold(writer, range, verdict, timings);
-  const tracked = entered(body, range, log, () => ({ ...final.entry, served }));
+  const tracked = entered(body, range, parts, () => ({ ...final.entry, served }));
   return { kind: 'ready', file: described(file), decision, body: tracked };
 };
 

@@ -1,8 +1,13 @@
 import type { AccessLog, Entry } from '../audit/types.ts';
 import { isFault, WeighbridgeError } from '../errors.ts';
 import type { BlobHandle, Blobs, BlobWriter } from '../store/types.ts';
+import { briefly } from './brief.ts';
+import type { RunningBodies } from './orders/running.ts';
 import type { ByteRange } from './types.ts';
 import { type Timings, within } from './waiting.ts';
+
+/** Where bytes leave: what enters them in the log, and what may cut them. */
+export type Gate = { readonly log: AccessLog; readonly running: RunningBodies };
 
 /** Opens a blob that was stored just now. Rejects with STORE_FULL when others needed its room at once. */
 export const openStored = async (blobs: Blobs, sha256: string): Promise<BlobHandle> => {
@@ -28,19 +33,19 @@ const fromBlob = (blob: BlobHandle, range: ByteRange): AsyncIterable<Uint8Array>
  * Closes the blob, also when the decision cannot be entered.
  */
 export const releaseBlob = async (
-  log: AccessLog,
+  gate: Gate,
   blob: BlobHandle,
   range: ByteRange,
   entry: Omit<Entry, 'kind'>,
   served: NonNullable<Entry['served']>,
 ): Promise<AsyncIterable<Uint8Array>> => {
   try {
-    await log.append({ ...entry, kind: 'artefact.decision' });
+    await gate.log.append({ ...entry, kind: 'artefact.decision' });
   } catch (error) {
     await blob.close();
     throw error;
   }
-  return entered(fromBlob(blob, range), range, log, () => ({ ...entry, served }));
+  return entered(fromBlob(blob, range), range, gate, () => ({ ...entry, served }));
 };
 
 /** The steps of a generator. One that is left before its first step runs nothing: `left` is called in its place. */
@@ -87,17 +92,19 @@ export async function* withhold(
 
 /**
  * The same bytes, with the outcome entered in the log when they end, however they end; complete when the whole `range`
- * has left. A chunk counts once the next one is asked for.
+ * has left. A chunk counts once the next one is asked for. No further chunk leaves once they are to be cut.
  */
 export const entered = (
   body: AsyncIterable<Uint8Array>,
   range: ByteRange,
-  log: AccessLog,
+  { log, running }: Gate,
   entry: () => Omit<Entry, 'kind'>,
 ): AsyncIterable<Uint8Array> => {
   const began = performance.now();
+  const going = running.join(entry);
   let bytes = 0;
-  const tell = (detail: Pick<Entry, 'detail'> = {}): void => {
+  const tell = (detail: Pick<Entry, 'detail' | 'decision'> = {}): void => {
+    going.leave();
     const { served, ...rest } = entry();
     log.enqueue({
       ...rest,
@@ -110,13 +117,16 @@ export const entered = (
   const steps = async function* (): AsyncGenerator<Uint8Array> {
     let detail = {};
     try {
+      await going.begin();
       for await (const chunk of body) {
+        if (going.stopped !== undefined) throw going.stopped.fault;
         const { length } = chunk;
         yield chunk;
         bytes += length;
       }
     } catch (error) {
-      detail = { detail: { fault: faultCode(error) } };
+      const decision = going.stopped?.decision;
+      detail = { detail: { fault: faultCode(error) }, ...(decision !== undefined && { decision: briefly(decision) }) };
       throw error;
     } finally {
       tell(detail);

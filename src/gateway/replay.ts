@@ -3,6 +3,7 @@ import { type Outcome, outcomeOf, type Replayed } from '../policy/difference.ts'
 import type { PolicySet } from '../policy/types.ts';
 import type { Kept } from './kept.ts';
 import { createMemo } from './memo.ts';
+import { isOrderRule } from './orders/restrain.ts';
 
 /** Facts whose outcomes are remembered: some 300 bytes each. */
 const MAX_REMEMBERED = 50_000;
@@ -59,7 +60,10 @@ export async function* replay(
     const { decision, evidence } = one.entry;
     if (evidence === undefined) continue;
     const replayed = decide(evidence.facts);
-    if (before !== undefined || typeof replayed === 'string') yield { of: one, replayed };
+    // An order stood above the policies, and stands above any others.
+    if (decision !== undefined && isOrderRule(decision.rule) && typeof replayed !== 'string')
+      yield { of: one, replayed: { ...replayed, before: replayed.after } };
+    else if (before !== undefined || typeof replayed === 'string') yield { of: one, replayed };
     else if (decision === undefined) yield { of: one, replayed: 'not decided then' };
     else yield { of: one, replayed: { ...replayed, before: asEntered(decision, replayed.after) } };
   }

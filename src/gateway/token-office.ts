@@ -9,6 +9,8 @@ export type TokenOffice = {
   readonly tokens: Tokens;
   readonly vault: Vault;
   readonly log: AccessLog;
+  /** Told of a token that has ended, by its pseudonym: its downloads end, too. */
+  readonly ended?: (pseudonym: string) => void;
   /** Where each ecosystem is mounted. */
   readonly mounts: Readonly<Record<string, string>>;
 };
@@ -29,8 +31,8 @@ export const createToken = async (
 };
 
 /** Ends a token at once. Throws NOT_FOUND when there is none of this id. */
-export const revokeToken = async ({ tokens, log }: TokenOffice, id: string, by: ByWhom): Promise<ShownToken> => {
-  const revoked = await tokens.revoke(id);
+export const revokeToken = async ({ tokens, log, ended }: TokenOffice, id: string, by: ByWhom): Promise<ShownToken> => {
+  const revoked = await tokens.revoke(id).finally(() => ended?.(log.pseudonym(id)));
   if (revoked === undefined) throw new WeighbridgeError('NOT_FOUND', `there is no token ${id}`);
   await enter(log, 'token.revoked', revoked, by);
   return revoked;

@@ -16,7 +16,7 @@ export type ShownToken = TokenTerms & {
 
 export type FoundToken =
   | { readonly state: 'live'; readonly identity: Identity }
-  | { readonly state: 'revoked' | 'expired' | 'unknown' };
+  | { readonly state: 'revoked' | 'expired' | 'unknown'; readonly id?: string };
 
 /** The tokens that this gateway made. */
 export type Tokens = {
@@ -59,8 +59,8 @@ export const openTokens = async (records: Records, now: () => number = Date.now)
       // Looked up by digest, whose bytes nobody who guesses can steer; compared in constant time all the same.
       if (token === undefined || !timingSafeEqual(digest, Buffer.from(token.sha256, 'hex')))
         return { state: 'unknown' };
-      if (token.revokedAt !== undefined) return { state: 'revoked' };
-      if (token.expiresAt !== undefined && token.expiresAt <= now()) return { state: 'expired' };
+      if (token.revokedAt !== undefined) return { state: 'revoked', id };
+      if (token.expiresAt !== undefined && token.expiresAt <= now()) return { state: 'expired', id };
       const { team, environment, role, scopes } = token;
       return { state: 'live', identity: { name: id, team, environment, role, scopes } };
     },

@@ -9,6 +9,7 @@ import {
 import { KIB, MIB } from '../bytes/limits.ts';
 import type { Config } from '../config.ts';
 import type { Ecosystem, EcosystemDeps } from '../ecosystems/types.ts';
+import type { OrderOffice } from '../gateway/orders/office.ts';
 import type { TokenOffice } from '../gateway/token-office.ts';
 import { guard } from './auth.ts';
 import { sendContinue } from './bodies.ts';
@@ -20,6 +21,8 @@ import { type LogParts, serveLog } from './log.ts';
 import { createLogger } from './logger.ts';
 import { type Lookup, serveLookups } from './lookups.ts';
 import { type Metrics, serveMetrics } from './metrics.ts';
+import { serveOrders } from './orders.ts';
+import { type Refusals, refusalsInto } from './refused.ts';
 import { type ScanParts, serveScan } from './scan/route.ts';
 import { createHttpServer, refuseMalformed } from './server.ts';
 import { takeTeam } from './team-path.ts';
@@ -45,6 +48,8 @@ export type AppParts = {
   readonly log?: LogParts;
   /** What tokens are made and found with; without it only those in the settings are known. */
   readonly office?: TokenOffice;
+  /** Where orders are given; without it there are none. */
+  readonly orders?: OrderOffice;
   readonly logger?: FastifyBaseLogger;
 };
 
@@ -66,7 +71,8 @@ export const createApp = async (parts: AppParts): Promise<App> => {
 
   const routes = collectRoutes(server);
   identify(server);
-  handleErrors(server, [...mounts, '/api/v1', '/healthz', '/readyz', '/metrics']);
+  const refused: Refusals = parts.log === undefined ? () => undefined : refusalsInto(parts.log.log);
+  handleErrors(server, [...mounts, '/api/v1', '/healthz', '/readyz', '/metrics'], refused);
   serveMetrics(server, parts.metrics, mounts);
   const drain = drainable(server);
   guard(server, {
@@ -79,9 +85,10 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   serveLookups(server, parts.lookups);
   if (parts.lookups['reports'] !== undefined) serveComparison(server, parts.lookups['reports']);
   if (parts.scan !== undefined) await serveScan(server, parts.scan);
-  const { office } = parts;
+  const { office, orders } = parts;
   if (office !== undefined) await server.register(async (scope) => serveTokens(scope, office));
   if (office !== undefined) await server.register(async (scope) => serveCredentials(scope, office));
+  if (orders !== undefined) await server.register(async (scope) => serveOrders(scope, orders));
   if (parts.log !== undefined) serveLog(server, parts.log);
   for (const { ecosystem, deps, mount } of ecosystems) {
     await server.register(async (scope) => ecosystem.plugin(scope, deps), { prefix: mount });

@@ -83,7 +83,8 @@ const OBJECTIONS = {
 const admitted = (found: FoundToken | undefined): Identity => {
   if (found?.state === 'live') return found.identity;
   const objection = found === undefined ? `this gateway needs a token, ${WHERE}` : OBJECTIONS[found.state];
-  throw new WeighbridgeError('UNAUTHENTICATED', objection);
+  const id = found?.id;
+  throw new WeighbridgeError('UNAUTHENTICATED', objection, id === undefined ? {} : { token: id });
 };
 
 /** The secrets in an Authorization value: a bearer token, or both halves of a basic one. */

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isFault } from '../errors.ts';
 import { headerText, redact } from './redact.ts';
+import type { Refusals } from './refused.ts';
 
 type Worded = { readonly status: number; readonly code: string; readonly message: string };
 
@@ -21,7 +22,8 @@ const worded = (error: FastifyError): Worded => {
   return { status, code: 'REQUEST_INVALID', message: redact(error.message) };
 };
 
-const handle = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+const handle = (error: FastifyError, request: FastifyRequest, reply: FastifyReply, refused: Refusals): FastifyReply => {
+  if (isFault(error, 'UNAUTHENTICATED') || isFault(error, 'FORBIDDEN')) refused(request, error);
   const { status, code, message } = worded(error);
   if (status >= 500) request.log.error({ err: error, code, requestId: request.id }, 'request failed');
   if (isFault(error) && error.retry) reply.header('retry-after', RETRY_AFTER);
@@ -44,8 +46,8 @@ export const sendError = (
     .send({ error: message, code, requestId: request.id });
 
 /** Makes every error of `app` an answer with status, code and request id; defects and their text stay in the log. */
-export const handleErrors = (app: FastifyInstance, mounts: readonly string[]): void => {
-  app.setErrorHandler(handle);
+export const handleErrors = (app: FastifyInstance, mounts: readonly string[], refused: Refusals): void => {
+  app.setErrorHandler((error: FastifyError, request, reply) => handle(error, request, reply, refused));
   app.setNotFoundHandler((request, reply) =>
     sendError(request, reply, {
       status: 404,

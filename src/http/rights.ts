@@ -29,6 +29,10 @@ export const RIGHTS: Readonly<Record<string, readonly Subject[]>> = {
   'GET /api/v1/credentials': ['admin'],
   'POST /api/v1/credentials': ['admin'],
   'POST /api/v1/credentials/remove': ['admin'],
+  'GET /api/v1/orders': ['auditor', 'approver', 'admin'],
+  'POST /api/v1/orders': ['admin'],
+  'POST /api/v1/orders/:id/approve': ['approver', 'admin'],
+  'POST /api/v1/orders/:id/lift': ['admin'],
 };
 
 /** Answered to everybody, without a token: an orchestrator's probes have none. */

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { WeighbridgeError } from '../errors.ts';
 import {
@@ -8,6 +8,7 @@ import {
   storeCredential,
   type TokenOffice,
 } from '../gateway/token-office.ts';
+import { byWhom, refuseOtherSites } from './admin.ts';
 
 const PATH = '/api/v1/tokens';
 const text = z.string().max(300);
@@ -62,16 +63,4 @@ export const serveCredentials = (app: FastifyInstance, office: TokenOffice): voi
     if (!parsed.success) throw new WeighbridgeError('REQUEST_INVALID', z.prettifyError(parsed.error));
     return removeCredential(office, parsed.data, byWhom(request));
   });
-};
-
-const byWhom = ({ caller, ip, id, method, routeOptions }: FastifyRequest) => ({
-  name: caller?.name ?? ip,
-  request: { id, method, route: routeOptions.url ?? PATH },
-});
-
-/** A page of another site can send requests here with whatever rights this address gives. */
-const refuseOtherSites = ({ headers, method }: FastifyRequest): void => {
-  const site = headers['sec-fetch-site'];
-  if (method === 'GET' || site === undefined || site === 'same-origin' || site === 'none') return;
-  throw new WeighbridgeError('FORBIDDEN', 'pages of other sites may change nothing here');
 };

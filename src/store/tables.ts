@@ -1,6 +1,45 @@
 import type { Json, Report } from '../formats/format.ts';
 import type { TokenTerms } from '../identity/terms.ts';
 
+/** What every order has: why, who gave it and who ended it, as pseudonyms; times in ms since the epoch. */
+type Ordered = {
+  readonly reason: string;
+  readonly at: number;
+  readonly by: string;
+  readonly liftedAt?: number;
+  readonly liftedBy?: string;
+};
+
+/** What an order is about; all that is named must hold. Names may be globs as in policies. */
+export type Matched = {
+  /** The digest that was named, and those that it was made of. */
+  readonly digests?: readonly string[];
+  readonly repo?: string;
+  readonly namespace?: string;
+  /** A rule of a policy, or of a finding. */
+  readonly rule?: string;
+};
+
+/** What an admin ordered beside the policies. */
+export type Order = Ordered &
+  (
+    | { readonly kind: 'hold'; readonly match: Matched }
+    /** `since`: only what was served before passes. */
+    | { readonly kind: 'freeze'; readonly since: number; readonly ecosystem?: string }
+    /** Lets one pipeline past these rules from its approval on, for so many hours. */
+    | {
+        readonly kind: 'pass';
+        /** Id of a token and its pseudonym in facts and entries, or a team that a token proves. */
+        readonly token?: string;
+        readonly actor?: string;
+        readonly team?: string;
+        readonly rules: readonly string[];
+        readonly hours: number;
+        readonly approvedAt?: number;
+        readonly approvedBy?: string;
+      }
+  );
+
 /** What the gateway remembers, by table. Keys stand in the comments; every value is plain JSON. */
 export type Tables = {
   /** `<ecosystem>/<repo>/<commit>/<path>` → what upstream says about the artefact and, once fetched, its blob. */
@@ -35,6 +74,8 @@ export type Tables = {
   person: { readonly value: string; readonly at: number };
   /** `<upstream>/<team>` → the credential that is shown there, encrypted (gateway/vault.ts), and who stored it. */
   credential: { readonly sealed: string; readonly at: number; readonly by: string };
+  /** Id → what an admin ordered beside the policies (gateway/orders). Kept after its end, to be listed. */
+  order: Order;
   /** Id of a token that this gateway made → its terms and the sha256 of its secret. Kept after its end, to be listed. */
   token: TokenTerms & {
     readonly sha256: string;

@@ -37,6 +37,7 @@ const build = async (t: Tap, text: string): Promise<Asking> => {
       log: nothing,
       mounts: {},
     },
+    orders: { book: { list: () => [], find: () => undefined }, log: nothing },
     logger: pino({ level: 'silent' }),
   };
   const app = await createApp(parts as unknown as AppParts);

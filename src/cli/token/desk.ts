@@ -1,9 +1,6 @@
-import { join } from 'node:path';
 import { z } from 'zod';
-import { createAccessLog } from '../../audit/access-log.ts';
-import { type Config, isLoopback } from '../../config.ts';
+import type { Config } from '../../config.ts';
 import { mountsFor } from '../../ecosystems/index.ts';
-import { WeighbridgeError } from '../../errors.ts';
 import {
   createToken,
   removeCredential,
@@ -16,8 +13,8 @@ import { openVault, type ShownCredential } from '../../gateway/vault.ts';
 import { ROLES } from '../../identity/roles.ts';
 import type { WantedCredential, WantedToken } from '../../identity/terms.ts';
 import { loadSecretKey } from '../../store/secret-key.ts';
-import { openRecordsAlone } from '../../store/store.ts';
-import { createUpstream } from '../../upstream/upstream.ts';
+import { HERE, openAlone } from '../desk/alone.ts';
+import { openAsk } from '../desk/ask.ts';
 
 /** Where tokens are asked for: the data folder when no gateway runs on it, else the running gateway. */
 export type Desk = {
@@ -30,25 +27,12 @@ export type Desk = {
   close(): Promise<void>;
 };
 
-/** How the log calls whoever works on the data folder itself. */
-const HERE = { name: 'command line' };
-
 /** A desk on the data folder of `config`; undefined while a gateway runs there. */
 export const openHere = async (config: Config): Promise<Desk | undefined> => {
-  const store = await openRecordsAlone(config.data);
-  if (store === undefined) return undefined;
-  const { records } = store;
-  const remember = (pseudonym: string, value: string): void => {
-    records.add('person', pseudonym, { value, at: Date.now() }).catch(() => undefined);
-  };
-  const closers: (() => Promise<void>)[] = [store.close];
-  const close = async (): Promise<void> => {
-    for (const step of closers.splice(0).reverse()) await step();
-  };
+  const alone = await openAlone(config);
+  if (alone === undefined) return undefined;
+  const { close, log, records } = alone;
   try {
-    const directory = join(config.data, 'log');
-    const log = await createAccessLog({ directory, origin: config.log.origin, remember });
-    closers.push(log.close);
     const { vaultKey } = config.auth;
     const key = vaultKey === undefined ? loadSecretKey(config.data) : Buffer.from(vaultKey, 'hex');
     const kept = { tokens: await openTokens(records), vault: await openVault(records, key) };
@@ -85,33 +69,10 @@ const made = shown.extend({ token: text });
 const listed = z.object({ tokens: z.array(shown) });
 const credential = z.object({ upstream: text, team: text, at: z.number(), by: text });
 const credentials = z.object({ credentials: z.array(credential) });
-const fault = z.object({ error: text });
-
-/** Where the gateway of these settings listens, as seen from this machine. */
-const urlOf = ({ host, port, tls }: Config): string => {
-  const near = isLoopback(host) ? host : '127.0.0.1';
-  return `${tls === undefined ? 'http' : 'https'}://${near.includes(':') ? `[${near}]` : near}:${port}`;
-};
 
 /** A desk at a running gateway; `token` is that of an admin. */
 export const openRemote = (config: Config, gateway: string | undefined, token: string | undefined): Desk => {
-  const url = gateway ?? urlOf(config);
-  // Once: a token that is asked for again is another one.
-  const patience = { attempts: 1 };
-  const origin = { url, ...(token !== undefined && { token }) };
-  const upstream = createUpstream({ origin, allowPrivate: true, patience });
-  const ask = async <T>(expected: z.ZodType<T>, path: string, body?: object): Promise<T> => {
-    const answer = await upstream.request({
-      url: `/api/v1/${path}`,
-      headers: { 'content-type': 'application/json' },
-      ...(body === undefined ? { method: 'GET' } : { method: 'POST', body: JSON.stringify(body) }),
-    });
-    const json = parse(answer.body);
-    const parsed = expected.safeParse(json);
-    if (answer.status < 300 && parsed.success) return parsed.data;
-    const why = fault.safeParse(json).data?.error ?? `status ${answer.status}`;
-    throw new WeighbridgeError('REQUEST_INVALID', `the gateway at ${url} says: ${why}`);
-  };
+  const { ask, close } = openAsk(config, gateway, token);
   return {
     async create(wanted) {
       const { token: secret, ...rest } = await ask(made, 'tokens', wanted);
@@ -122,14 +83,6 @@ export const openRemote = (config: Config, gateway: string | undefined, token: s
     store: (wanted) => ask(credential, 'credentials', wanted),
     stored: async () => (await ask(credentials, 'credentials')).credentials,
     forget: (wanted) => ask(z.object({}), 'credentials/remove', wanted),
-    close: upstream.close,
+    close,
   };
-};
-
-const parse = (body: Uint8Array): unknown => {
-  try {
-    return JSON.parse(Buffer.from(body).toString('utf8'));
-  } catch {
-    return undefined;
-  }
 };
