@@ -26,6 +26,9 @@ const OTHER = 1;
 const LATIN = 2;
 /** Class of letters that have no column in the flat table. */
 export const WIDE = 255;
+/** The last column is for whoever looks at bytes: under it stands what no state is, for bytes that ask for more than a look. */
+export const ASKS = 31;
+export const NOWHERE = 0xffff;
 const A = 0x61;
 const Z = 0x7a;
 /** Letters of a phrase that choose a text: more make the table larger and no choice better. */
@@ -107,6 +110,7 @@ const link = ({ edges, groups }: Trie): Omit<Automaton, 'classes'> => {
       else wideEdges.push([(place[state] ?? 0) * 0x10000 + letter, to]);
     }
     next[row + PASS] = place[state] ?? 0;
+    next[row + ASKS] = NOWHERE;
   }
   const suffixes = Uint16Array.from(order, (state) => place[suffix[state] ?? 0] ?? 0);
   const found = Uint32Array.from(order, (state) => groups[state] ?? 0);

@@ -46,3 +46,25 @@ export const BAR = 0xff5c;
 /** What may stand behind a backslash that begins a colour or an escape of other languages. */
 export const isEscape = (byte: number): boolean =>
   byte === 0x75 || byte === 0x55 || byte === 0x78 || byte === 0x65 || byte === 0x30;
+
+/** `\n` and its like in JSON; 0 for what is none, `\u` apart. */
+export const ESCAPED = new Uint8Array(256);
+for (const [letter, unit] of ['""', '\\\\', '//', 'b\b', 'f\f', 'n\n', 'r\r', 't\t'].map(
+  (pair) => [pair.charCodeAt(0), pair.charCodeAt(1)] as const,
+))
+  ESCAPED[letter] = unit;
+
+/** Which bytes are hexadecimal digits. */
+export const HEX = new Uint8Array(256);
+for (const letter of '0123456789abcdefABCDEF') HEX[letter.charCodeAt(0)] = 1;
+
+/** The unit that four hexadecimal digits at `at` write; -1 when they are none. */
+export const hexUnit = (bytes: Uint8Array, at: number): number => {
+  let unit = 0;
+  for (let index = at; index < at + 4; index++) {
+    const byte = bytes[index] ?? 0;
+    if (HEX[byte] === 0) return -1;
+    unit = unit * 16 + (byte <= 0x39 ? byte - 0x30 : (byte | 0x20) - 0x57);
+  }
+  return unit;
+};

@@ -7,12 +7,15 @@ export const SECRET = 2;
 export const ADDRESS = 4;
 export const ACTION = 8;
 export const ROLE = 16;
+/** Bits of an answer of the sieve below the place at which the text ended. */
+export const FLAGS = 8;
 
 /** Classes of ASCII letters, without case; 0 for those of no mark. */
 export const MARK_SHIFT = 6;
 export const MARK_WIDTH = 1 << MARK_SHIFT;
 
-const LISTED: readonly (readonly [mark: string, flag: number])[] = [
+/** All marks; of those that are not ASCII the sieve sees other signs. */
+export const LISTED: readonly (readonly [mark: string, flag: number])[] = [
   ...secretMarkers.map((mark) => [mark, SECRET] as const),
   ...TOKEN_STARTS.map((mark) => [mark, SPEAKS] as const),
   ...['](', 'src=', '&#', '"name"'].map((mark) => [mark, SPEAKS] as const),
