@@ -123,7 +123,12 @@ export type Companion = {
   readonly size: number;
   /** The bytes that belong to no tensor, where they are and the little-endian number that they must be: padding is 0. */
   readonly fixed: readonly { readonly offset: number; readonly length: number; readonly value: number }[];
+  /** When the bytes begin with a graph whose neighbours readers follow without looking: they must exist. */
+  readonly graph?: Graph;
 };
+
+/** Records of `size` bytes, each a 16-bit count of at most `most` neighbours, two bytes, and 32-bit numbers of records. */
+export type Graph = { readonly count: number; readonly size: number; readonly most: number };
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 

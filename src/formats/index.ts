@@ -45,7 +45,9 @@ import {
 import { ggml } from './ggml.ts';
 import { gguf } from './gguf/gguf.ts';
 import { hdf5 } from './hdf5/hdf5.ts';
-import { hnswlib } from './hnswlib.ts';
+import { hnswlib } from './hnswlib/hnswlib.ts';
+import { hnswlibLinks } from './hnswlib/links.ts';
+import { hnswlibHeader } from './hnswlib/parts.ts';
 import { javaSerialized } from './java.ts';
 import { joblib } from './joblib.ts';
 import { json, jsonLines } from './json/json.ts';
@@ -162,6 +164,8 @@ export const formats: readonly Format[] = [
   hnswlib,
   lance,
   ocdbt,
+  hnswlibHeader,
+  hnswlibLinks,
   sentencepiece,
   hdf5,
   onnx,

@@ -1,6 +1,6 @@
-import { GIB, KIB } from '../bytes/limits.ts';
+import { GIB, KIB, MIB } from '../bytes/limits.ts';
 import { isFault } from '../errors.ts';
-import { type Companion, type Report, UNRECOGNISED } from '../formats/format.ts';
+import { type Companion, type Graph, type Report, UNRECOGNISED } from '../formats/format.ts';
 import type { Facts } from '../policy/types.ts';
 
 type ExplainedBy = Facts['explainedBy'];
@@ -33,6 +33,8 @@ const MAX_INDEXES = 8;
 const MAX_INDEX_BYTES = 2 * GIB;
 /** Bytes of padding that are read at once. */
 const BLOCK = 64 * KIB;
+/** Bytes of a graph that are read at once, and so of one record: vectors have some thousand numbers. */
+const GRAPH_BLOCK = 1 * MIB;
 
 /**
  * True for the report of bytes in which no loader recognises anything: nothing was found, nothing failed. Only such may
@@ -45,12 +47,15 @@ export const isBare = ({ format, content, coverage, findings, details }: Report)
   findings.length === 0 &&
   details?.['sandbox'] === undefined;
 
+/** Names that writers give to indexes; Chroma's header has no other. */
+const INDEX = /\.(?:onnx|json|xml|param)$|^header\.bin$/;
+
 /** Names of the indexes that may lay out the file `name`. They say where to look and never what passes. */
 export const indexesFor = (name: string, names: Iterable<string>): readonly string[] => {
   const shard = /^(.+)\.data-\d{5}-of-\d{5}$/.exec(name)?.[1];
   const found: { readonly other: string; readonly alike: number }[] = [];
   for (const other of names) {
-    if (shard !== undefined ? other === `${shard}.index` : /\.(?:onnx|json|xml|param)$/.test(other) && other !== name)
+    if (shard !== undefined ? other === `${shard}.index` : INDEX.test(other) && other !== name)
       found.push({ other, alike: likeness(name, other) });
   }
   const best = found.sort((a, b) => b.alike - a.alike || (a.other < b.other ? -1 : 1));
@@ -95,7 +100,7 @@ const explainBy = async (name: string, index: string, folder: Folder): Promise<E
   for (const [number, companion] of (report.companions ?? []).entries()) {
     const names = namesOf(companion, index);
     if (!names.includes(name) || (await totalSize(names, folder)) !== companion.size) continue;
-    if (await isPadded(companion, `${sha256}/${number}`, folder))
+    if (await isAsLaidOut(companion, `${sha256}/${number}`, folder))
       return { path: folder.path + index, sha256, format: report.format };
   }
   return undefined;
@@ -115,20 +120,41 @@ const totalSize = async (names: readonly string[], folder: Folder): Promise<numb
   return total;
 };
 
-/** Whether the bytes that belong to no tensor are those that the index says: padding is zeros. */
-const isPadded = async ({ fixed, names }: Companion, layout: string, folder: Folder): Promise<boolean> => {
-  if (fixed.length === 0) return true;
-  if (names.length > 1) return false;
-  return folder.check(layout, async (read) => {
-    for (const { offset, length, value } of fixed) {
-      for (let at = 0; at < length; at += BLOCK) {
-        const bytes = await read(offset + at, Math.min(BLOCK, length - at));
-        if (bytes.some((byte, index) => byte !== byteOf(value, at + index))) return false;
-      }
+/** Whether the bytes that belong to no tensor are those that the index says, and the neighbours in a graph exist. */
+const isAsLaidOut = async ({ fixed, graph, names, size }: Companion, layout: string, folder: Folder): Promise<boolean> => {
+  if (fixed.length === 0 && graph === undefined) return true;
+  if (names.length > 1 || (graph !== undefined && graph.count * graph.size > size)) return false;
+  return folder.check(
+    layout,
+    async (read) => (await isPadded(fixed, read)) && (graph === undefined || (await isGraph(graph, read))),
+  );
+};
+
+const isPadded = async (fixed: Companion['fixed'], read: ReadBytes): Promise<boolean> => {
+  for (const { offset, length, value } of fixed) {
+    for (let at = 0; at < length; at += BLOCK) {
+      const bytes = await read(offset + at, Math.min(BLOCK, length - at));
+      if (bytes.some((byte, index) => byte !== byteOf(value, at + index))) return false;
     }
-    return true;
-  });
+  }
+  return true;
 };
 
 /** The byte at `index` of a little-endian number. */
 const byteOf = (value: number, index: number): number => (index < 8 ? Math.floor(value / 256 ** index) % 256 : 0);
+
+const isGraph = async ({ count, size, most }: Graph, read: ReadBytes): Promise<boolean> => {
+  if (4 + 4 * most > size || size > GRAPH_BLOCK) return false;
+  const many = Math.floor(GRAPH_BLOCK / size);
+  for (let first = 0; first < count; first += many) {
+    const records = Math.min(many, count - first);
+    const bytes = await read(first * size, records * size);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, records * size);
+    for (let at = 0; at < records * size; at += size) {
+      const neighbours = view.getUint16(at, true);
+      if (neighbours > most) return false;
+      for (let index = 1; index <= neighbours; index++) if (view.getUint32(at + 4 * index, true) >= count) return false;
+    }
+  }
+  return true;
+};

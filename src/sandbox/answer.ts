@@ -76,12 +76,15 @@ const plan = z.strictObject({
 /** Companions of one index, names and fixed bytes of one: of formats/companions.ts, with room. */
 const COMPANIONS = 5000;
 const FIXED = 50_000;
+/** Neighbours of one record of a graph: of formats/hnswlib/parts.ts. */
+const NEIGHBOURS = 10_000;
 
 const companion = z.strictObject({
   names: z.array(name.min(1)).min(1).max(COMPANIONS),
   sameStem: z.boolean(),
   size: count,
   fixed: z.array(z.strictObject({ offset: count, length: count, value: count })).max(FIXED),
+  graph: z.strictObject({ count, size: count.min(1), most: count.max(NEIGHBOURS) }).optional(),
 });
 
 const row = count.min(1);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { isBare } from '../../src/gateway/explain.ts';
+import { hnswHeader } from '../formats/samples/parts.ts';
 import {
   checkpointIndex,
   floats,
@@ -12,11 +13,18 @@ import {
   tfjsModel,
 } from '../support/bare-weights.ts';
 import type { HubFile } from '../support/hub.ts';
-import { reportOf } from '../support/reports.ts';
+import { f32, u16, u32, u64 } from '../support/little-writer.ts';
+import { bytes, reportOf } from '../support/reports.ts';
 import { jsonOf, startWorld, type World } from '../support/world.ts';
 import { writeZip } from '../support/zip-writer.ts';
 
 type Files = Record<string, HubFile>;
+
+/** The vectors of an index of Chroma that has two of them, with the neighbour of the second. */
+const hnswVectors = (neighbour: number): Uint8Array => {
+  const element = (other: number): Uint8Array => bytes(u16(1, 0), u32(other, 0, 1, 0), f32(1.5, -2.25), u64(other));
+  return bytes(element(1), element(neighbour === 1 ? 0 : neighbour));
+};
 
 t.setTimeout(240_000);
 
@@ -79,6 +87,9 @@ t.test(
       'mobile/half.bin': ncnnWeights(501, 0x01306b47, 2),
       'mobile/full.param': ncnnGraph(501),
       'mobile/full.bin': ncnnWeights(501, 0, 4),
+      'index/header.bin': hnswHeader(),
+      'index/data_level0.bin': hnswVectors(1),
+      'index/length.bin': new Uint8Array([9, 8, 7, 0xff, 9, 8, 7, 6]),
     };
     const world = await startWorld(t, [{ name: 'acme/bare', files }]);
     for (const file of [
@@ -89,6 +100,8 @@ t.test(
       'graph/net.bin',
       'mobile/half.bin',
       'mobile/full.bin',
+      'index/data_level0.bin',
+      'index/length.bin',
     ]) {
       const answer = await get(world, file);
       t.equal(rule(answer), 'allow; rule=default/explained', file);
@@ -158,6 +171,8 @@ const REFUSED: Readonly<Record<string, Files>> = {
   'a zip behind the name': { 'w.bin': zipped, 'w.json': tfjsModel(['w.bin'], [zipped.length]) },
   'a zip behind the tensors': { 'w.bin': evilTail, 'w.json': tfjsModel(['w.bin'], [evilTail.length]) },
   'weights marked as what they are not': { 'half.bin': ncnnWeights(501, 0x000d4b38, 2), 'half.param': ncnnGraph(501) },
+  'a neighbour that does not exist': { 'data_level0.bin': hnswVectors(2), 'header.bin': hnswHeader() },
+  'vectors of another number': { 'data_level0.bin': hnswVectors(1), 'header.bin': hnswHeader({ elements: 1 }) },
   'a graph of another name': { 'other.bin': DATA, 'net.xml': openvinoGraph([{ offset: 0, size: 4000 }]) },
   'an index of another folder': {
     'deep/model.onnx_data': padded,

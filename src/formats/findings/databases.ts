@@ -11,13 +11,11 @@ import {
   NOT_WRITTEN,
   OBEYED,
   OPAQUE,
-  OPEN,
   OVERREAD,
   READ,
   RUNS,
   UNKNOWN_RUNS,
   UNPICKLING,
-  UNSEEN,
 } from './words.ts';
 
 /** Databases, checkpoints and the objects of Torch7. */
@@ -73,7 +71,6 @@ export const databaseFindings = toFindings({
     READ,
     ['CWE-89', ...FOREIGN_CODE],
   ],
-  'sqlite.unread': ['A table without row ids was not read.', UNSEEN, OPEN, OPAQUE],
   'sqlite.virtual-table': [
     'A table belongs to a module that SQLite does not bring.',
     'The module decides what is read when the table is queried: files, other databases, the network.',

@@ -12,8 +12,10 @@ const VALUE = 64 * 1024 * 1024;
 /** Columns of a table (SQLITE_MAX_COLUMN). */
 const COLUMNS = 32_767;
 
-const LEAF = 0x0d;
-const INTERIOR = 0x05;
+/** Kinds of pages of a tree of rows, and of one of keys, which is what a table WITHOUT ROWID is kept in. */
+const ROWS = { leaf: 0x0d, interior: 0x05 } as const;
+const KEYS = { leaf: 0x0a, interior: 0x02 } as const;
+type Kinds = typeof ROWS | typeof KEYS;
 
 export type Column = null | number | { readonly kind: 'text' | 'blob'; readonly bytes: Uint8Array };
 
@@ -67,7 +69,7 @@ const varint = (bytes: Uint8Array, at: number): readonly [value: number, next: n
   return invalid('a number is too long', 0);
 };
 
-/** Every row of the table whose root is page `root`: its columns and the offset of its page. */
+/** Every row of the table whose root is page `root`: its columns, the key first in a tree of keys, and where it stands. */
 export const rowsOf = function* (
   pages: Pages,
   root: number,
@@ -75,6 +77,7 @@ export const rowsOf = function* (
   seen: Set<number> = new Set(),
 ): Generator<{ readonly columns: readonly Column[]; readonly offset: number }> {
   const waiting: (readonly [page: number, level: number])[] = [[root, 1]];
+  let kinds: Kinds | undefined;
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const [number, level] = next;
     budget.spend('steps', 1);
@@ -85,27 +88,32 @@ export const rowsOf = function* (
     const page = pageAt(pages, number);
     const start = number === 1 ? HEADER : 0;
     const kind = page[start];
-    if (kind !== LEAF && kind !== INTERIOR) invalid('a page that is no part of a table', offset);
+    kinds ??= kind === KEYS.leaf || kind === KEYS.interior ? KEYS : ROWS;
+    if (kind !== kinds.leaf && kind !== kinds.interior) invalid('a page that is no part of a table', offset);
+    const isLeaf = kind === kinds.leaf;
     const cells = u16(page, start + 3);
-    const pointers = start + (kind === LEAF ? 8 : 12);
+    const pointers = start + (isLeaf ? 8 : 12);
     if (pointers + 2 * cells > pages.usable) invalid('more cells than fit', offset);
     budget.spend('steps', cells);
-    if (kind === INTERIOR) waiting.push([u32(page, start + 8), level + 1]);
+    if (!isLeaf) waiting.push([u32(page, start + 8), level + 1]);
     for (let index = 0; index < cells; index++) {
       const at = u16(page, pointers + 2 * index);
       if (at < pointers || at > pages.usable - 4) invalid('a cell outside of its page', offset);
-      if (kind === INTERIOR) waiting.push([u32(page, at), level + 1]);
-      else yield { columns: columnsOf(payloadAt(pages, page, at, budget), offset, pages), offset: offset + at };
+      if (!isLeaf) waiting.push([u32(page, at), level + 1]);
+      // Keys stand on every level of their tree, rows only on the lowest.
+      if (!isLeaf && kinds === ROWS) continue;
+      const payload = payloadAt(pages, page, isLeaf ? at : at + 4, kinds, budget);
+      yield { columns: columnsOf(payload, offset, pages), offset: offset + at };
     }
   }
 };
 
 /** The bytes of a row, put together from its page and the overflow pages behind. */
-const payloadAt = (pages: Pages, page: Uint8Array, at: number, budget: Budget): Uint8Array => {
+const payloadAt = (pages: Pages, page: Uint8Array, at: number, kinds: Kinds, budget: Budget): Uint8Array => {
   const [length, afterLength] = varint(page, at);
-  const [, start] = varint(page, afterLength);
+  const start = kinds === KEYS ? afterLength : varint(page, afterLength)[1];
   within('SQLite row bytes', length, Math.min(VALUE, pages.source.size));
-  const most = pages.usable - 35;
+  const most = kinds === KEYS ? Math.floor(((pages.usable - 12) * 64) / 255) - 23 : pages.usable - 35;
   if (length <= most)
     return start + length > pages.usable
       ? invalid('a row ends behind its page', 0)

@@ -42,11 +42,7 @@ export const sqlite: Format = {
       const [type, name, , root, sql] = columns;
       const statement = textOf(sql, pages);
       content = worseContent(content, judgeEntry(textOf(type, pages), textOf(name, pages), statement, offset, context));
-      // A table WITHOUT ROWID is kept like an index.
-      if (textOf(type, pages) === 'table' && typeof root === 'number' && root > 0) {
-        if (/\bWITHOUT\s+ROWID\b/i.test(statement)) content = worseContent(content, unread(offset, context));
-        else tables.push(root);
-      }
+      if (textOf(type, pages) === 'table' && typeof root === 'number' && root > 0) tables.push(root);
     }
     let rows = 0;
     const dataset = createDataset(context);
@@ -86,12 +82,6 @@ const renamed = (flagged: GatheredRows): GatheredRows => {
   const rename = <T extends { readonly rule: string }>(part: T): T =>
     part.rule === 'text.injection' ? { ...part, rule: 'sqlite.injection' } : part;
   return { ...flagged, rules: flagged.rules.map(rename), shown: flagged.shown.map(rename) };
-};
-
-const unread = (offset: number, context: Context): Content => {
-  const message = 'a table without row ids is not read';
-  context.report({ rule: 'sqlite.unread', severity: 'medium', message, offset, refs: ['LLM03:2025'] });
-  return 'unknown';
 };
 
 /** Text of the schema; SQL of databases in UTF-16 loses its NUL bytes, which its key words never have. */

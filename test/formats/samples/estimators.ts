@@ -55,7 +55,6 @@ export const estimatorSamples: readonly Samples[] = [
     reject: {
       'a pickle in a row': () => sqliteFile('create table t (v);', hostilePickle),
       'a view that loads code': () => sqliteFile("create table t (v); create view w as select load_extension('x');"),
-      'a table that is not read': () => sqliteFile('create table w (a primary key, b) without rowid;'),
       'half a page': () => sqliteFile('create table t (v);').subarray(0, 700),
     },
   },

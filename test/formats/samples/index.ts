@@ -10,6 +10,7 @@ import { kerasSamples } from './keras.ts';
 import { languageSamples } from './language.ts';
 import { mediaSamples } from './media.ts';
 import { modelSamples } from './models.ts';
+import { partSamples } from './parts.ts';
 import { pickleSamples } from './pickles.ts';
 import { programSamples } from './programs.ts';
 import { serialisedSamples } from './serialised.ts';
@@ -44,4 +45,5 @@ export const samples: readonly Samples[] = [
   ...exportedSamples,
   ...vectorSamples,
   ...storeSamples,
+  ...partSamples,
 ];

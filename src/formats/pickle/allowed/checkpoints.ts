@@ -19,6 +19,8 @@ export const checkpointRows: readonly Row[] = [
     record('data'),
   ],
   ['torch.distributed.checkpoint.filesystem', ['_StorageInfo'], record('data')],
+  // What an index of Chroma before 1.0 holds beside its vectors (chromadb 0.5): names and numbers, no methods that a pickle calls.
+  ['chromadb.segment.impl.vector.local_persistent_hnsw', ['PersistentData'], record('library')],
   // Its `__setstate__` takes a tuple of dtype, layout, flags and memory format.
   ['torch.distributed.checkpoint.metadata', ['TensorProperties'], buildable('data', noArguments, anyState)],
   ['torch.distributed._shard.sharded_tensor.metadata', ['TensorProperties'], buildable('data', noArguments, anyState)],

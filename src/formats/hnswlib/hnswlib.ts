@@ -1,8 +1,8 @@
-import { createCursor } from '../bytes/cursor.ts';
-import type { RandomAccess } from '../bytes/random-access.ts';
-import { WeighbridgeError } from '../errors.ts';
-import { complete, type Format, type Inspection } from './format.ts';
-import { eachRecord } from './numbers.ts';
+import { createCursor } from '../../bytes/cursor.ts';
+import type { RandomAccess } from '../../bytes/random-access.ts';
+import { WeighbridgeError } from '../../errors.ts';
+import { complete, type Format, type Inspection } from '../format.ts';
+import { eachRecord } from '../numbers.ts';
 
 /** Bytes of the header (hnswalg.h, saveIndex). */
 const HEADER = 96;

@@ -1,0 +1,62 @@
+import { f64, u16, u32, u64 } from '../../support/little-writer.ts';
+import { bytes } from '../../support/reports.ts';
+import { hostilePickle } from './hostile.ts';
+import type { Samples } from './types.ts';
+
+type Header = {
+  readonly room?: number;
+  readonly elements?: number;
+  readonly levels?: number;
+  readonly entry?: number;
+  readonly given?: number;
+};
+/** The header of an index in parts: vectors of two numbers, four neighbours on the lowest level. */
+export const hnswHeader = ({ room = 4, elements = 2, levels = 1, entry = 0, given = 2 }: Header = {}): Uint8Array =>
+  bytes(u32(1), u64(0, room, elements, 36, 28, 20), u32(levels, entry), u64(2, 4, given), f64(1), u64(10));
+
+/** Lists of neighbours above the lowest level, two to a level, of each of the elements. */
+const links = (lists: readonly (readonly (readonly number[])[])[]): Uint8Array =>
+  bytes(
+    ...lists.map((levels) =>
+      bytes(
+        u32(levels.length * 12),
+        ...levels.map((neighbours) =>
+          bytes(u16(neighbours.length, 0), u32(...neighbours), u32(...[0, 0].slice(neighbours.length))),
+        ),
+      ),
+    ),
+  );
+
+/** Files of which one index or store consists. */
+export const partSamples: readonly Samples[] = [
+  {
+    format: 'hnswlib-header',
+    accept: {
+      'two vectors with room for four': () => hnswHeader(),
+      'no vectors': () => hnswHeader({ elements: 0, levels: -1 }),
+    },
+    reject: {
+      'more vectors than there is room for': () => hnswHeader({ elements: 5 }),
+      'an entry that does not exist': () => hnswHeader({ entry: 2 }),
+      'levels without vectors': () => hnswHeader({ elements: 0 }),
+      'too many levels': () => hnswHeader({ levels: 99 }),
+      'two numbers of neighbours': () => hnswHeader({ given: 3 }),
+    },
+  },
+  {
+    format: 'hnswlib-links',
+    accept: {
+      'two elements above the others': () => links([[], [[2]], [[1]], []]),
+      'an element on two levels': () => links([[[1], []], [[0]]]),
+      'no element above the others': () => links([[], [], []]),
+    },
+    reject: {
+      'a neighbour that does not exist': () => links([[], [[2]], [[3]]]),
+      'more neighbours than there is room for': () => bytes(links([[], [[2]], []]), u32(12), u16(3, 0), u32(1, 0)),
+      'levels of no common size': () => bytes(links([[], [[2]], []]), u32(16), u16(1, 0), u32(1, 0, 0)),
+      'a list that leads out of the file': () => bytes(links([[], [[2]], []]), u32(12, 1)),
+      'a pickle behind the lists': () => bytes(links([[], [[1]]]), hostilePickle),
+    },
+    cuts: 'elements at the end may be missing, whose number stands in another file',
+  },
+];
