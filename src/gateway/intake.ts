@@ -48,6 +48,10 @@ const ASKED_BYTES = 4096;
 /** Upstream does not give this file to whoever asked first; another may have other rights. */
 export const isRefusal = (error: unknown): boolean => isFault(error, 'UPSTREAM_REFUSED');
 
+/** All bytes came, and they are others than upstream lists. */
+const isWrongDigest = (error: unknown): boolean =>
+  isFault(error, 'UPSTREAM_MISMATCH') && error.details['expected'] !== undefined;
+
 /** The key of an artefact in the records. */
 export const artefactKey = (repo: RepoAt, path: string): string =>
   `${repo.ecosystem}/${repo.repo}/${repo.commit}/${path}`;
@@ -133,6 +137,8 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
       return await (await begin(repo, file)).done;
     } catch (error) {
       if (joined && isRefusal(error)) return fetched(repo, file);
+      // Nobody has seen these bytes, and what spoilt them on the way may not do so again.
+      if (isWrongDigest(error)) return (await begin(repo, file)).done;
       throw error;
     }
   };

@@ -21,7 +21,9 @@ const MIN_REQUEST = 256 * KIB;
  */
 const MAX_BYTES = 128 * MIB;
 const MAX_REQUESTS = 64;
+/** How long one range may take in all, and how long nothing of it may come before it is asked for anew, in ms. */
 const REQUEST_TIMEOUT = 20_000;
+const STALL = 5_000;
 
 /**
  * Reads `file` by Range with few requests: whatever was read once is kept. Rejects with LIMIT_EXCEEDED when a parser
@@ -36,20 +38,37 @@ export const readByRange = (repo: RepoAt, file: ListedFile, signal?: AbortSignal
       throw new WeighbridgeError('LIMIT_EXCEEDED', `more than ${MAX_REQUESTS} ranges or ${MAX_BYTES} bytes by Range`);
     }
     total += length;
-    const timeout = AbortSignal.timeout(REQUEST_TIMEOUT);
-    const until = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     const bytes = new Uint8Array(length);
-    const hash = createHash('sha256');
+    const until = performance.now() + REQUEST_TIMEOUT;
     let at = 0;
-    for await (const chunk of repo.fetch(file, offset, offset + length, until)) {
-      bytes.set(chunk.subarray(0, length - at), at);
-      hash.update(chunk);
-      at += chunk.length;
-    }
-    if (at !== length)
-      throw new WeighbridgeError('UPSTREAM_MISMATCH', `a range of ${file.path} has ${at} bytes, not ${length}`);
-    kept.push({ offset, bytes, sha256: hash.digest('hex') });
+    while (at < length) at += await receive(offset + at, bytes.subarray(at), until);
+    kept.push({ offset, bytes, sha256: createHash('sha256').update(bytes).digest('hex') });
     return bytes;
+  };
+
+  /** Fills `bytes` from `offset` on, as far as they come without a stall; gives their number. */
+  const receive = async (offset: number, bytes: Uint8Array, until: number): Promise<number> => {
+    const left = until - performance.now();
+    if (left <= 0) throw new WeighbridgeError('LIMIT_EXCEEDED', `a range took longer than ${REQUEST_TIMEOUT} ms`);
+    const stalled = new AbortController();
+    const watch = setTimeout(() => stalled.abort(), Math.min(STALL, left));
+    const given = signal === undefined ? stalled.signal : AbortSignal.any([signal, stalled.signal]);
+    let at = 0;
+    try {
+      for await (const chunk of repo.fetch(file, offset, offset + bytes.length, given)) {
+        bytes.set(chunk.subarray(0, bytes.length - at), at);
+        at += chunk.length;
+        if (performance.now() < until) watch.refresh();
+      }
+    } catch (error) {
+      if (!stalled.signal.aborted || signal?.aborted === true) throw error;
+      return at;
+    } finally {
+      clearTimeout(watch);
+    }
+    if (at === bytes.length) return at;
+    const message = `a range of ${file.path} has ${at} bytes, not ${bytes.length}`;
+    throw new WeighbridgeError('UPSTREAM_MISMATCH', message);
   };
 
   return {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Config } from '../config.ts';
@@ -14,7 +14,7 @@ const IDLE_TIMEOUT = 600_000;
 
 /** The server below the app: http, or https when a certificate is configured, with every time limit stated. */
 export const createHttpServer = (config: Config, listener: RequestListener): Server => {
-  const limited = limitBodies(listener);
+  const limited = oneHost(limitBodies(listener));
   const server =
     config.tls === undefined
       ? createServer(limited)
@@ -26,6 +26,20 @@ export const createHttpServer = (config: Config, listener: RequestListener): Ser
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT;
   server.timeout = IDLE_TIMEOUT;
   return server;
+};
+
+/** Refuses a request with more than one Host, as RFC 9112 (3.2) asks: the one that Node takes is not everybody's. */
+const oneHost =
+  (listener: RequestListener): RequestListener =>
+  (request, response) => {
+    if ((request.headersDistinct['host']?.length ?? 0) > 1) refuseHosts(response);
+    else listener(request, response);
+  };
+
+const refuseHosts = (response: ServerResponse): void => {
+  const id = randomUUID();
+  response.writeHead(400, { 'content-type': 'application/json', 'x-request-id': id, connection: 'close' });
+  response.end(JSON.stringify({ error: 'the request names two hosts', code: 'REQUEST_INVALID', requestId: id }));
 };
 
 /** Answers what cannot be read as HTTP (two lengths, a bare line feed, headers that are too long) and closes. */

@@ -9,8 +9,8 @@ const PROGRESS = 64 * 1024;
 const REDIRECT_LIFE = 30_000;
 /** Redirects remembered. */
 const MAX_REDIRECTS_KEPT = 2_000;
-/** A length that differs is looked at once more: a cache on the way may hold a short object. */
-const MISMATCHES = 2;
+/** A length that differs is looked at again: a cache on the way may hold a short object. */
+const MISMATCHES = 4;
 
 type Range = { readonly start: number; readonly end: number; readonly size: number };
 type Wanted = {

@@ -305,6 +305,7 @@ t.test('two readings of one request are refused', async (t) => {
     'GET /m/x HTTP/1.1\r\nHost: localhost\r\nContent-Length : 5\r\n\r\nhello',
     'GET /m/x HTTP/1.1\r\nHost: localhost\r\nX: a\rX-Evil: 1\r\n\r\n',
     'GET /m/x HTTP/1.1\r\nConnection: close\r\n\r\n',
+    'GET /m/x HTTP/1.1\r\nHost: localhost\r\nHost: elsewhere\r\n\r\n',
     'GET /m/x y HTTP/1.1\r\nHost: localhost\r\n\r\n',
   ];
   for (const shape of shapes) t.match(await raw(port, shape), /^HTTP\/1\.1 400 /, JSON.stringify(shape));
