@@ -69,6 +69,7 @@ export const loadConfig = ({ file, env = process.env, overrides = {} }: ConfigSo
   if (!parsed.success) throw invalid(parsed.error.issues.map((issue) => worded(issue, sources.whence)));
   const settings = parsed.data;
   refuseOpenDoor(settings, sources.whence);
+  refuseShortLog(settings, sources.whence);
   return deepFreeze({
     ...settings,
     data: sources.path(['data'], settings.data),
@@ -202,6 +203,19 @@ const refuseOpenDoor = ({ host, auth }: Settings, whence: Sources['whence']): vo
     `${whence(['host'])}: host: ${host} can be reached from other machines: expected auth.required: true ` +
       '(`weighbridge token create` makes tokens), auth.tokens, or auth.none: true for an open gateway',
   ]);
+};
+
+/** Half a year and a day, in ms: what those who oversee high-risk systems have to keep at least (EU AI Act, article 26). */
+const LEAST_KEPT = 183 * 86_400_000;
+
+/** What is kept for less than that is so on purpose, or not at all. */
+const refuseShortLog = ({ log }: Settings, whence: Sources['whence']): void => {
+  for (const name of ['keep', 'keepDecisions'] as const) {
+    if (log[name] >= LEAST_KEPT || log.keepLess) continue;
+    throw invalid([
+      `${whence(['log', name])}: log.${name}: expected 183d or more; log.keepLess: true says that less is meant`,
+    ]);
+  }
 };
 
 const deepFreeze = <T>(value: T): T => {

@@ -2,13 +2,15 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createAccessLog } from './audit/access-log.ts';
 import { createLogSearch, type LogSearch } from './audit/log-search.ts';
+import { thinLog } from './audit/retention.ts';
 import type { AccessLog } from './audit/types.ts';
 import type { Config } from './config.ts';
 import { ecosystems, mountsFor } from './ecosystems/index.ts';
 import { WeighbridgeError } from './errors.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { type KnownBadWatcher, watchKnownBad } from './gateway/known-bad.ts';
-import { openOrders } from './gateway/orders/book.ts';
+import { type OrderBook, openOrders } from './gateway/orders/book.ts';
+import { createKeeping } from './gateway/orders/kept.ts';
 import type { OrderOffice } from './gateway/orders/office.ts';
 import { createRunningUnder } from './gateway/orders/recheck.ts';
 import { createRestraint, type Restrain } from './gateway/orders/restrain.ts';
@@ -56,6 +58,7 @@ type Parts = {
   readonly policies: PolicyWatcher;
   readonly knownBad: KnownBadWatcher;
   readonly logger: ReturnType<typeof createLogger>;
+  readonly book: OrderBook;
 };
 
 /** Puts a whole gateway together and starts it. Whatever was opened is closed again when a part fails. */
@@ -65,11 +68,12 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
     const parts = await openParts(config, opened);
     const { metrics, store, log, search, sandbox, policies, knownBad } = parts;
     const judging = { policies: policies.current, knownBad: knownBad.lookup };
-    const { orders, restrain, running } = await ordersOf(parts);
+    const { orders, restrain, running } = ordersOf(parts);
     const gateway = createGateway({ ...store, sandbox, log, ...judging, orders: { restrain, running }, ...options });
     const office = { ...(await officeOf(parts)), ended: running.bar };
     const mounted = ecosystems.map((ecosystem) => mount(parts, gateway, office, ecosystem, opened));
     watch(parts);
+    opened(retain(parts));
     const health = async (): Promise<readonly HealthFact[]> => healthOf(parts);
     const lookups = lookupsOf(parts);
     const { logger } = parts;
@@ -103,7 +107,10 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
 
 const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
   const metrics = createMetrics();
-  const store = opened(await openStore({ data: config.data, limit: config.store.limit }));
+  // Legal holds are known once the records are open, and nothing is evicted before that.
+  const keeping: { blob?: (sha256: string) => boolean } = {};
+  const kept = (sha256: string): boolean => keeping.blob?.(sha256) ?? true;
+  const store = opened(await openStore({ data: config.data, limit: config.store.limit, kept }));
   const { records } = store;
   const remember = (pseudonym: string, value: string): void => {
     records.add('person', pseudonym, { value, at: Date.now() }).catch(() => undefined);
@@ -145,7 +152,9 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
     }),
   );
   const logger = createLogger(config.log.level);
-  return { config, metrics, store, log, search, sandbox, policies, knownBad, logger };
+  const book = await openOrders(records);
+  keeping.blob = createKeeping(book).blob;
+  return { config, metrics, store, log, search, sandbox, policies, knownBad, logger, book };
 };
 
 const mount = (
@@ -162,6 +171,23 @@ const mount = (
   const publicUrl = config.publicUrl === undefined ? undefined : config.publicUrl.replace(/\/$/, '') + path;
   const credentialOf = (team: string): string | undefined => vault.get(ecosystem.name, team);
   return { ecosystem, mount: path, deps: { gateway, upstream, records: store.records, credentialOf, publicUrl } };
+};
+
+/** ms between two looks at what is past its time. */
+const RETENTION_INTERVAL = 24 * 3_600_000;
+
+/** Takes out of the log what is past its time, now and from time to time. */
+const retain = ({ book, config, log, logger }: Parts): { close(): void } => {
+  const { keep, keepDecisions } = config.log;
+  const retention = { keep, keepDecisions, held: createKeeping(book).entry };
+  const look = (): void => {
+    thinLog(join(config.data, 'log'), log, retention, Date.now()).catch((err: unknown) =>
+      logger.error({ err }, 'what is past its time stays in the access log'),
+    );
+  };
+  look();
+  const timer = setInterval(look, RETENTION_INTERVAL).unref();
+  return { close: () => clearInterval(timer) };
 };
 
 const watch = ({ metrics, store, sandbox, log }: Parts): void => {
@@ -212,11 +238,10 @@ const officeOf = async ({ config, store, log }: Parts): Promise<TokenOffice> => 
   mounts: mountsFor(config),
 });
 
-const ordersOf = async (
+const ordersOf = (
   parts: Parts,
-): Promise<{ readonly orders: OrderOffice; readonly restrain: Restrain; readonly running: RunningBodies }> => {
-  const { log, logger, policies, search, store } = parts;
-  const book = await openOrders(store.records);
+): { readonly orders: OrderOffice; readonly restrain: Restrain; readonly running: RunningBodies } => {
+  const { book, log, logger, policies, search, store } = parts;
   const restrain = createRestraint(book, createServedBefore(search));
   const running = createRunningUnder(book, restrain, store.records, policies.current);
   const alert: OrderOffice['alert'] = (text, detail) => logger.error(detail, text);

@@ -151,6 +151,14 @@ t.test('off the loopback interface nothing starts without a token or the explici
   for (const host of ['127.0.0.1', '127.8.9.1', '::1', 'localhost']) t.ok(isLoopback(host), host);
 });
 
+t.test('a log that is kept for less than half a year takes the explicit word', async (t) => {
+  const env = { WEIGHBRIDGE_LOG_KEEP: '182d' };
+  t.throws(() => loadConfig({ env }), { message: /WEIGHBRIDGE_LOG_KEEP: log.keep: expected 183d or more/ });
+  t.throws(() => loadConfig({ env: { WEIGHBRIDGE_LOG_KEEP_DECISIONS: '1d' } }), { code: 'CONFIG_INVALID' });
+  t.equal(loadConfig({ env: { ...env, WEIGHBRIDGE_LOG_KEEP_LESS: 'true' } }).log.keep, 182 * 86_400_000);
+  t.match(loadConfig({ env: {} }).log, { keep: 400 * 86_400_000, keepDecisions: 3650 * 86_400_000 });
+});
+
 t.test('tokens have names and teams, in plain or as a digest; short ones are refused', async (t) => {
   const digest = 'ab'.repeat(32);
   const file = written(

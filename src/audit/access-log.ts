@@ -12,6 +12,8 @@ import type { AccessLog, Entry } from './types.ts';
 
 /** Bytes at which a new segment begins: a start reads one segment, at about 150 MB/s. */
 const ROTATE_BYTES = 64 * 1024 * 1024;
+/** ms after which a new segment begins, too. */
+const ROTATE_AGE = 30 * 86_400_000;
 /** ms between checkpoints while there is something new. */
 const CHECKPOINT_INTERVAL = 1000;
 /** Values whose pseudonyms were asked for lately, so that each request does not compute and store them again. */
@@ -32,6 +34,8 @@ export type AccessLogOptions = {
   readonly remember?: (pseudonym: string, value: string) => void;
   /** Bytes at which a new segment begins. */
   readonly rotate?: number;
+  /** ms after which a new segment begins. */
+  readonly rotateAge?: number;
   /** ms between checkpoints. */
   readonly checkpointInterval?: number;
 };
@@ -47,7 +51,7 @@ export const createAccessLog = async (options: AccessLogOptions): Promise<Access
     directory,
     keys,
     origin,
-    rotate: options.rotate ?? ROTATE_BYTES,
+    rotate: { bytes: options.rotate ?? ROTATE_BYTES, age: options.rotateAge ?? ROTATE_AGE },
     checkpointInterval: options.checkpointInterval ?? CHECKPOINT_INTERVAL,
   });
   const pseudonymOf = loadPseudonyms(keys);

@@ -28,6 +28,10 @@ export type Segment = {
   readonly frontier: string;
 };
 
+/** The files of the index, which is derived. */
+export const indexFiles = (directory: string): readonly string[] =>
+  ['', '-wal', '-shm'].map((suffix) => join(directory, `index.sqlite${suffix}`));
+
 const NAME = /^audit-(\d{12})\.jsonl$/;
 const HASHES = /^audit-(\d{12})\.hashes$/;
 

@@ -60,6 +60,12 @@ export const openLogIndex = (directory: string): LogIndex => {
   };
 
   const follow = async (): Promise<number> => {
+    if (!existsSync(path)) {
+      // Somebody deleted it, who may: entries may stand elsewhere since.
+      file.close();
+      file = makeIndexFile(path);
+      resumed = false;
+    }
     // Lines that the writer took back after a fault of the disk, or another log in the place of this one.
     if (!resumed || (reading.last !== undefined && !isThere(directory, reading.last))) resume();
     for await (const lines of linesFrom(directory, reading.cursor)) {

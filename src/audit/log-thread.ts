@@ -4,7 +4,7 @@ import { isFault } from '../errors.ts';
 import { formatVerifierKey } from '../merkle/checkpoint.ts';
 import { loadSigner } from './keys.ts';
 import { listSegments, logFiles } from './layout.ts';
-import { createLogWriter, type LogWriter } from './log-writer.ts';
+import { createLogWriter, type LogWriter, type Rotation } from './log-writer.ts';
 import { recover } from './recover.ts';
 
 /** What the thread is started with. Times are ms, sizes bytes. */
@@ -12,7 +12,7 @@ export type LogThreadOptions = {
   readonly directory: string;
   readonly keys: string;
   readonly origin: string;
-  readonly rotate: number;
+  readonly rotate: Rotation;
   readonly checkpointInterval: number;
 };
 /** Lines to write, each with its line break; or the end. */

@@ -35,14 +35,23 @@ export type LogWriter = {
   close(): void;
 };
 
-type Open = { readonly segment: Segment; readonly entries: number; readonly hashes: number; bytes: number };
+type Open = {
+  readonly segment: Segment;
+  readonly entries: number;
+  readonly hashes: number;
+  readonly beganAt: number;
+  bytes: number;
+};
 
-/** A writer that goes on where `recovered` ended. `rotate` is the size in bytes at which a new segment begins. */
+/** When the next segment begins: bytes of one, and its age in ms, so that what is past its time comes to lie in one that is full. */
+export type Rotation = { readonly bytes: number; readonly age: number };
+
+/** A writer that goes on where `recovered` ended. */
 export const createLogWriter = (
   directory: string,
   signer: Signer,
   recovered: Recovered,
-  rotate: number,
+  rotate: Rotation,
   disk: LogDisk = fs,
 ): LogWriter => {
   const { frontier } = recovered;
@@ -62,7 +71,8 @@ export const createLogWriter = (
   };
 
   const nextSegment = (): Open => {
-    if (open !== undefined && open.bytes < rotate) return open;
+    const stays = open !== undefined && open.bytes < rotate.bytes && Date.now() - open.beganAt < rotate.age;
+    if (open !== undefined && (stays || open.bytes === 0)) return open;
     const next = startSegment();
     if (open !== undefined) closeSegment(disk, open);
     return next;
@@ -142,6 +152,8 @@ const openSegment = (disk: LogDisk, segment: Segment, bytes: number): Open => ({
   segment,
   entries: disk.openSync(segment.entries, 'a', 0o600),
   hashes: disk.openSync(segment.hashes, 'a', 0o600),
+  // Written once, when the segment began.
+  beganAt: fs.statSync(segment.frontier, { throwIfNoEntry: false })?.mtimeMs ?? Date.now(),
   bytes,
 });
 

@@ -1,6 +1,7 @@
 import { createFrontier } from '../merkle/frontier.ts';
 import { DIGEST_BYTES } from '../merkle/hash.ts';
 import { tree } from './digest.ts';
+import { parseEntry } from './entry.ts';
 import type { Segment } from './layout.ts';
 import { readLines } from './reader.ts';
 import type { LeafHashes } from './tree-file.ts';
@@ -24,7 +25,14 @@ export type Scan = {
   readonly gap: (Problem & { readonly entry: number }) | undefined;
   /** Decisions without outcome. */
   readonly unfinished: number;
+  /** Positions whose line is empty: what stood there is known by its leaf hash only. */
+  readonly emptied: readonly Emptied[];
+  /** What entries say that segments were left as, by the position of their first entry: a sha256. */
+  readonly thinned: ReadonlyMap<number, string>;
 };
+
+/** Lines of one segment that are empty. */
+export type Emptied = { readonly segment: Segment; readonly first: number; count: number };
 
 /** Reads all entries once: computes the roots at `sizes` and compares each line with the leaf `hashes`. */
 export const scanLog = async (
@@ -36,6 +44,8 @@ export const scanLog = async (
   const wanted = new Set(sizes);
   const roots = new Map<number, Uint8Array>(wanted.has(0) ? [[0, frontier.root()]] : []);
   const open = new Set<string>();
+  const emptied: Emptied[] = [];
+  const thinned = new Map<number, string>();
   let [torn, mismatch, gap]: [boolean, Scan['mismatch'], Scan['gap']] = [false, undefined, undefined];
   let block: { first: number; bytes: Buffer } = { first: 0, bytes: Buffer.alloc(0) };
 
@@ -45,24 +55,44 @@ export const scanLog = async (
     const at = (index - block.first) * DIGEST_BYTES;
     return block.bytes.subarray(at, at + DIGEST_BYTES);
   };
-  const take = (line: Buffer): void => {
+  const take = (line: Buffer, segment: Segment): void => {
     const entry = frontier.size;
+    if (line.length === 0 && entry < hashes.size) {
+      const last = emptied.at(-1);
+      if (last?.segment === segment) last.count += 1;
+      else emptied.push({ segment, first: entry, count: 1 });
+      append(stored(entry));
+      return;
+    }
     const leaf = tree.leaf(line);
     if (mismatch === undefined && entry < hashes.size && !stored(entry).equals(leaf)) {
       mismatch = { entry, leaf, crlf: line.at(-1) === 13 };
     }
+    append(leaf);
+    follow(open, line);
+    if (line.includes(THINNED)) noteThinned(thinned, line);
+  };
+  const append = (leaf: Uint8Array): void => {
     frontier.append(leaf);
     if (wanted.has(frontier.size)) roots.set(frontier.size, frontier.root());
-    follow(open, line);
   };
   for (const segment of segments) {
     if (segment.first !== frontier.size) gap ??= missing(segment, frontier.size);
     for await (const part of readLines(segment.entries)) {
-      for (const line of part.lines) take(line);
+      for (const line of part.lines) take(line, segment);
       torn = part.torn !== undefined;
     }
   }
-  return { size: frontier.size, torn, roots, mismatch, gap, unfinished: open.size };
+  return { size: frontier.size, torn, roots, mismatch, gap, unfinished: open.size, emptied, thinned };
+};
+
+const THINNED = Buffer.from('"kind":"log.thinned"');
+
+const noteThinned = (thinned: Map<number, string>, line: Buffer): void => {
+  const entry = parseEntry(line.toString());
+  const { segment, sha256 } = entry?.detail ?? {};
+  if (entry?.kind === 'log.thinned' && typeof segment === 'number' && typeof sha256 === 'string')
+    thinned.set(segment, sha256);
 };
 
 const missing = ({ first, entries }: Segment, size: number): Problem & { entry: number } =>

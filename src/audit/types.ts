@@ -17,6 +17,7 @@ export type Entry = {
     | 'node.stop'
     | 'log.recovered'
     | 'log.exported'
+    | 'log.thinned'
     | 'log.read'
     | 'config.loaded'
     | 'token.created'

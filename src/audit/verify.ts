@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { WeighbridgeError } from '../errors.ts';
 import { parseVerifierKey } from '../merkle/checkpoint.ts';
@@ -50,7 +51,7 @@ export const verifyLog = async ({ path, key, checkpoints = [] }: VerifyOptions):
   try {
     const scan = await scanLog(segments, hashes, [...new Set(evidence.signed.map(({ size }) => size))]);
     const problems: Problem[] = evidence.problems.map((text) => ({ kind: 'signature', text }));
-    problems.push(...(await judge(scan, evidence.signed, hashes, segments)));
+    problems.push(...(await judge(scan, evidence.signed, hashes, segments)), ...(await unaccounted(scan)));
     const signed = evidence.signed.at(-1)?.size ?? 0;
     const notices = [...evidence.notices, ...remarks(scan, signed, checkpoints.length > 0)];
     return { ok: problems.length === 0, entries: scan.size, segments: segments.length, signed, problems, notices };
@@ -112,8 +113,32 @@ const between = (good: number, bad: Signed): Problem => ({
     'the leaf hashes do not say which, they were changed as well or are missing',
 });
 
+/** Lines that are empty, where no entry says that the segment was left as it is. */
+const unaccounted = async ({ emptied, thinned }: Scan): Promise<Problem[]> => {
+  const found: Problem[] = [];
+  for (const { count, first, segment } of emptied) {
+    const said = thinned.get(segment.first);
+    if (said !== undefined && said === (await digestOfFile(segment.entries))) continue;
+    const why = said === undefined ? 'no entry says so' : 'not as the entry about it says';
+    found.push({
+      kind: 'removed',
+      entry: first,
+      text: `${count} entries of ${segment.entries} were taken out, ${why}`,
+    });
+  }
+  return found;
+};
+
+const digestOfFile = async (path: string): Promise<string> => {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk);
+  return hash.digest('hex');
+};
+
 const remarks = (scan: Scan, signed: number, kept: boolean): string[] => {
   const found: string[] = [];
+  const emptied = scan.emptied.reduce((sum, { count }) => sum + count, 0);
+  if (emptied > 0) found.push(`${emptied} entries are past their time and known by their leaf hashes only`);
   if (scan.size > signed)
     found.push(`entries ${signed} to ${scan.size - 1} are newer than the newest checkpoint: not vouched for yet`);
   if (scan.torn) found.push('the last line is not complete: the log is being written, or was when its machine stopped');

@@ -6,11 +6,15 @@ import { ofKind, printOrders } from './orders/print.ts';
 
 const usage = `usage: weighbridge hold place [--digest SHA256] [--repo NAME] [--namespace NAME | --publisher NAME] [--rule ID]
                              --reason TEXT
+       weighbridge hold keep  [--digest SHA256] [--repo NAME] [--namespace NAME] [--rule ID] --reason TEXT
        weighbridge hold list  [--json]
        weighbridge hold lift  ID...
 
 Holds what was let through before, from this moment on: it is refused to everybody, and downloads of it that are under way
 are cut. What is named must hold together. Names may be globs: models/acme/*, acme/**.
+
+keep is a legal hold and stops nobody: entries of the log that match outlive their time, and what the store has of it is not
+evicted, until it is lifted.
 
   --digest SHA256     the file, wherever it lies; of a converted file also what it was converted from
   --repo NAME         org/name, or with its kind: models/org/name
@@ -34,18 +38,22 @@ const wrong = (message: string): WeighbridgeError => new WeighbridgeError('REQUE
 
 const run = async ([verb = '', ...args]: readonly string[], io: CommandIo): Promise<number> => {
   const { positionals, values } = parseArgs({ args: [...args], options, allowPositionals: true });
-  if (!['place', 'list', 'lift'].includes(verb)) throw wrong(`'${verb}' is none of place, list, lift`);
+  if (!['place', 'keep', 'list', 'lift'].includes(verb)) throw wrong(`'${verb}' is none of place, keep, list, lift`);
   if ((verb === 'lift') !== positionals.length > 0) throw wrong(`expected ${verb === 'lift' ? 'an id' : 'no names'}`);
   const desk = await openDesk(values, io);
   try {
-    if (verb === 'list') return printOrders(ofKind(await desk.list(), 'hold'), values.json, io);
+    if (verb === 'list') return printOrders(ofKind(await desk.list(), 'hold', 'keep'), values.json, io);
     if (verb === 'lift') {
       for (const id of positionals) printOrders([await desk.lift(id)], values.json, io);
       return 0;
     }
     const { digest, publisher, namespace = publisher, reason = '', repo, rule } = values;
     const wanted = { digest: digest?.toLowerCase(), namespace, repo, rule };
-    return printOrders([await desk.place({ kind: 'hold', reason, ...wanted })], values.json, io);
+    return printOrders(
+      [await desk.place({ kind: verb === 'keep' ? 'keep' : 'hold', reason, ...wanted })],
+      values.json,
+      io,
+    );
   } finally {
     await desk.close();
   }

@@ -14,7 +14,9 @@ type About = {
 export const about = z.registry<About>();
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, KiB: KIB, MiB: MIB, GiB: GIB, TiB: 1024 * GIB };
-const TIMES: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const TIMES: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+const DAY = 86_400_000;
 
 const measured = (units: Readonly<Record<string, number>>, message: string) =>
   z.union([z.string(), z.number()]).transform((written, context) => {
@@ -108,6 +110,9 @@ export const schema = z.strictObject({
   log: z
     .strictObject({
       origin: text.default('weighbridge.local/log'),
+      keep: time.default(400 * DAY),
+      keepDecisions: time.default(3650 * DAY),
+      keepLess: flag,
       level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').register(about, { kind: 'text' }),
     })
     .prefault({}),

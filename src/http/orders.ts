@@ -16,7 +16,7 @@ const time = z.iso
   .transform((written) => Date.parse(written));
 const wanted = z.discriminatedUnion('kind', [
   z.strictObject({
-    kind: z.literal('hold'),
+    kind: z.enum(['hold', 'keep']),
     reason,
     digest: text.optional(),
     repo: text.optional(),

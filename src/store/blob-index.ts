@@ -31,8 +31,12 @@ export type BlobIndex = {
   usage(): { readonly bytes: number; readonly blobs: number };
 };
 
-/** An empty index that allows `limit` bytes; `remove` deletes the file of an evicted blob. */
-export const createBlobIndex = (limit: number, remove: (sha256: string) => Promise<void>): BlobIndex => {
+/** An empty index that allows `limit` bytes; `remove` deletes the file of an evicted blob, of which none is `kept`. */
+export const createBlobIndex = (
+  limit: number,
+  remove: (sha256: string) => Promise<void>,
+  kept: (sha256: string) => boolean = () => false,
+): BlobIndex => {
   // A Map goes through its keys as they were inserted: served longest ago first.
   const blobs = new Map<string, IndexedBlob>();
   let [bytes, pinned, promised] = [0, 0, 0];
@@ -51,7 +55,7 @@ export const createBlobIndex = (limit: number, remove: (sha256: string) => Promi
     let freed = 0;
     for (const [sha256, blob] of blobs) {
       if (freed >= excess) break;
-      if (blob.pins > 0) continue;
+      if (blob.pins > 0 || kept(sha256)) continue;
       chosen.push(sha256);
       freed += blob.size;
     }
@@ -92,7 +96,15 @@ export const createBlobIndex = (limit: number, remove: (sha256: string) => Promi
           inUse: pinned + promised,
         });
       }
-      const gone = victims(bytes + promised + wanted - limit);
+      const excess = bytes + promised + wanted - limit;
+      const gone = victims(excess);
+      const freed = gone.reduce((sum, sha256) => sum + (blobs.get(sha256)?.size ?? 0), 0);
+      if (freed < excess) {
+        throw new WeighbridgeError('STORE_FULL', `${wanted} bytes do not fit beside what has to be kept`, {
+          wanted,
+          limit,
+        });
+      }
       for (const sha256 of gone) forget(sha256);
       promised += wanted;
       for (const sha256 of gone) await remove(sha256);

@@ -25,6 +25,8 @@ export type FileBlobsOptions = {
   readonly disk?: Disk;
   /** ms after which a blob is made durable (seals.ts). */
   readonly sealAfter?: number;
+  /** Blobs that are not evicted, however long they were not served. */
+  readonly kept?: (sha256: string) => boolean;
 };
 
 /**
@@ -38,6 +40,7 @@ export const createFileBlobs = async ({
   records,
   disk = realDisk,
   sealAfter,
+  kept,
 }: FileBlobsOptions): Promise<Blobs> => {
   const { blobs: folder, temporary } = layout(root);
   const handles = createBlobHandles();
@@ -53,7 +56,7 @@ export const createFileBlobs = async ({
     removals.set(sha256, removal);
     return removal;
   };
-  const index = createBlobIndex(limit, removeFile);
+  const index = createBlobIndex(limit, removeFile, kept);
   for (const { sha256, size, servedAt, sealed } of await loadBlobs(folder, temporary, records))
     index.add(sha256, size, servedAt, sealed);
 

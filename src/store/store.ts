@@ -11,7 +11,7 @@ export type Store = { readonly blobs: Blobs; readonly records: Records; close():
 
 /**
  * Opens (or makes) the store in the folder `data`, for this process alone. `limit` is the bytes that blobs may take,
- * `sealAfter` the ms after which one is made durable.
+ * `sealAfter` the ms after which one is made durable, `kept` those that are not evicted.
  * Rejects with CONFIG_INVALID when another process has it, STORE_TOO_NEW when a newer program wrote it, STORE_CORRUPT
  * when it cannot be used.
  */
@@ -19,10 +19,12 @@ export const openStore = async ({
   data,
   limit,
   sealAfter,
+  kept,
 }: {
   readonly data: string;
   readonly limit: number;
   readonly sealAfter?: number;
+  readonly kept?: (sha256: string) => boolean;
 }): Promise<Store> => {
   const paths = layout(data);
   const unlock = prepare(data);
@@ -34,7 +36,13 @@ export const openStore = async ({
     checkVersion(paths.version);
     const records = await createSqliteRecords({ path: paths.records });
     closers.push(records.close);
-    const blobs = await createFileBlobs({ root: data, limit, records, ...(sealAfter !== undefined && { sealAfter }) });
+    const blobs = await createFileBlobs({
+      root: data,
+      limit,
+      records,
+      ...(sealAfter !== undefined && { sealAfter }),
+      ...(kept !== undefined && { kept }),
+    });
     closers.push(blobs.close);
     return { blobs, records, close };
   } catch (error) {

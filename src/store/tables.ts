@@ -26,6 +26,8 @@ export type Order = Ordered &
     | { readonly kind: 'hold'; readonly match: Matched }
     /** `since`: only what was served before passes. */
     | { readonly kind: 'freeze'; readonly since: number; readonly ecosystem?: string }
+    /** A legal hold: entries that match, and these blobs, stay. */
+    | { readonly kind: 'keep'; readonly match: Matched; readonly blobs: readonly string[] }
     /** Lets one pipeline past these rules from its approval on, for so many hours. */
     | {
         readonly kind: 'pass';

@@ -282,7 +282,7 @@ t.test('half a batch is taken off the file again; after a failed sync only a res
     },
   };
   const line = (index: number): Buffer => Buffer.from(`${formatEntry(decision(index), STAMP)}\n`);
-  const writer = createLogWriter(folder, signer, recover(folder, signer.key), 1e9, faulty);
+  const writer = createLogWriter(folder, signer, recover(folder, signer.key), { bytes: 1e9, age: 1e9 }, faulty);
   await writer.checkpoint();
   t.equal(writer.append(line(0)), 0);
   writer.settle();

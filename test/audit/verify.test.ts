@@ -73,7 +73,9 @@ t.test('an untouched log verifies, with and without older checkpoints', async (t
 t.test('every change below the newest checkpoint is named by its first entry', async (t) => {
   const cases: [string, (all: string[]) => string[], Partial<Problem>][] = [
     ['a flipped byte', (all) => all.with(17, all[17]!.replace('because', 'becausf')), { kind: 'changed', entry: 17 }],
-    ['a line without JSON', (all) => all.with(0, ''), { kind: 'changed', entry: 0 }],
+    ['a line without JSON', (all) => all.with(0, '-'), { kind: 'changed', entry: 0 }],
+    ['an emptied line', (all) => all.with(7, ''), { kind: 'removed', entry: 7 }],
+    ['an empty line', (all) => all.toSpliced(12, 0, ''), { kind: 'inserted', entry: 13 }],
     ['the last entry changed', (all) => all.with(59, 'x'), { kind: 'changed', entry: 59 }],
     ['a deleted line', (all) => all.toSpliced(30, 1), { kind: 'removed', entry: 30 }],
     ['three deleted lines', (all) => all.toSpliced(30, 3), { kind: 'removed', entry: 30 }],

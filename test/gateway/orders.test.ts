@@ -225,6 +225,35 @@ t.test('while frozen only what was served before passes, and only in that ecosys
   t.match(await order(world, freeze, '--list'), { liftedAt: Number });
 });
 
+t.test('a legal hold keeps blobs from eviction, refuses nobody, and ends when it is lifted', async (t) => {
+  const large = weights(3 * MIB);
+  const world = await startWorld(
+    t,
+    [
+      { name: 'acme/evidence', files: { 'model.safetensors': large } },
+      ...[1, 2, 3].map((seed) => ({
+        name: `acme/n${seed}`,
+        files: { 'model.safetensors': weights(3 * MIB, seed * 31) },
+      })),
+    ],
+    { settings: { STORE_LIMIT: '7MiB' } },
+  );
+  const fetched = (): number =>
+    world.hub.log.filter(({ where, path }) => where === 'cdn' || path.includes('evidence/resolve')).length;
+  t.equal(await status(world, file('acme/evidence')), 200);
+  const placed = await order(world, hold, 'keep', '--repo', 'acme/evidence', '--reason', 'court');
+  t.same(placed.blobs, [sha256(large)]);
+  for (const seed of [1, 2, 3]) t.equal(await status(world, file(`acme/n${seed}`)), 200);
+  const before = fetched();
+  t.equal(await status(world, file('acme/evidence')), 200);
+  t.equal(fetched(), before, 'still there');
+  await order(world, hold, 'lift', placed.id);
+  for (const seed of [1, 2, 3]) t.equal(await status(world, file(`acme/n${seed}`)), 200);
+  const later = fetched();
+  t.equal(await status(world, file('acme/evidence')), 200);
+  t.ok(fetched() > later, 'evicted, and fetched again');
+});
+
 const create = async (data: string, ...args: string[]): Promise<{ secret: string; id: string }> => {
   const { stderr, stdout } = await runCommand(token.run, ['create', ...args, '--data', data]);
   return { secret: stdout.trim(), id: /t-[0-9a-f]{16}/.exec(stderr)?.[0] ?? '' };

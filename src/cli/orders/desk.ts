@@ -86,12 +86,10 @@ const common = {
   liftedBy: text.exactOptional(),
 };
 const named = text.exactOptional();
+const match = z.object({ digests: z.array(text).exactOptional(), repo: named, namespace: named, rule: named });
 const placed: z.ZodType<Placed> = z.discriminatedUnion('kind', [
-  z.object({
-    ...common,
-    kind: z.literal('hold'),
-    match: z.object({ digests: z.array(text).exactOptional(), repo: named, namespace: named, rule: named }),
-  }),
+  z.object({ ...common, kind: z.literal('hold'), match }),
+  z.object({ ...common, kind: z.literal('keep'), match, blobs: z.array(text) }),
   z.object({ ...common, kind: z.literal('freeze'), since: time, ecosystem: named }),
   z.object({
     ...common,

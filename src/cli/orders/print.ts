@@ -9,9 +9,9 @@ export const printOrders = (orders: readonly Placed[], json: boolean | undefined
   return EXIT.ok;
 };
 
-/** Those of one kind. */
-export const ofKind = (orders: readonly Placed[], kind: OrderKind): readonly Placed[] =>
-  orders.filter((order) => order.kind === kind);
+/** Those of these kinds. */
+export const ofKind = (orders: readonly Placed[], ...kinds: readonly OrderKind[]): readonly Placed[] =>
+  orders.filter(({ kind }) => kinds.includes(kind));
 
 const worded = (order: Placed): string => {
   const { at, id, reason } = order;

@@ -15,12 +15,19 @@ const globOf = (pattern: string): ((text: string) => boolean) => {
 };
 
 /** Whether these facts, decided in this way, are what is meant. A repo may be named with its kind or without. */
-export const matches = ({ digests, namespace, repo, rule }: Matched, facts: Facts, decision: Decision): boolean => {
+export const matches = (match: Matched, facts: Facts, decision: Decision): boolean => {
   const { artefact, findings } = facts;
+  const { digests, rule } = match;
   if (digests !== undefined && !digests.includes(artefact.sha256)) return false;
-  if (namespace !== undefined && !globOf(namespace)(artefact.namespace)) return false;
-  if (repo !== undefined && ![artefact.repo, artefact.repo.replace(/^[^/]*\//, '')].some(globOf(repo))) return false;
+  if (!matchesName(match, artefact.repo)) return false;
   return rule === undefined || decision.rule === rule || findings.some((finding) => finding.rule === rule);
+};
+
+/** Whether a repo, with its kind, is what is meant by repo and namespace. */
+export const matchesName = ({ namespace, repo }: Matched, name: string): boolean => {
+  const [, second = '', third] = name.split('/');
+  if (namespace !== undefined && !(third !== undefined && globOf(namespace)(second))) return false;
+  return repo === undefined || [name, name.replace(/^[^/]*\//, '')].some(globOf(repo));
 };
 
 /** The same in words, for people. */

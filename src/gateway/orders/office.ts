@@ -4,6 +4,7 @@ import { isGlob } from '../../policy/glob.ts';
 import type { Order } from '../../store/tables.ts';
 import type { Records } from '../../store/types.ts';
 import { endOf, type OrderBook, type Placed } from './book.ts';
+import { blobsOf } from './kept.ts';
 import { wordMatch } from './match.ts';
 import type { RunningBodies } from './running.ts';
 
@@ -11,7 +12,7 @@ import type { RunningBodies } from './running.ts';
 export type OrderOffice = {
   readonly book: OrderBook;
   readonly log: AccessLog;
-  readonly records: Pick<Records, 'get'>;
+  readonly records: Pick<Records, 'get' | 'list'>;
   /** Downloads that an order may cut. */
   readonly running: Pick<RunningBodies, 'recheck'>;
   /** Told what somebody should look at now. */
@@ -20,7 +21,7 @@ export type OrderOffice = {
 
 /** An order as it was asked for. */
 export type WantedOrder = { readonly reason: string } & (
-  | ({ readonly kind: 'hold' } & {
+  | ({ readonly kind: 'hold' | 'keep' } & {
       readonly [N in 'digest' | 'repo' | 'namespace' | 'rule']?: string | undefined;
     })
   | { readonly kind: 'freeze'; readonly since: number; readonly ecosystem?: string | undefined }
@@ -108,14 +109,17 @@ const checked = async ({ log, records }: OrderOffice, wanted: WantedOrder, by: s
     const whom = token === undefined ? { team: team ?? '' } : { token, actor: log.pseudonym(token) };
     return { ...common, kind: 'pass', ...whom, rules, hours };
   }
-  const { digest, kind: _kind, reason: _reason, ...names } = wanted;
+  const { digest, kind, reason: _reason, ...names } = wanted;
   if (digest !== undefined && !/^[0-9a-f]{64}$/.test(digest))
     throw invalid('digest: expected a sha256 of 64 hex digits');
   const named = Object.entries(names).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
   if (digest === undefined && named.length === 0) throw invalid('expected a digest, repo, namespace or rule');
   for (const [name, value] of named) if (!isGlob(value)) throw invalid(`${name}: expected a name or a glob`);
   const digests = digest === undefined ? {} : { digests: await sourcesOf(records, digest) };
-  return { ...common, kind: 'hold', match: { ...digests, ...Object.fromEntries(named) } };
+  const match = { ...digests, ...Object.fromEntries(named) };
+  return kind === 'hold'
+    ? { ...common, kind, match }
+    : { ...common, kind, match, blobs: await blobsOf(records, match) };
 };
 
 /** What was made of another file is served in its place, and judged as that. */
@@ -143,6 +147,7 @@ const whose = ({ team, token }: { readonly team?: string; readonly token?: strin
 /** What an order says, in words. */
 export const wordOrder = (order: Order): string => {
   if (order.kind === 'hold') return wordMatch(order.match);
+  if (order.kind === 'keep') return `${wordMatch(order.match)}, with ${order.blobs.length} blobs`;
   if (order.kind === 'pass') return `${whose(order)} past ${order.rules.join(', ')} for ${order.hours} h`;
   return `${order.ecosystem ?? 'everything'} since ${new Date(order.since).toISOString()}`;
 };
