@@ -22,8 +22,8 @@ checkpoint is never unpickled: its tensors are found in the sandbox and copied.
 
   --statement FILE  also write what was converted, tensor by tensor, with digests,
                     or which rows were dropped
-  --drop-rows       write a dataset (JSON Lines, JSON lists, CSV, TSV) without its
-                    flagged rows, unless something is found in the rest
+  --drop-rows       write a dataset (JSON Lines, JSON lists, CSV, TSV, Parquet)
+                    without its flagged rows, unless something is found in the rest
 
 Exit code 0: all converted; 1: something is not provably only data; 2: could not do it.`;
 

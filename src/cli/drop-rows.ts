@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { WeighbridgeError } from '../errors.ts';
 import { type Report, SEVERITIES } from '../formats/format.ts';
 import type { Sandbox } from '../sandbox/types.ts';
-import { ROWS_VERSION, rowsOfRuns, sizeWithout, withoutRows } from '../transcode/rows.ts';
+import { planRows, withoutRows } from '../transcode/rows.ts';
 import { digest, readExactly } from './local-file.ts';
 import { writeWhole } from './write-whole.ts';
 
@@ -23,25 +23,28 @@ export const dropRows = async (
   output: string,
 ): Promise<{ readonly said: string; readonly statement: object }> => {
   const { rows } = report;
-  if (rows?.runs === undefined) {
+  const plan = planRows(size, rows);
+  if (rows === undefined || plan === undefined) {
     const why = rows?.notDroppable ?? (rows === undefined ? 'it is no dataset' : 'no row is flagged');
     throw new WeighbridgeError('NOT_CONVERTIBLE', `no rows can be dropped (${report.format}): ${why}`);
   }
-  const { runs, total } = rows;
+  const { total } = rows;
+  const { dropped, runs, size: left } = plan;
   const source = { size, read: (offset: number, length: number) => readExactly(file, offset, length) };
-  const left = sizeWithout(size, runs);
-  const sha256 = await writeWhole(output, withoutRows(source, runs), async (written) => {
+  const bytes = plan.rewrites
+    ? pulled((write) => sandbox.withoutRows(source, runs, { size: left, write }))
+    : withoutRows(source, runs);
+  const sha256 = await writeWhole(output, bytes, async (written) => {
     if ((await digest(file, size)) !== before) {
       throw new WeighbridgeError('UPSTREAM_MISMATCH', 'it changed while it was read');
     }
     checkLeft(await sandbox.inspect({ size: left, read: (offset, length) => readExactly(written, offset, length) }));
   });
-  const dropped = rowsOfRuns(runs);
   return {
     said: `${dropped} of ${total} rows dropped, ${left} bytes, sha256 ${sha256}`,
     statement: {
       source: { sha256: before },
-      converter: ROWS_VERSION,
+      converter: plan.version,
       ruleset: sandbox.ruleset,
       output: { sha256, size: left },
       rows: { before: total, after: total - dropped, dropped },
@@ -49,6 +52,21 @@ export const dropRows = async (
     },
   };
 };
+
+/** What is pushed piece by piece, as something to be read; the next piece waits until the last one was taken. */
+async function* pulled(
+  push: (write: (chunk: Uint8Array) => Promise<void>) => Promise<void>,
+): AsyncGenerator<Uint8Array> {
+  const { readable, writable } = new TransformStream<Uint8Array>();
+  const writer = writable.getWriter();
+  const done = push((chunk) => writer.write(chunk)).then(
+    () => writer.close(),
+    (error) => writer.abort(error),
+  );
+  done.catch(() => undefined);
+  yield* readable;
+  await done;
+}
 
 const checkLeft = ({ coverage, findings, rows }: Report): void => {
   const serious = findings.find(({ severity }) => SEVERITIES.indexOf(severity) >= SERIOUS);

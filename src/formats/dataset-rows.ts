@@ -13,7 +13,10 @@ export type FlaggedRow = {
   readonly evidence: string;
 };
 
-/** Flagged rows that follow each other, and the bytes of the file that they take, from `start` to `end` (exclusive). */
+/**
+ * Flagged rows that follow each other, and the bytes of the file that they take, from `start` to `end` (exclusive); both are
+ * 0 where cells lie column by column.
+ */
 export type RowRun = {
   readonly first: number;
   readonly last: number;
@@ -33,12 +36,20 @@ export type DatasetRows = {
   readonly shown: readonly FlaggedRow[];
   /** Every flagged row, in file order: what is left when their bytes are left out is the dataset without them. */
   readonly runs?: readonly RowRun[];
+  /**
+   * Bytes of the file without the runs, where their cells lie column by column: it has to be written anew, and was once
+   * already, to see that it can be.
+   */
+  readonly rewritten?: number;
   /** Why flagged rows cannot be left out. */
   readonly notDroppable?: string;
 };
 
 /** Said of files whose rows have no places that are known to the byte. */
 export const UTF16 = 'it is in UTF-16: the places of its rows are not known to the byte';
+
+/** Where rows lie of which no run of bytes is one. */
+export const NO_BYTES = { start: 0, end: 0 } as const;
 
 /** Said of formats that keep their cells column by column: no run of bytes is a row. */
 export const IN_COLUMNS = 'its cells lie column by column: no rows can be cut out without writing it anew';
@@ -57,8 +68,8 @@ export const rowsOf = (gathered: GatheredRows): DatasetRows => {
 };
 
 /** The same rows, of which none can be left out; a reason that is known stays. */
-export const withoutRuns = ({ runs, ...rows }: DatasetRows, reason: string): DatasetRows =>
-  runs === undefined ? rows : { ...rows, notDroppable: reason };
+export const withoutRuns = (rows: DatasetRows, reason: string): DatasetRows =>
+  rows.runs === undefined ? rows : notDroppable({ ...rows, tooMany: false }, reason);
 
 /** The rows of a file that none can be left out of, and why. */
 export const notDroppable = ({ total, flagged, rules, kinds, shown }: GatheredRows, reason: string): DatasetRows => {

@@ -1,9 +1,10 @@
 import type { Entry } from '../audit/types.ts';
 import { WeighbridgeError } from '../errors.ts';
-import { type DatasetRows, type RowRun, withoutRuns } from '../formats/dataset-rows.ts';
+import { withoutRuns } from '../formats/dataset-rows.ts';
 import type { Report } from '../formats/format.ts';
+import type { Sandbox } from '../sandbox/types.ts';
 import type { Blobs, Records } from '../store/types.ts';
-import { ROWS_VERSION, rowsIdentity, rowsOfRuns, sizeWithout, withoutRows } from '../transcode/rows.ts';
+import { planRows, type RowsPlan, rowsIdentity, withoutRows } from '../transcode/rows.ts';
 import type { Intakes, Stored } from './intake.ts';
 import { createMemo, createSingleFlight } from './memo.ts';
 import { openStored } from './release.ts';
@@ -39,7 +40,7 @@ export const createDerivations = (
   records: Records,
   intakes: Intakes,
   scales: Scales,
-  ruleset: string,
+  sandbox: Pick<Sandbox, 'ruleset' | 'withoutRows'>,
   entered: (repo: RepoAt, path: string, made: Stored, detail: NonNullable<Entry['detail']>) => Promise<void>,
 ): Derivations => {
   const remembered = createMemo<Derived>(MAX_REMEMBERED);
@@ -47,38 +48,40 @@ export const createDerivations = (
 
   const of: Derivations['of'] = async (repo, file, source) => {
     const { rows } = source.report;
-    const runs = rows?.runs;
-    if (rows === undefined || runs === undefined)
+    const plan = planRows(source.report.coverage.bytesTotal, rows);
+    if (rows === undefined || plan === undefined)
       throw new WeighbridgeError('NOT_CONVERTIBLE', `no rows of ${file.path} can be left out`);
-    const etag = rowsIdentity(source.sha256, runs);
+    const etag = rowsIdentity(source.sha256, plan);
     const key = `${repo.ecosystem}/${repo.repo}/${file.path}@${etag}`;
     const known = remembered.get(key);
     if (known !== undefined && (await blobs.has(known.file.sha256))) return known;
     const stored = await making(
       key,
-      async () => (await find(repo, file, source.sha256, etag)) ?? write(repo, file, source.sha256, rows, runs, etag),
+      async () =>
+        (await find(repo, file, source.sha256, plan, etag)) ?? write(repo, file, source.sha256, rows.total, plan, etag),
     );
     const report = await scales.stored(stored.sha256);
     const { rows: left } = report;
     const derived: Derived = {
       file: { path: file.path, oid: etag, ...stored },
-      dropped: rowsOfRuns(runs),
+      dropped: plan.dropped,
       report: left === undefined ? report : { ...report, rows: withoutRuns(left, 'rows were left out of it before') },
     };
     remembered.set(key, derived);
     return derived;
   };
 
-  const recordKey = (sourceSha256: string): string => `${sourceSha256}/${ROWS_VERSION}`;
+  const recordKey = (sourceSha256: string, { version }: RowsPlan): string => `${sourceSha256}/${version}`;
 
   /** What was made before, for those who may read this repo: that it lists the digest of a source does not say that it has it. */
   const find = async (
     repo: RepoAt,
     file: ListedFile,
     sourceSha256: string,
+    plan: RowsPlan,
     etag: string,
   ): Promise<Stored | undefined> => {
-    const record = await records.get('conversion', recordKey(sourceSha256));
+    const record = await records.get('conversion', recordKey(sourceSha256, plan));
     if (record?.sha256 === undefined || record.etag !== etag || !(await blobs.has(record.sha256))) return undefined;
     const theirs = (await intakes.agreed(repo, file, sourceSha256)) || (await intakes.known(repo, file)) !== undefined;
     if (!theirs) return undefined;
@@ -89,29 +92,30 @@ export const createDerivations = (
     repo: RepoAt,
     file: ListedFile,
     sha256: string,
-    { total }: DatasetRows,
-    runs: readonly RowRun[],
+    total: number,
+    plan: RowsPlan,
     etag: string,
   ): Promise<Stored> => {
     const here = (await intakes.known(repo, file)) ?? (await intakes.fetched(repo, file));
     if (here.sha256 !== sha256) {
       throw new WeighbridgeError('UPSTREAM_MISMATCH', `${file.path} is not the file whose rows were judged`);
     }
-    const dropped = rowsOfRuns(runs);
+    const { dropped, runs, size, version } = plan;
     const source = await openStored(blobs, sha256);
-    const writer = await blobs.create(sizeWithout(source.size, runs));
+    const writer = await blobs.create(size);
     try {
-      for await (const chunk of withoutRows(source, runs)) await writer.write(chunk);
+      if (plan.rewrites) await sandbox.withoutRows(source, runs, { size, write: (chunk) => writer.write(chunk) });
+      else for await (const chunk of withoutRows(source, runs)) await writer.write(chunk);
       const stored = await writer.commit();
       await records.put('statement', stored.sha256, {
         source: { sha256 },
-        converter: ROWS_VERSION,
-        ruleset,
+        converter: version,
+        ruleset: sandbox.ruleset,
         output: { sha256: stored.sha256, size: stored.size },
         rows: { before: total, after: total - dropped, dropped },
         dropped: runs.slice(0, MAX_LISTED).map(({ first, last, rule }) => ({ first, last, rule })),
       });
-      await records.put('conversion', recordKey(sha256), { etag, ...stored, header: '' }, true);
+      await records.put('conversion', recordKey(sha256, plan), { etag, ...stored, header: '' }, true);
       const detail = { source: sha256, etag, rowsDropped: dropped };
       await entered(repo, file.path, stored, detail);
       return stored;

@@ -124,7 +124,8 @@ const NOT_YET: Answer = { kind: 'wait', seconds: 2 };
 const assemble = (deps: GatewayDeps): Parts => {
   const { blobs, records, sandbox, log, policies, knownBad, orders, timings } = deps;
   const intakes = createIntakes(blobs, records);
-  const scales = createScales(blobs, records, sandbox, intakes);
+  const mayDropRows = (): boolean => policies().dropsRows;
+  const scales = createScales(blobs, records, sandbox, intakes, mayDropRows);
   const alone = createJudge(records, log, sandbox.ruleset, policies, knownBad ?? (() => undefined), orders?.restrain);
   const tracing = createTracingJudge(alone, createLineages(records, sandbox.ruleset));
   const judge = createExplainingJudge(tracing, { blobs, intakes, scales });
@@ -140,8 +141,7 @@ const assemble = (deps: GatewayDeps): Parts => {
   const enterConversion = (repo: RepoAt, { source, sourceSha256, etag }: Conversion, stored: Stored): Promise<void> =>
     enter(repo, source.path, stored, { source: sourceSha256, etag });
   const conversions = createConversions(blobs, records, intakes, scales, enterConversion);
-  const derivations = createDerivations(blobs, records, intakes, scales, sandbox.ruleset, enter);
-  const mayDropRows = (): boolean => policies().dropsRows;
+  const derivations = createDerivations(blobs, records, intakes, scales, sandbox, enter);
   const views = createViews({ blobs, intakes, scales, conversions, derivations, judge, mayDropRows });
   const running = orders?.running ?? createRunning();
   return {

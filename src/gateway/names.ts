@@ -11,7 +11,7 @@ const WEIGHTS =
   /\.(safetensors|bin|pt|pth|ckpt|gguf|ggml|onnx|h5|keras|msgpack|tflite|pb|ot|pkl|pickle|joblib|npz|npy|mlmodel)$/;
 
 /** Files whose rows may be left out: tables and lists of records. */
-const ROWS = /\.(jsonl|ndjson|json|csv|tsv|txt)$/i;
+const ROWS = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
 
 /** True for files that loaders read row by row. */
 export const mayHoldRows = (path: string): boolean => ROWS.test(path);

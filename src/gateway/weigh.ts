@@ -43,7 +43,13 @@ const MAX_REMEMBERED = 200_000;
 const FETCH_BELOW = 1 * MIB;
 
 /** Weighs artefacts: every report of the gateway is made here. */
-export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, intakes: Intakes): Scales => {
+export const createScales = (
+  blobs: Blobs,
+  records: Records,
+  sandbox: Sandbox,
+  intakes: Intakes,
+  mayDropRows = (): boolean => false,
+): Scales => {
   const reports = createMemo<Report>(MAX_REMEMBERED, weightOf);
   const provisional = createMemo<Weighed>(MAX_REMEMBERED, ({ report }) => weightOf(report));
   const inspecting = createSingleFlight<Report>();
@@ -84,8 +90,12 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
     const sha256 = await intakes.digest(repo, file);
     const report = sha256 === undefined ? undefined : await remembered(sha256);
     if (report !== undefined && sha256 !== undefined) return { report, sha256 };
-    return provisional.get(artefactKey(repo, file.path));
+    const ranges = provisional.get(artefactKey(repo, file.path));
+    return ranges === undefined || lacksRows(ranges.report) ? undefined : ranges;
   };
+
+  /** Of rows nothing is known by Range: where they may be dropped, a file of them is read whole. */
+  const lacksRows = ({ format }: Report): boolean => format === 'parquet' && mayDropRows();
 
   const early = async (repo: RepoAt, file: ListedFile): Promise<Weighed> =>
     (await known(repo, file)) ?? weighing(artefactKey(repo, file.path), () => weigh(repo, file));
@@ -113,7 +123,7 @@ export const createScales = (blobs: Blobs, records: Records, sandbox: Sandbox, i
     try {
       if (!canBeReadByRange(await remote.read(0, 16))) return undefined;
       const report = await sandbox.inspect(remote, { provisional: true });
-      if (report.coverage.state !== 'complete') return undefined;
+      if (report.coverage.state !== 'complete' || lacksRows(report)) return undefined;
       const weighed = {
         report,
         ranges: remote.ranges(),

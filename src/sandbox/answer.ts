@@ -97,6 +97,7 @@ const rows = z.strictObject({
   kinds: z.array(ascii(100)).max(RULES),
   shown: z.array(z.strictObject({ row, column: ascii(200), rule: ruleId, evidence: ascii(200) })).max(MAX_SHOWN),
   runs: z.array(run).max(MAX_RUNS).optional(),
+  rewritten: count.optional(),
   notDroppable: ascii(2000).optional(),
 });
 
@@ -164,13 +165,15 @@ const contradiction = (
 };
 
 /** Runs are in order and apart, inside the file, and hold as many rows as are flagged; some row stays. */
-const contradictionOfRows = ({ flagged, runs, total }: z.infer<typeof rows>, size: number): string | undefined => {
+const contradictionOfRows = (said: z.infer<typeof rows>, size: number): string | undefined => {
+  const { flagged, rewritten, runs, total } = said;
   if (flagged > total) return 'more of its rows are flagged than there are';
   if (runs === undefined) return undefined;
   let [row, end, sum] = [0, 0, 0];
   for (const run of runs) {
     if (run.first <= row || run.last < run.first || run.last > total) return 'its runs of rows are out of order';
-    if (run.start < end || run.end <= run.start || run.end > size) return 'its runs of rows are not apart in the file';
+    const apart = rewritten === undefined ? run.start >= end && run.end > run.start : run.start === 0 && run.end === 0;
+    if (!apart || run.end > size) return 'its runs of rows are not apart in the file';
     [row, end, sum] = [run.last, run.end, sum + run.last - run.first + 1];
   }
   return sum === flagged && flagged < total ? undefined : 'its runs of rows are not the rows that are flagged';

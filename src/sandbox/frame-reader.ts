@@ -1,11 +1,13 @@
-import { HEADER, KIND, MESSAGE_LIMIT, parseHeader, REPORT_LIMIT } from './frames.ts';
+import { HEADER, KIND, MESSAGE_LIMIT, parseHeader, READ_LIMIT, REPORT_LIMIT } from './frames.ts';
 
 export type Frame = { readonly kind: number; readonly payload: Buffer };
 
 /** Bytes that a worker may send in a frame of `kind`; undefined for a kind that workers do not send. */
 const limitOf = (kind: number): number | undefined => {
   if (kind === KIND.report) return REPORT_LIMIT;
-  return kind === KIND.ready || kind === KIND.read || kind === KIND.failure ? MESSAGE_LIMIT : undefined;
+  if (kind === KIND.write) return READ_LIMIT;
+  const known = [KIND.ready, KIND.read, KIND.failure, KIND.copy].some((short) => short === kind);
+  return known ? MESSAGE_LIMIT : undefined;
 };
 
 /**

@@ -22,6 +22,10 @@ export const KIND = {
   report: 0x13,
   /** JSON `Failure`. */
   failure: 0x14,
+  /** `copyRequest`: bytes of the file that come next in the one that is written. Answered with no bytes once they are. */
+  copy: 0x15,
+  /** Bytes that come next in the one that is written; answered likewise. */
+  write: 0x16,
 } as const;
 
 export const HEADER = 5;
@@ -43,8 +47,8 @@ export type Init = {
   readonly timeout: number;
 };
 
-/** One inspection. `options` is handed to the isolate as it is. */
-export type Job = { readonly size: number; readonly options: string };
+/** One task in a fresh isolate: to inspect a file, or to write it anew. `options` is handed to the isolate as it is. */
+export type Job = { readonly task: 'inspect' | 'rewrite'; readonly size: number; readonly options: string };
 
 /** What the worker found when it tried what the permission model forbids, true meaning that it was refused. */
 export type Ready = { readonly refused: { readonly read: boolean; readonly write: boolean; readonly spawn: boolean } };
@@ -80,4 +84,20 @@ export const parseReadRequest = (payload: Uint8Array): { offset: number; length:
   if (payload.length !== 12) return undefined;
   const view = new DataView(payload.buffer, payload.byteOffset, 12);
   return { offset: view.getFloat64(0, true), length: view.getUint32(8, true) };
+};
+
+/** A range of the file as a frame's payload, both ends 64-bit floats. */
+export const copyRequest = (start: number, end: number): Uint8Array => {
+  const payload = new Uint8Array(16);
+  const view = new DataView(payload.buffer);
+  view.setFloat64(0, start, true);
+  view.setFloat64(8, end, true);
+  return payload;
+};
+
+/** The reverse of `copyRequest`; undefined when the payload is none. */
+export const parseCopyRequest = (payload: Uint8Array): { start: number; end: number } | undefined => {
+  if (payload.length !== 16) return undefined;
+  const view = new DataView(payload.buffer, payload.byteOffset, 16);
+  return { start: view.getFloat64(0, true), end: view.getFloat64(8, true) };
 };

@@ -2,7 +2,7 @@ import { WeighbridgeError } from '../errors.ts';
 import type { Report } from '../formats/format.ts';
 import { readFailure, readReport } from './answer.ts';
 import type { Frame } from './frame-reader.ts';
-import { KIND, parseReadRequest, READ_LIMIT } from './frames.ts';
+import { KIND, parseCopyRequest, parseReadRequest, READ_LIMIT } from './frames.ts';
 import { opaqueReport, type SandboxFault } from './opaque.ts';
 import type { Source } from './types.ts';
 import { createStopwatch, type createWatch, type Stopwatch } from './watch.ts';
@@ -11,6 +11,9 @@ import type { WorkerProcess } from './worker-process.ts';
 /** Milliseconds for a worker to finish an inspection that nobody wants any more; then it is replaced. */
 const GRACE = 1000;
 
+/** Where a file that is written anew goes. `size` is what it must have: more is never taken. */
+export type Output = { readonly size: number; write(chunk: Uint8Array): Promise<void> };
+
 /** One inspection as the pool asks for it. */
 export type Request = {
   readonly source: Source;
@@ -18,6 +21,8 @@ export type Request = {
   readonly options: string;
   readonly signal: AbortSignal | undefined;
   readonly timeout: number;
+  /** Makes the task a file that is written anew. */
+  readonly output?: Output;
 };
 
 export type Running = {
@@ -38,6 +43,7 @@ export const runInspection = (
   const report = Promise.withResolvers<Report>();
   const released = Promise.withResolvers<boolean>();
   const stopwatch = createStopwatch(request.timeout);
+  let written = 0;
   let state: 'computing' | 'reading' | 'unwanted' | 'over' = 'computing';
   let grace: NodeJS.Timeout | undefined;
 
@@ -89,6 +95,35 @@ export const runInspection = (
       void answerRead(range.offset, range.length);
     }
   };
+  /** Deals with a piece of the file that is written; the worker waits for it as for a read. */
+  const put = async (length: number, work: (output: Output) => Promise<void>): Promise<void> => {
+    if (state === 'unwanted') return worker.send(KIND.fault, new Uint8Array(0));
+    const { output } = request;
+    if (state !== 'computing' || output === undefined || !(length <= output.size - written)) {
+      return fail({ code: 'SANDBOX_LIED', message: 'the worker wrote what it was not asked for' });
+    }
+    written += length;
+    state = 'reading';
+    stopwatch.reading();
+    try {
+      await work(output);
+      if (state !== 'reading') return;
+      state = 'computing';
+      stopwatch.computing();
+      worker.send(KIND.bytes, new Uint8Array(0));
+    } catch (error) {
+      abandon(error);
+    }
+  };
+  const copy = (payload: Uint8Array): void => {
+    const { start, end } = parseCopyRequest(payload) ?? { start: 0, end: Number.NaN };
+    const inside = Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && end <= source.size;
+    void put(inside && start <= end ? end - start : Number.NaN, async ({ write }) => {
+      for (let at = start; at < end && state === 'reading'; at += READ_LIMIT)
+        await write(await source.read(at, Math.min(READ_LIMIT, end - at)));
+    });
+  };
+
   const finish = ({ kind, payload }: Frame): void => {
     const answer = kind === KIND.report ? understood(payload, source.size) : readFailure(payload.toString());
     const fault = 'code' in answer ? answer : undefined;
@@ -106,12 +141,23 @@ export const runInspection = (
     frame(frame) {
       if (state === 'over') return;
       if (frame.kind === KIND.read) read(frame.payload);
+      else if (frame.kind === KIND.copy) copy(frame.payload);
+      else if (frame.kind === KIND.write) void put(frame.payload.length, ({ write }) => write(frame.payload));
       else finish(frame);
     },
     gone: (code, message) => fail({ code, message }),
   });
   signal?.addEventListener('abort', cancel);
-  worker.send(KIND.job, Buffer.from(JSON.stringify({ size: source.size, options: request.options })));
+  worker.send(
+    KIND.job,
+    Buffer.from(
+      JSON.stringify({
+        task: request.output === undefined ? 'inspect' : 'rewrite',
+        size: source.size,
+        options: request.options,
+      }),
+    ),
+  );
   return { report: report.promise, released: released.promise, stopwatch };
 };
 

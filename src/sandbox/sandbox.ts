@@ -67,6 +67,24 @@ export const createSandbox = async (options: SandboxOptions, internals: Internal
         timeout: options.timeout,
         options: JSON.stringify({ limits, provisional, ...counting }),
       }),
+    async withoutRows(source, dropped, { size, write }) {
+      let written = 0;
+      const counting = async (chunk: Uint8Array): Promise<void> => {
+        await write(chunk);
+        written += chunk.length;
+      };
+      const rows = dropped.map(({ first, last }) => ({ first, last }));
+      const { coverage } = await pool.submit({
+        source,
+        signal: undefined,
+        timeout: options.timeout,
+        options: JSON.stringify({ limits, dropped: rows }),
+        output: { size, write: counting },
+      });
+      const why = coverage.state === 'complete' ? `${written} of ${size} bytes were written` : coverage.reason;
+      if (coverage.state !== 'complete' || written !== size)
+        throw new WeighbridgeError('NOT_CONVERTIBLE', `its rows cannot be left out: ${why}`);
+    },
     walls: () => walls,
     stats: () => pool.stats(),
     close: () => pool.close(),

@@ -30,6 +30,16 @@ export type Sandbox = {
    * limit is a report with `coverage: opaque` and the reason. Rejects only when `source` does, with that fault.
    */
   inspect(source: Source, options?: InspectOptions): Promise<Report>;
+  /**
+   * Writes a Parquet file anew without some rows, in a worker: `write` gets its bytes one piece after the other, `size`
+   * of them. The bytes are no more to be trusted than the file: whoever uses them inspects them. Throws NOT_CONVERTIBLE
+   * when that cannot be done, and with the fault of `source` or `write`.
+   */
+  withoutRows(
+    source: Source,
+    dropped: readonly { readonly first: number; readonly last: number }[],
+    output: { readonly size: number; write(chunk: Uint8Array): Promise<void> },
+  ): Promise<void>;
   walls(): readonly Wall[];
   /** Workers alive, idle and restarts so far: for metrics and tests. */
   stats(): { workers: number; idle: number; restarts: number };

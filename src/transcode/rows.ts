@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { MIB } from '../bytes/limits.ts';
-import type { RowRun } from '../formats/dataset-rows.ts';
+import type { DatasetRows, RowRun } from '../formats/dataset-rows.ts';
 import type { PlanSource } from './types.ts';
 
 /** Part of a derived dataset's identity: raised whenever the same runs would give other bytes. */
-export const ROWS_VERSION = 'weighbridge-rows-1';
+const CUT_VERSION = 'weighbridge-rows-1';
+/** The same where it is written anew. */
+const REWRITE_VERSION = 'weighbridge-parquet-rows-1';
 
 /** Bytes that are copied at a time. */
 const COPY_BYTES = 1 * MIB;
@@ -14,7 +16,7 @@ export const sizeWithout = (size: number, runs: readonly RowRun[]): number =>
   runs.reduce((left, { start, end }) => left - (end - start), size);
 
 /** Rows of the runs. */
-export const rowsOfRuns = (runs: readonly RowRun[]): number =>
+const rowsOfRuns = (runs: readonly RowRun[]): number =>
   runs.reduce((sum, { first, last }) => sum + last - first + 1, 0);
 
 /** The bytes of `source` without those of the runs, which are in order and apart. Nothing is parsed: the runs say it all. */
@@ -26,9 +28,30 @@ export async function* withoutRows(source: PlanSource, runs: readonly RowRun[]):
   }
 }
 
+/** How rows are left out of a file: by cutting bytes, or, in the sandbox, by writing it anew. */
+export type RowsPlan = {
+  readonly runs: readonly RowRun[];
+  readonly rewrites: boolean;
+  readonly version: string;
+  /** Bytes of what is left, and the rows that go. */
+  readonly size: number;
+  readonly dropped: number;
+};
+
+/** The plan for a file of `size` bytes; undefined when no rows can be left out. */
+export const planRows = (size: number, rows: DatasetRows | undefined): RowsPlan | undefined => {
+  if (rows?.runs === undefined) return undefined;
+  const { rewritten, runs } = rows;
+  const how =
+    rewritten === undefined
+      ? { rewrites: false, version: CUT_VERSION, size: sizeWithout(size, runs) }
+      : { rewrites: true, version: REWRITE_VERSION, size: rewritten };
+  return { runs, dropped: rowsOfRuns(runs), ...how };
+};
+
 /** The name by which clients cache a derived dataset: 40 hex digits, the same for the same rows of the same source. */
-export const rowsIdentity = (sourceSha256: string, runs: readonly RowRun[]): string => {
-  const hash = createHash('sha256').update(sourceSha256).update(ROWS_VERSION);
-  for (const { start, end } of runs) hash.update(`${start}-${end},`);
+export const rowsIdentity = (sourceSha256: string, { rewrites, runs, version }: RowsPlan): string => {
+  const hash = createHash('sha256').update(sourceSha256).update(version);
+  for (const { first, last, start, end } of runs) hash.update(rewrites ? `${first}-${last},` : `${start}-${end},`);
   return hash.digest('hex').slice(0, 40);
 };

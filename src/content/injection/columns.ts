@@ -1,3 +1,4 @@
+import { NO_BYTES } from '../../formats/dataset-rows.ts';
 import type { Dataset } from './dataset.ts';
 import { examine } from './examine.ts';
 
@@ -44,7 +45,7 @@ export const createColumns = (dataset: Dataset): Columns => {
     endGroup(rows) {
       for (const [row, cells] of [...kept].sort(([a], [b]) => a - b)) {
         for (const { column, text, offset } of cells) dataset.cell(column, text, offset);
-        dataset.endRow(before + row + 1);
+        dataset.endRow(before + row + 1, NO_BYTES);
       }
       before += rows;
       dataset.passRows(Math.max(0, rows - kept.size));

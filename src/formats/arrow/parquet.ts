@@ -1,5 +1,5 @@
 import { createCursor } from '../../bytes/cursor.ts';
-import { MIB, within } from '../../bytes/limits.ts';
+import { createBudget, MIB, within } from '../../bytes/limits.ts';
 import { type RandomAccess, section } from '../../bytes/random-access.ts';
 import { decodeUtf8 } from '../../bytes/utf8.ts';
 import { createDataset } from '../../content/injection/dataset.ts';
@@ -7,13 +7,15 @@ import { obviousInjection } from '../../content/injection.ts';
 import { checkMetadata } from '../../content/metadata.ts';
 import { reportAll } from '../../content/remark.ts';
 import { escapes } from '../../content/targets.ts';
-import { WeighbridgeError } from '../../errors.ts';
-import { type DatasetRows, IN_COLUMNS, notDroppable } from '../dataset-rows.ts';
+import { isFault, WeighbridgeError } from '../../errors.ts';
+import { type DatasetRows, type GatheredRows, notDroppable, rowsOf } from '../dataset-rows.ts';
 import { type Context, complete, type Format, type Inspection, type Json, printable } from '../format.ts';
 import { createCellReader } from './cell-reader.ts';
 import { isPickle, latin } from './cell-text.ts';
-import { type Chunk, cellsOf } from './cells.ts';
+import { cellsOf } from './cells.ts';
 import { fromBase64, unpickles } from './extension.ts';
+import type { Chunk } from './pages.ts';
+import { sizeWithout } from './rewrite/drop-rows.ts';
 import { type Leaf, leavesOf } from './schema.ts';
 import { bigOf, bytesOf, listOf, readStruct, structOf, type ThriftStruct } from './thrift.ts';
 
@@ -138,7 +140,19 @@ const checkCells = (source: RandomAccess, footer: ThriftStruct, end: number, con
   const credentials = cells.finish();
   const { remarks, flagged } = dataset.finish();
   reportAll(context, [...remarks, ...credentials], 0);
-  return notDroppable(flagged, IN_COLUMNS);
+  return droppable(source, flagged, context);
+};
+
+/** The rows, with the size of the file without those that are flagged: it is written once to see that it can be. */
+const droppable = (source: RandomAccess, flagged: GatheredRows, context: Context): DatasetRows => {
+  const rows = rowsOf(flagged);
+  if (rows.runs === undefined) return rows;
+  try {
+    return { ...rows, rewritten: sizeWithout(source, rows.runs, createBudget(context.budget.limits)) };
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return notDroppable(flagged, `it cannot be written without its flagged rows: ${printable(error.message)}`);
+  }
 };
 
 const chunkOf = (column: ThriftStruct, leaf: Leaf, end: number): Chunk | undefined => {

@@ -10,6 +10,9 @@ const READY = 2;
 export type Fresh = {
   readonly isolate: ivm.Isolate;
   readonly inspectFile: ivm.Reference<(read: unknown, size: number, options: string) => string>;
+  readonly rewriteFile: ivm.Reference<
+    (read: unknown, size: number, options: string, copy: unknown, write: unknown) => string
+  >;
 };
 
 /** Isolates from one snapshot. `take` gives an unused one, `refill` makes more, for the time when nobody waits. */
@@ -27,7 +30,9 @@ export const createIsolates = (vm: typeof ivm, script: string, init: Init): Isol
     const isolate = new vm.Isolate({ snapshot, memoryLimit });
     const context = isolate.createContextSync();
     context.evalSync(`${HARDEN}(false)`);
-    return { isolate, inspectFile: context.global.getSync('inspectFile', { reference: true }) };
+    const inspectFile = context.global.getSync('inspectFile', { reference: true });
+    const rewriteFile = context.global.getSync('rewriteFile', { reference: true });
+    return { isolate, inspectFile, rewriteFile };
   };
   const ready: Fresh[] = [];
   return {

@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import type ivm from 'isolated-vm';
 import {
+  copyRequest,
   type Failure,
   type Init,
   type Job,
@@ -43,11 +44,12 @@ const tryTheWalls = (): Ready => ({
   },
 });
 
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+
 /** One read for the isolate: asks the host and blocks. A wrong question is answered with an error, not passed on. */
 const readRange =
   (size: number) =>
   (offset: unknown, length: unknown): Uint8Array => {
-    const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
     if (!isCount(offset) || !isCount(length) || length > READ_LIMIT || offset + length > size) {
       throw new RangeError('a read outside the file');
     }
@@ -57,16 +59,36 @@ const readRange =
     return answer.payload;
   };
 
+/** What the isolate writes, piece by piece: blocks until the host has dealt with it. */
+const put = (kind: number, payload: Uint8Array): void => {
+  send(kind, payload);
+  if (receive().kind !== KIND.bytes) throw new Error('the file cannot be written');
+};
+
+const copy =
+  (size: number) =>
+  (start: unknown, end: unknown): void => {
+    if (!isCount(start) || !isCount(end) || start > end || end > size) throw new RangeError('a copy outside the file');
+    put(KIND.copy, copyRequest(start, end));
+  };
+
+const write = (bytes: unknown): void => {
+  if (!(bytes instanceof Uint8Array) || bytes.length > READ_LIMIT) throw new RangeError('a piece that is too large');
+  put(KIND.write, bytes);
+};
+
 const failure = (why: Failure['why'], message: string): Failure => ({ why, message: message.slice(0, 500) });
 
-/** The report of one file as JSON, or why there is none. */
-const inspect = (vm: typeof ivm, { isolate, inspectFile }: Fresh, job: Job, init: Init): string | Failure => {
+/** The report of one file as JSON, or why there is none; of one that is written anew, whether that was done. */
+const run = (vm: typeof ivm, { isolate, inspectFile, rewriteFile }: Fresh, job: Job, init: Init): string | Failure => {
   const read = new vm.Callback(readRange(job.size));
   try {
-    const report = inspectFile.applySync(undefined, [read, job.size, job.options], {
-      timeout: init.timeout,
-      result: { copy: true },
-    });
+    const options = { timeout: init.timeout, result: { copy: true } } as const;
+    const output = [new vm.Callback(copy(job.size)), new vm.Callback(write)] as const;
+    const report =
+      job.task === 'inspect'
+        ? inspectFile.applySync(undefined, [read, job.size, job.options], options)
+        : rewriteFile.applySync(undefined, [read, job.size, job.options, ...output], options);
     return typeof report === 'string' && report.length <= REPORT_LIMIT
       ? report
       : failure('too-long', `the report is not a text of at most ${REPORT_LIMIT} bytes`);
@@ -87,7 +109,7 @@ const main = (): void => {
   sendText(KIND.ready, JSON.stringify(tryTheWalls()));
   for (;;) {
     const job: Job = JSON.parse(receiveText(KIND.job));
-    const result = inspect(vm, isolates.take(), job, init);
+    const result = run(vm, isolates.take(), job, init);
     if (typeof result === 'string') sendText(KIND.report, result);
     else sendText(KIND.failure, JSON.stringify(result));
     // An engine that hit a limit is not trusted with another file.
