@@ -7,14 +7,15 @@ import { createSecretCells } from '../../content/secret-cells.ts';
 import { mayBeHash } from '../../content/url-list.ts';
 import { isFault } from '../../errors.ts';
 import { textOfCell } from './cell-text.ts';
+import type { CellVisitor } from './cells.ts';
 
 /** Bytes of a cell that may label its row. */
 const LABEL = 160;
 
 /** Reads the cells of tables that are kept column by column. */
 export type CellReader = {
-  /** One cell; `row` counts within its group. */
-  cell(column: string, row: number, bytes: Uint8Array, offset: number): void;
+  /** Reads cells of one column, in rows that count within their group. */
+  column(name: string): CellVisitor;
   /** Ends a group of `rows` rows. */
   endGroup(rows: number): void;
   /** What there is to say about credentials. */
@@ -24,35 +25,26 @@ export type CellReader = {
 /** What was counted of a column since its group began: cells, those that are not empty, and their characters. */
 type Tally = { readonly column: string; readonly labels: boolean; cells: number; filled: number; characters: number };
 
-/** Most cells are told to be harmless as they lie; only the others are decoded. */
+/** Most cells are told to be harmless as they lie, each entry of a dictionary once; only the others are decoded. */
 export const createCellReader = (dataset: Dataset): CellReader => {
   const columns = createColumns(dataset);
   const secrets = createSecretCells();
   const tallies = new Map<string, Tally>();
-  let last: Tally | undefined;
 
   const tallyOf = (column: string): Tally => {
-    if (last?.column === column) return last;
     const known = tallies.get(column);
-    last = known ?? { column, labels: mayLabel(column), cells: 0, filled: 0, characters: 0 };
-    if (known === undefined) tallies.set(column, last);
-    return last;
+    if (known !== undefined) return known;
+    const made = { column, labels: mayLabel(column), cells: 0, filled: 0, characters: 0 };
+    tallies.set(column, made);
+    return made;
   };
-  /** Counts a cell in which nothing is, or says that it must be read. */
-  const passes = (column: string, bytes: Uint8Array): boolean => {
-    if (dataset.wantsRow(1)) return false;
-    const tally = tallyOf(column);
-    if (tally.labels && bytes.length <= LABEL) return false;
-    if (sift(bytes, 0, bytes.length, false) % FLAGS !== 0) return false;
+  /** Characters of a cell in which nothing is, or -1 when it must be read. */
+  const harmless = (labels: boolean, bytes: Uint8Array, start: number, end: number): number => {
+    if (labels && end - start <= LABEL) return -1;
+    if (sift(bytes, start, end, false) % FLAGS !== 0) return -1;
     const units = siftedUnits();
-    if (units !== bytes.length && !isUtf8(bytes)) return false;
-    if (mayBeHash(units, bytes.includes(0x20))) return false;
-    // A column is listed where its first cell stands.
-    if (tally.cells === 0) dataset.pass(column, 0);
-    tally.cells += 1;
-    if (units > 0) tally.filled += 1;
-    tally.characters += units;
-    return true;
+    if (units !== end - start && !isUtf8(bytes.subarray(start, end))) return -1;
+    return mayBeHash(units, false) && !hasSpace(bytes, start, end) ? -1 : units;
   };
   const flush = (): void => {
     for (const tally of tallies.values()) {
@@ -65,11 +57,32 @@ export const createCellReader = (dataset: Dataset): CellReader => {
   };
 
   return {
-    cell(column, row, bytes, offset) {
-      if (passes(column, bytes)) return;
-      const text = textOfCell(bytes);
-      columns.cell(column, row, text, offset);
-      secrets.cell(column, text, offset);
+    column(name) {
+      const tally = tallyOf(name);
+      const all = dataset.wantsRow(1);
+      /** Of each entry its characters plus one, once it is known to be harmless. */
+      let known = new Uint32Array();
+      return {
+        dictionary(entries) {
+          known = new Uint32Array(entries);
+        },
+        cell(bytes, start, end, row, offset, entry) {
+          let units = (known[entry] ?? 0) - 1;
+          if (units < 0 && !all) units = harmless(tally.labels, bytes, start, end);
+          if (units < 0) {
+            const text = textOfCell(bytes.subarray(start, end));
+            columns.cell(name, row, text, offset);
+            secrets.cell(name, text, offset);
+            return;
+          }
+          if (entry >= 0 && entry < known.length) known[entry] = units + 1;
+          // A column is listed where its first cell stands.
+          if (tally.cells === 0) dataset.pass(name, 0);
+          tally.cells += 1;
+          if (units > 0) tally.filled += 1;
+          tally.characters += units;
+        },
+      };
     },
     endGroup(rows) {
       flush();
@@ -80,6 +93,11 @@ export const createCellReader = (dataset: Dataset): CellReader => {
       return secrets.finish();
     },
   };
+};
+
+const hasSpace = (bytes: Uint8Array, start: number, end: number): boolean => {
+  for (let at = start; at < end; at++) if (bytes[at] === 0x20) return true;
+  return false;
 };
 
 const isUtf8 = (bytes: Uint8Array): boolean => {

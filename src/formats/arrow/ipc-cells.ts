@@ -7,6 +7,7 @@ import { openFlatBuffer, rootOf, scalar } from '../tflite/flatbuffer.ts';
 import { cellsOfBatch } from './batch.ts';
 import { createCellReader } from './cell-reader.ts';
 import { isPickle } from './cell-text.ts';
+import type { CellVisitor } from './cells.ts';
 import { type Field, fieldsOf, tableIn } from './columns.ts';
 
 /** Kinds of message (Message.fbs, MessageHeader). */
@@ -29,6 +30,12 @@ export const createCells = (source: RandomAccess, context: Context): Cells => {
   let fields: readonly Field[] = [];
   let pickled = false;
 
+  const readers = new Map<string, CellVisitor>();
+  const readerOf = (column: string): CellVisitor => {
+    const reader = readers.get(column) ?? cells.column(column);
+    readers.set(column, reader);
+    return reader;
+  };
   const learn = (field: Field): void => {
     if (field.dictionary !== undefined) dictionaries.set(field.dictionary, { ...field, dictionary: undefined });
     for (const child of field.children) learn(child);
@@ -62,7 +69,7 @@ export const createCells = (source: RandomAccess, context: Context): Cells => {
       if (batch === undefined) return;
       for (const { column, row, bytes, offset } of cellsOfBatch(buffer, batch, read, source, body)) {
         if (isPickle(bytes)) report(column, offset);
-        else cells.cell(column, row, bytes, offset);
+        else readerOf(column).cell(bytes, 0, bytes.length, row, offset, -1);
       }
       cells.endGroup(kind === BATCH ? scalar(buffer, batch, 0, 8) : 0);
     },

@@ -12,7 +12,7 @@ import { type DatasetRows, type GatheredRows, notDroppable, rowsOf } from '../da
 import { type Context, complete, type Format, type Inspection, type Json, printable } from '../format.ts';
 import { createCellReader } from './cell-reader.ts';
 import { isPickle, latin } from './cell-text.ts';
-import { cellsOf } from './cells.ts';
+import { visitCells } from './cells.ts';
 import { fromBase64, unpickles } from './extension.ts';
 import type { Chunk } from './pages.ts';
 import { sizeWithout } from './rewrite/drop-rows.ts';
@@ -28,6 +28,8 @@ const TAIL = 8;
 const FILE = { schema: 2, rows: 3, groups: 4, metadata: 5, createdBy: 6 };
 const COLUMN = { path: 1, metadata: 3 };
 const META = { type: 1, dataPage: 9, dictionaryPage: 11, compressed: 7, statistics: 12, codec: 4 };
+/** The first byte of pickles (cell-text.ts). */
+const PICKLE = 0x80;
 /** Physical type of columns of text and bytes. */
 const BYTE_ARRAY = 6n;
 
@@ -130,10 +132,15 @@ const checkCells = (source: RandomAccess, footer: ThriftStruct, end: number, con
       const chunk =
         leaf === undefined || bytesOf(column.get(COLUMN.path)).length > 0 ? undefined : chunkOf(column, leaf, end);
       if (leaf === undefined || chunk === undefined) continue;
-      for (const { bytes, row, offset } of cellsOf(source, chunk, context.budget)) {
-        if (isPickle(bytes)) pickled ||= saysPickled(pickled, leaf.name, offset, context);
-        else cells.cell(leaf.name, row, bytes, offset);
-      }
+      const reader = cells.column(leaf.name);
+      visitCells(source, chunk, context.budget, {
+        dictionary: reader.dictionary,
+        cell(bytes, start, end, row, offset, entry) {
+          if (bytes[start] === PICKLE && isPickle(bytes.subarray(start, end)))
+            pickled ||= saysPickled(pickled, leaf.name, offset, context);
+          else reader.cell(bytes, start, end, row, offset, entry);
+        },
+      });
     }
     cells.endGroup(Number(bigOf(group.get(3))));
   }
