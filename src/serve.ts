@@ -17,6 +17,10 @@ import { createRestraint, type Restrain } from './gateway/orders/restrain.ts';
 import type { RunningBodies } from './gateway/orders/running.ts';
 import { createServedBefore } from './gateway/orders/served-before.ts';
 import { type PolicyWatcher, watchPolicies } from './gateway/policies.ts';
+import { openReleases } from './gateway/quarantine/book.ts';
+import { startClock } from './gateway/quarantine/clock.ts';
+import type { ReleaseDesk } from './gateway/quarantine/desk.ts';
+import type { Releases } from './gateway/quarantine/releases.ts';
 import type { TokenOffice } from './gateway/token-office.ts';
 import { openTokens } from './gateway/tokens.ts';
 import type { Gateway } from './gateway/types.ts';
@@ -69,7 +73,9 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
     const { metrics, store, log, search, sandbox, policies, knownBad } = parts;
     const judging = { policies: policies.current, knownBad: knownBad.lookup };
     const { orders, restrain, running } = ordersOf(parts);
-    const gateway = createGateway({ ...store, sandbox, log, ...judging, orders: { restrain, running }, ...options });
+    const { quarantine, releases } = await quarantineOf(parts, opened);
+    const beside = { orders: { restrain, running }, releases };
+    const gateway = createGateway({ ...store, sandbox, log, ...judging, ...beside, ...options });
     const office = { ...(await officeOf(parts)), ended: running.bar };
     const mounted = ecosystems.map((ecosystem) => mount(parts, gateway, office, ecosystem, opened));
     watch(parts);
@@ -77,7 +83,8 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
     const health = async (): Promise<readonly HealthFact[]> => healthOf(parts);
     const lookups = lookupsOf(parts);
     const { logger } = parts;
-    const served = { metrics, health, lookups, scan: scanOf(parts), log: { log, search }, office, orders, logger };
+    const desks = { office, orders, quarantine };
+    const served = { metrics, health, lookups, scan: scanOf(parts), log: { log, search }, ...desks, logger };
     const app = await createApp({ config, ecosystems: mounted, ...served });
     await app.server.listen({ host: config.host, port: config.port });
     await log.append({
@@ -246,6 +253,16 @@ const ordersOf = (
   const running = createRunningUnder(book, restrain, store.records, policies.current);
   const alert: OrderOffice['alert'] = (text, detail) => logger.error(detail, text);
   return { orders: { book, log, records: store.records, running, alert }, restrain, running };
+};
+
+const quarantineOf = async (
+  { store: { records }, log, search, policies: { current: policies } }: Parts,
+  opened: Closing,
+): Promise<{ readonly quarantine: ReleaseDesk; readonly releases: Releases }> => {
+  const book = await openReleases(records);
+  const clock = opened(startClock({ book, log, policies }));
+  const quarantine = { book, records, log, search, policies, signers: () => [] };
+  return { quarantine, releases: { covering: book.covering, hold: clock.hold } };
 };
 
 const scanOf = ({ config, store, sandbox, policies, knownBad, log }: Parts): ScanParts => ({

@@ -28,6 +28,14 @@ export type Entry = {
     | 'order.approved'
     | 'order.lifted'
     | 'access.refused'
+    | 'quarantine.held'
+    | 'quarantine.requested'
+    | 'quarantine.approved'
+    | 'quarantine.released'
+    | 'quarantine.refused'
+    | 'quarantine.revoked'
+    | 'quarantine.expired'
+    | 'quarantine.commented'
     | 'conversion';
   readonly request?: { readonly id: string; readonly method: string; readonly route: string };
   /** Keyed pseudonym of who asked; the value behind it is in the records' side table. */

@@ -13,6 +13,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   impact: async () => (await import('./impact.ts')).impact,
   policy: async () => (await import('./policy.ts')).policy,
   report: async () => (await import('./report.ts')).report,
+  quarantine: async () => (await import('./quarantine.ts')).quarantine,
   doctor: async () => (await import('./doctor.ts')).doctor,
   hold: async () => (await import('./hold.ts')).hold,
   freeze: async () => (await import('./freeze.ts')).freeze,

@@ -4,7 +4,7 @@ import { diff } from './policy/diff.ts';
 import { explain } from './policy/explain.ts';
 import { test } from './policy/test.ts';
 
-const usage = `usage: weighbridge policy check   [--strict] [--json] [PATH]
+const usage = `usage: weighbridge policy check   [--strict] [--json] [--data DIR] [--days N] [PATH]
        weighbridge policy test    [--strict] [--format plain|junit|json] [--tests PATH] [PATH]
        weighbridge policy explain [--json] [--policies PATH] [--data DIR] DECISION | --facts FILE
        weighbridge policy diff    [--json] [--data DIR] [--since TIME] [--examples N] OLD NEW
@@ -13,6 +13,8 @@ check     Reads a policy file, or every *.yaml and *.yml of a directory, and pri
           file:line:column: errors, and as warnings rules that never match or never decide and waivers that have run out,
           will soon, or name no rule. Ends with 0 when there are no errors, with 1 when there are.
   --strict         a warning is an error too
+  --data DIR       the data folder of the gateway: releases in it that end soon are warned of (the configured one)
+  --days N         how soon (14)
 test      Decides the cases of the set's tests and compares: tests/NAME.yaml beside NAME.yaml, and of a directory every
           *.yaml in its tests/; or --tests, a file or a directory. Prints which rules the cases cover. Ends with 0 when
           all pass, with 1 when one fails, with 2 when there is none or one cannot be read.

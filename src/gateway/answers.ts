@@ -3,10 +3,11 @@ import type { AccessLog, Entry } from '../audit/types.ts';
 import { belonging } from '../identity/team.ts';
 import type { Decision } from '../policy/types.ts';
 import type { Blobs } from '../store/types.ts';
+import { briefly } from './brief.ts';
 import type { Conversions } from './conversions.ts';
 import type { Derivations } from './derivations.ts';
 import type { Intakes } from './intake.ts';
-import { type Judge, type Judgement, refusalText } from './judge.ts';
+import { type Judge, type Judgement, refusalText, refuses } from './judge.ts';
 import type { RunningBodies } from './orders/running.ts';
 import type { Answer, ByteRange, Described, ListedFile, RepoAt, Requester } from './types.ts';
 import type { Views } from './view.ts';
@@ -47,6 +48,12 @@ export const subject = (
   ...belonging(who),
   client: who.client,
   artefact: { ecosystem: repo.ecosystem, repo: repo.repo, commit: repo.commit, path },
+});
+
+/** A decision about an artefact of which nothing is served; of a refusal also what it was computed from, to ask for a release. */
+export const told = (decision: Decision): Pick<Entry, 'decision' | 'evidence'> => ({
+  decision: briefly(decision),
+  ...(decision.evidence !== undefined && refuses(decision) && { evidence: decision.evidence }),
 });
 
 /** What an outcome says was served; bytes and completeness are filled in when it ends. */

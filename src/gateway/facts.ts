@@ -56,6 +56,7 @@ export const joinFacts = (
     upstream: repo.upstream,
     requester: { id: actor, team: who.team, environment: who.environment, teamFrom: who.teamFrom },
     client: who.client,
+    releases: [],
   };
 };
 

@@ -4,8 +4,7 @@ import type { KnownBadLookup } from '../policy/known-bad.ts';
 import type { Decision, PolicySet } from '../policy/types.ts';
 import type { Sandbox } from '../sandbox/types.ts';
 import type { Blobs, Records } from '../store/types.ts';
-import { described, type Parts, refusal, subject } from './answers.ts';
-import { briefly } from './brief.ts';
+import { described, type Parts, refusal, subject, told } from './answers.ts';
 import { type Conversion, createConversions } from './conversions.ts';
 import { describeConverted, serveConverted } from './converted.ts';
 import { createDerivations } from './derivations.ts';
@@ -18,6 +17,7 @@ import { mayHoldRows } from './names.ts';
 import type { Restrain } from './orders/restrain.ts';
 import { createRunning, type RunningBodies } from './orders/running.ts';
 import { serveOriginal } from './originals.ts';
+import type { Releases } from './quarantine/releases.ts';
 import { faultCode } from './release.ts';
 import type { Answer, Gateway, ListedFile, RepoAt, Requester } from './types.ts';
 import { createViews } from './view.ts';
@@ -35,6 +35,8 @@ export type GatewayDeps = {
   readonly knownBad?: KnownBadLookup;
   /** What admins order beside the policies, and the downloads that they cut. */
   readonly orders?: { readonly restrain: Restrain; readonly running: RunningBodies };
+  /** What people released, or rules let go of. */
+  readonly releases?: Releases;
   readonly timings?: Partial<Timings>;
 };
 
@@ -49,7 +51,7 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
     const detail = { files: files.length, replaced: replaced.size, refused: refused !== undefined };
     const entry: Entry = { kind: 'listing', ...subject(log, repo, '', who), detail };
     if (refused === undefined) log.enqueue(entry);
-    else await log.append({ ...entry, decision: briefly(refused.decision) });
+    else await log.append({ ...entry, ...told(refused.decision) });
     return seen;
   };
 
@@ -59,7 +61,7 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
       log.enqueue({ kind: 'artefact.head', ...subject(log, repo, path, who), detail });
       throw error;
     });
-    const decision = 'decision' in answer ? { decision: briefly(answer.decision) } : {};
+    const decision = 'decision' in answer ? told(answer.decision) : {};
     log.enqueue({
       kind: 'artefact.head',
       ...subject(log, repo, path, who),
@@ -122,11 +124,12 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
 const NOT_YET: Answer = { kind: 'wait', seconds: 2 };
 
 const assemble = (deps: GatewayDeps): Parts => {
-  const { blobs, records, sandbox, log, policies, knownBad, orders, timings } = deps;
+  const { blobs, records, sandbox, log, policies, knownBad = () => undefined, orders, releases, timings } = deps;
   const intakes = createIntakes(blobs, records);
   const mayDropRows = (): boolean => policies().dropsRows;
   const scales = createScales(blobs, records, sandbox, intakes, mayDropRows);
-  const alone = createJudge(records, log, sandbox.ruleset, policies, knownBad ?? (() => undefined), orders?.restrain);
+  const beside = { knownBad, restrain: orders?.restrain, releases };
+  const alone = createJudge(records, log, sandbox.ruleset, policies, beside);
   const tracing = createTracingJudge(alone, createLineages(records, sandbox.ruleset));
   const judge = createExplainingJudge(tracing, { blobs, intakes, scales });
   const enter = async (

@@ -9,7 +9,8 @@ import type { Records } from '../store/types.ts';
 import { factsDigest, joinFacts, withKnownBad } from './facts.ts';
 import { artefactKey } from './intake.ts';
 import { createMemo } from './memo.ts';
-import type { Restrain } from './orders/restrain.ts';
+import { isOrderRule, type Restrain } from './orders/restrain.ts';
+import { NO_RELEASES, type Releases } from './quarantine/releases.ts';
 import type { ListedFile, RepoAt, Requester } from './types.ts';
 
 /** A decision with everything an auditor needs to compute it again. */
@@ -48,14 +49,20 @@ type Joined = {
   readonly digest: string;
 };
 
+/** What stands beside the policies: the list of bad digests, orders of admins, and what was released. */
+type Beside = {
+  readonly knownBad: KnownBadLookup;
+  readonly restrain?: Restrain | undefined;
+  readonly releases?: Releases | undefined;
+};
+
 /** The decision is computed anew on every request: a policy edit takes effect at once. What it is computed from is not. */
 export const createJudge = (
   records: Records,
   log: AccessLog,
   ruleset: string,
   policies: () => PolicySet,
-  knownBad: KnownBadLookup,
-  restrain: Restrain = async (decision) => decision,
+  { knownBad, restrain = async (decision) => decision, releases = NO_RELEASES }: Beside,
 ): Judge => {
   const remembered = createMemo<Joined>(MAX_REMEMBERED, ({ facts }) => 4 + facts.findings.length);
 
@@ -87,12 +94,26 @@ export const createJudge = (
     return joined;
   };
 
+  /** The facts with what was released, which is looked up each time: it may end at any moment. */
+  const released = async (joined: Joined): Promise<Pick<Joined, 'facts' | 'digest'>> => {
+    const found = releases.covering(joined.facts);
+    if (found.length === 0) return joined;
+    const facts = { ...joined.facts, releases: found };
+    const digest = factsDigest(facts);
+    await records.add('facts', digest, JSON.parse(JSON.stringify(facts)));
+    return { facts, digest };
+  };
+
   return async (repo, file, who, known) => {
     const actor = log.pseudonym(who.identity);
-    const { facts, digest } = await factsOf(repo, file, who, actor, known);
+    const { facts, digest } = await released(await factsOf(repo, file, who, actor, known));
     const set = policies();
-    const decision = await restrain(set.decide(facts, Date.now()), facts, set);
+    const evidence = { policySet: set.digest, ruleset, facts: digest };
+    const decided = set.decide(facts, Date.now());
+    const { waits } = decided;
+    const decision = { ...(await restrain(decided, facts, set)), evidence };
     const { action, rule, reason, waiver, audited } = decision;
+    if (waits !== undefined) await releases.hold(facts, digest, set, waits);
     const { ecosystem, commit } = repo;
     return {
       decision,
@@ -118,7 +139,7 @@ export const createJudge = (
           ...(waiver === undefined ? {} : { waiver }),
           ...(audited === undefined ? {} : { audited }),
         },
-        evidence: { policySet: set.digest, ruleset, facts: digest },
+        evidence,
       },
     };
   };
@@ -131,7 +152,10 @@ export const refuses = (decision: Decision): boolean => decision.action === 'den
 export const refusalText = (decision: Decision, who: Requester, instead?: string): string => {
   const verb = decision.action === 'quarantine' ? 'holds' : 'refuses';
   const advice = instead === undefined ? '' : ` Ask for ${instead} instead.`;
-  const end = `${advice} Request ${who.request.id}`;
+  const end =
+    decision.action === 'quarantine' && !isOrderRule(decision.rule)
+      ? `${advice} To ask for it: ${REQUEST_COMMAND} ${who.request.id}`
+      : `${advice} Request ${who.request.id}`;
   const reason = /[.!?]$/.test(decision.reason) ? decision.reason : `${decision.reason}.`;
   const text = `Weighbridge ${verb} ${reason}`.replace(/[^\x20-\x7e]/g, '?');
   return text.length + end.length <= MAX_TEXT ? text + end : `${text.slice(0, MAX_TEXT - end.length - 3)}...${end}`;
@@ -140,6 +164,9 @@ export const refusalText = (decision: Decision, who: Requester, instead?: string
 /** A refusal that comes when an answer has begun, or is about to. */
 export const refusedLate = (decision: Decision, who: Requester): WeighbridgeError =>
   new WeighbridgeError('REFUSED', refusalText(decision, who), { action: decision.action, rule: decision.rule });
+
+/** What whoever was refused can type. The same by HTTP: POST /api/v1/quarantine with the request's id. */
+const REQUEST_COMMAND = 'weighbridge quarantine request';
 
 /** Longest text that clients print in one line, in characters. */
 const MAX_TEXT = 299;

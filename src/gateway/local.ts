@@ -33,5 +33,6 @@ export const factsOfFile = (
   explainedBy,
   lineage: NO_LINEAGE,
   upstream: { host: '', private: false, gated: false, licence: '', tags: [], downloads: 0, ageDays: -1 },
+  releases: [],
   ...who,
 });

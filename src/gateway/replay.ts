@@ -84,7 +84,8 @@ export async function* settled(entries: AsyncIterable<ReadEntry>): AsyncGenerato
   const pending = new Map<string, ReadEntry>();
   for await (const one of entries) {
     const { kind, evidence, decision, request, artefact } = one.entry;
-    if (evidence === undefined) continue;
+    // A download is asked about and listed as well: it counts once.
+    if (evidence === undefined || kind === 'artefact.head' || kind === 'listing') continue;
     const key = `${request?.id ?? one.index}\n${artefact?.path ?? ''}`;
     if (kind === 'artefact.outcome') {
       if (pending.delete(key)) yield one;

@@ -10,6 +10,7 @@ import { KIB, MIB } from '../bytes/limits.ts';
 import type { Config } from '../config.ts';
 import type { Ecosystem, EcosystemDeps } from '../ecosystems/types.ts';
 import type { OrderOffice } from '../gateway/orders/office.ts';
+import type { ReleaseDesk } from '../gateway/quarantine/desk.ts';
 import type { TokenOffice } from '../gateway/token-office.ts';
 import { guard } from './auth.ts';
 import { sendContinue } from './bodies.ts';
@@ -22,6 +23,7 @@ import { createLogger } from './logger.ts';
 import { type Lookup, serveLookups } from './lookups.ts';
 import { type Metrics, serveMetrics } from './metrics.ts';
 import { serveOrders } from './orders.ts';
+import { serveQuarantine } from './quarantine.ts';
 import { type Refusals, refusalsInto } from './refused.ts';
 import { type ScanParts, serveScan } from './scan/route.ts';
 import { createHttpServer, refuseMalformed } from './server.ts';
@@ -50,6 +52,8 @@ export type AppParts = {
   readonly office?: TokenOffice;
   /** Where orders are given; without it there are none. */
   readonly orders?: OrderOffice;
+  /** Where releases are asked for and decided; without it nothing is. */
+  readonly quarantine?: ReleaseDesk;
   readonly logger?: FastifyBaseLogger;
 };
 
@@ -89,6 +93,8 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   if (office !== undefined) await server.register(async (scope) => serveTokens(scope, office));
   if (office !== undefined) await server.register(async (scope) => serveCredentials(scope, office));
   if (orders !== undefined) await server.register(async (scope) => serveOrders(scope, orders));
+  const { quarantine } = parts;
+  if (quarantine !== undefined) await server.register(async (scope) => serveQuarantine(scope, quarantine));
   if (parts.log !== undefined) serveLog(server, parts.log);
   for (const { ecosystem, deps, mount } of ecosystems) {
     await server.register(async (scope) => ecosystem.plugin(scope, deps), { prefix: mount });

@@ -80,7 +80,8 @@ const scopeOf = (written: string, mounts: Readonly<Record<string, string>>): str
   throw invalid('mounts', `any of ${known.join(', ')}`);
 };
 
-const lifeOf = (written: string): number | undefined => {
+/** ms of a time such as 90d, 12h or 30m; undefined for `never`. Throws REQUEST_INVALID. */
+export const lifeOf = (written: string): number | undefined => {
   if (written === 'never') return undefined;
   const [, digits = '', unit = ''] = /^(\d{1,6})([mhd])$/.exec(written) ?? [];
   const life = Number(digits) * (UNITS[unit] ?? 0);

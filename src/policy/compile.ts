@@ -14,6 +14,10 @@ export type Rule = {
   readonly remediation: string | undefined;
   readonly onError: 'deny' | 'quarantine';
   readonly obligations: Obligations;
+  /** People who must approve what it held. */
+  readonly approvals?: number;
+  /** ms after which what it holds is let go. */
+  readonly autoRelease?: number;
 };
 
 export type Policy = {
@@ -76,7 +80,14 @@ const toRule = (policy: string, rule: RuleDocument, condition: Condition): Rule 
     ...(rule.obligations?.release === undefined ? {} : { release: rule.obligations.release }),
     ...(rule.obligations?.rows === undefined ? {} : { rows: rule.obligations.rows }),
   },
+  ...(rule.obligations?.approvals === undefined ? {} : { approvals: rule.obligations.approvals }),
+  ...(rule.obligations?.autoRelease === undefined ? {} : { autoRelease: lengthOf(rule.obligations.autoRelease) }),
 });
+
+const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** ms of a time such as 72h, as the schema lets it through. */
+const lengthOf = (written: string): number => Number.parseInt(written, 10) * (UNITS[written.at(-1) ?? ''] ?? 0);
 
 const duplicates = (document: PlacedDocument, rules: readonly RuleDocument[]): Problem[] =>
   rules.flatMap(({ id }, index) =>

@@ -1,9 +1,18 @@
 import type { Policy } from './compile.ts';
 import { type Match, matchesOf, worstWitness } from './evaluate.ts';
+import { type Lifts, liftsOf } from './lifts.ts';
 import { OBSERVE_RULE } from './observe.ts';
 import { wordReason } from './reason.ts';
 import { cannotDrop, noticeOfRows } from './rows.ts';
-import { ACTIONS, type Action, type Decision, type Facts, type Obligations } from './types.ts';
+import {
+  ACTIONS,
+  type Action,
+  type Decision,
+  type Facts,
+  type Obligations,
+  type PolicySet,
+  type ReleaseTerms,
+} from './types.ts';
 import { type Prepared, prepare } from './values.ts';
 import type { Waiver } from './waivers.ts';
 
@@ -15,6 +24,7 @@ export type Rules = {
   readonly waivers: readonly Waiver[];
   /** What happens to content that no rule speaks of. */
   readonly defaultAction: Exclude<Action, 'convert'>;
+  readonly release: ReleaseTerms;
   /** Whether what is decided for these facts is only entered and not done. */
   observes(facts: Facts): boolean;
 };
@@ -48,10 +58,11 @@ const enforce = (rules: Rules, facts: Facts, now: number): Decision => {
   const prepared = prepare(facts);
   const applying = rules.policies.filter((policy) => policy.applies(facts));
   const matches = applying.flatMap((policy) => matchesOf(policy, prepared)).map((match) => convertOrHold(match, facts));
-  const waivers = rules.waivers.filter((waiver) => now < waiver.ends && waiver.covers(facts));
+  const lifts = liftsOf(rules, facts, now);
   const enforced = matches.filter(({ policy }) => policy.mode === 'enforce');
-  const verdict = combine(rules, facts, enforced, waivers);
-  const audited = enforced.length === matches.length ? verdict : combine(rules, facts, matches, waivers);
+  const verdict = combine(rules, facts, enforced, lifts);
+  const audited = enforced.length === matches.length ? verdict : combine(rules, facts, matches, lifts);
+  const waits = verdict.action === 'quarantine' ? waiting(enforced, lifts) : [];
   return {
     action: verdict.action,
     rule: verdict.match?.rule.name ?? 'default',
@@ -61,7 +72,34 @@ const enforce = (rules: Rules, facts: Facts, now: number): Decision => {
       ? {}
       : { audited: { action: audited.action, rule: audited.match?.rule.name ?? 'default' } }),
     ...(verdict.waiver === undefined ? {} : { waiver: verdict.waiver }),
+    ...(waits.length === 0 ? {} : { waits }),
   };
+};
+
+/** Rules that hold and let go by themselves after a time. */
+const waiting = (matches: readonly Match[], lifts: Lifts): readonly string[] =>
+  matches
+    .filter((match) => match.action === 'quarantine' && match.rule.autoRelease !== undefined && !lifts.match(match))
+    .map(({ rule }) => rule.name);
+
+/** Every rule of the policies in force that refuses these facts and that nothing lifts; `default` when none matched at all. */
+export const refusing = (rules: Rules, facts: Facts, now: number): ReturnType<PolicySet['refusing']> => {
+  const prepared = prepare(facts);
+  const lifts = liftsOf(rules, facts, now);
+  const matches = rules.policies
+    .filter((policy) => policy.mode === 'enforce' && policy.applies(facts))
+    .flatMap((policy) => matchesOf(policy, prepared))
+    .map((match) => convertOrHold(match, facts));
+  const standing = matches.flatMap((match) =>
+    (match.action === 'quarantine' || match.action === 'deny') && lifts.match(match) === undefined
+      ? [{ rule: match.rule.name, action: match.action }]
+      : [],
+  );
+  const { defaultAction } = rules;
+  const byDefault = matches.length === 0 && facts.stage === 'content' && defaultAction !== 'allow';
+  return byDefault && lifts.default(defaultAction) === undefined
+    ? [{ rule: 'default', action: defaultAction }]
+    : standing;
 };
 
 const strength = (action: Action): number => ACTIONS.indexOf(action);
@@ -73,23 +111,22 @@ const convertOrHold = (match: Match, { convertible, dataset, stage }: Facts): Ma
   return match.action === 'convert' && !possible && stage === 'content' ? { ...match, action: 'quarantine' } : match;
 };
 
-const combine = (rules: Rules, facts: Facts, matches: readonly Match[], waivers: readonly Waiver[]): Verdict => {
-  const lifted = (name: string): Waiver | undefined => waivers.find((waiver) => waiver.rules.has(name));
-  const waived = matches.find((match) => refuses(match.action) && lifted(match.rule.name) !== undefined);
-  const waiver = waived && lifted(waived.rule.name);
-  const standing = matches.filter((match) => !refuses(match.action) || lifted(match.rule.name) === undefined);
+const combine = (rules: Rules, facts: Facts, matches: readonly Match[], lifts: Lifts): Verdict => {
+  const waived = matches.find((match) => refuses(match.action) && lifts.match(match) !== undefined);
+  const waiver = waived && lifts.match(waived);
+  const standing = matches.filter((match) => !refuses(match.action) || lifts.match(match) === undefined);
   const strongest = standing.reduce<Match | undefined>(
     (best, match) => (best === undefined || strength(match.action) > strength(best.action) ? match : best),
     undefined,
   );
   if (strongest !== undefined) {
     const used = refuses(strongest.action) ? undefined : waiver;
-    return { action: strongest.action, match: strongest, ...(used === undefined ? {} : { waiver: used.id }) };
+    return { action: strongest.action, match: strongest, ...(used === undefined ? {} : { waiver: used }) };
   }
-  if (waiver !== undefined && waived !== undefined) return { action: 'allow', match: waived, waiver: waiver.id };
+  if (waiver !== undefined && waived !== undefined) return { action: 'allow', match: waived, waiver };
   if (facts.stage === 'request') return { action: 'allow' };
-  const byDefault = refuses(rules.defaultAction) ? lifted('default') : undefined;
-  return byDefault === undefined ? { action: rules.defaultAction } : { action: 'allow', waiver: byDefault.id };
+  const byDefault = lifts.default(rules.defaultAction);
+  return byDefault === undefined ? { action: rules.defaultAction } : { action: 'allow', waiver: byDefault };
 };
 
 const reasonOf = ({ action, match, waiver }: Verdict, facts: Facts, prepared: Prepared): string => {

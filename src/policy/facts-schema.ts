@@ -136,6 +136,16 @@ export const factsSchema = z.strictObject({
     .strictObject({ id: text, team: text, environment: text, teamFrom: z.enum(['', 'token', 'path']).default('') })
     .prefault({}),
   client: z.strictObject({ name: text, version: text }).prefault({}),
+  releases: z
+    .array(
+      z.strictObject({
+        id: z.string(),
+        rules: z.array(z.string()),
+        until: z.number().exactOptional(),
+        heldSince: z.number().exactOptional(),
+      }),
+    )
+    .default([]),
 });
 
 /** Facts from JSON, with defaults for what is left out. Throws REQUEST_INVALID that names every wrong field. */

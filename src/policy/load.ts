@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { WeighbridgeError } from '../errors.ts';
-import { compilePolicy } from './compile.ts';
-import { decide } from './decide.ts';
+import { compilePolicy, type Policy, type Rule } from './compile.ts';
+import { decide, refusing } from './decide.ts';
 import { createEnvironment } from './environment.ts';
 import { explain } from './explain.ts';
 import { idleProblems, type WrittenPolicy } from './idle.ts';
 import { compileObserve, observesAll } from './observe.ts';
 import { type PlacedDocument, parsePlaced } from './places.ts';
-import { documentSchema, type SetDocument, type WaiverDocument } from './schema.ts';
-import type { PolicySet, Problem } from './types.ts';
+import { defaultReleaseTerms, documentSchema, type SetDocument, type WaiverDocument } from './schema.ts';
+import type { PolicySet, Problem, RuleSummary } from './types.ts';
 import { compileWaiver, waiverProblems } from './waivers.ts';
 
 /** Problems named in the message of a fault; all of them count. */
@@ -65,12 +65,14 @@ export const checkPolicies = (
     waivers,
     defaultAction: defaultActionOf(sets[0]?.content),
     observes: compileObserve(observed),
+    release: sets[0]?.content.releases ?? defaultReleaseTerms(),
   };
   const set: PolicySet = {
     digest: digestOf(files),
     files: { ...files },
     problems,
-    rules: compiled.flatMap(({ mode, rules: own }) => own.map(({ name, action }) => ({ name, action, mode }))),
+    rules: compiled.flatMap((policy) => policy.rules.map((rule) => summaryOf(policy, rule))),
+    release: rules.release,
     dropsRows:
       !observed.some(observesAll) &&
       compiled.some(
@@ -78,9 +80,19 @@ export const checkPolicies = (
       ),
     decide: (facts, at) => decide(rules, facts, at),
     explain: (facts) => explain(rules.policies, facts),
+    refusing: (facts, at) => refusing(rules, facts, at),
   };
   return { set, problems };
 };
+
+const summaryOf = ({ mode, owner }: Policy, { name, action, approvals, autoRelease }: Rule): RuleSummary => ({
+  name,
+  action,
+  mode,
+  ...(owner !== undefined && { owner }),
+  ...(approvals !== undefined && { approvals }),
+  ...(autoRelease !== undefined && { autoRelease }),
+});
 
 const nothing = (files: Readonly<Record<string, string>>): Problem => ({
   severity: 'error',

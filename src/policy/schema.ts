@@ -40,6 +40,8 @@ const when: z.ZodType<When> = z.lazy(() =>
   ),
 );
 
+const approvals = z.int().min(1).max(10);
+
 const plainRule = z.strictObject({
   id,
   when,
@@ -60,6 +62,12 @@ const plainRule = z.strictObject({
         .describe(
           'Flagged rows of a dataset. drop (with convert): serve it without them. annotate (with allow): say so in the notice.',
         ),
+      approvals: approvals.optional().describe('People who must approve the release of what this rule refuses.'),
+      autoRelease: z
+        .string()
+        .regex(/^[1-9]\d{0,4}[mhd]$/, 'expected a time such as 72h, 7d or 30m')
+        .optional()
+        .describe('With quarantine: what this rule holds is let go so long after it was first held, unless refused.'),
     })
     .optional(),
 });
@@ -68,6 +76,11 @@ const plainRule = z.strictObject({
 const ROWS_NEED = { drop: 'convert', annotate: 'allow' } as const;
 
 const rule = plainRule.superRefine(({ action, obligations }, context) => {
+  const belongs = (name: string, actions: string): void =>
+    context.addIssue({ code: 'custom', path: ['obligations', name], message: `${name} belongs to action: ${actions}` });
+  if (obligations?.autoRelease !== undefined && action !== 'quarantine') belongs('autoRelease', 'quarantine');
+  const refusing = action === 'quarantine' || action === 'deny';
+  if (obligations?.approvals !== undefined && !refusing) belongs('approvals', 'quarantine or deny');
   const rows = obligations?.rows;
   if (rows === undefined || action === ROWS_NEED[rows]) return;
   const message = `rows: ${rows} belongs to action: ${ROWS_NEED[rows]}`;
@@ -89,11 +102,33 @@ const match = z.strictObject({
 const metadata = { id, title: text, owner: text.optional(), description: z.string().max(2000).optional() };
 const apiVersion = z.literal('weighbridge/v1');
 
+const releaseTerms = z
+  .strictObject({
+    approvals: approvals.default(1).describe('People who must approve.'),
+    differ: z
+      .array(z.enum(['requester', 'author']))
+      .max(2)
+      .default(['requester'])
+      .describe('Who may not approve: whoever asked; whoever wrote, owns or signed the policies.'),
+    authors: z.array(text).max(MAX_ITEMS).default([]).describe('Who wrote these policies, as callers are named.'),
+    lifts: z
+      .array(z.enum(['quarantine', 'deny']))
+      .max(2)
+      .default(['quarantine'])
+      .describe('Refusals that people may release from.'),
+    days: z.int().min(1).max(3650).default(90).describe('Days that a release may last.'),
+  })
+  .describe('How releases from a refusal come about.');
+
+/** What holds where a set says nothing of releases. */
+export const defaultReleaseTerms = (): z.output<typeof releaseTerms> => releaseTerms.parse({});
+
 const policySet = z.strictObject({
   apiVersion,
   kind: z.literal('PolicySet'),
   version: z.string().min(1).max(64),
   defaultAction: z.enum(['allow', 'quarantine', 'deny']).describe('What happens to content that no rule speaks of.'),
+  releases: releaseTerms.optional(),
 });
 
 const policy = z.strictObject({

@@ -61,6 +61,33 @@ export type Facts = {
   /** `teamFrom` says whether a token proves the team or only the path of the request names it. */
   readonly requester: { readonly id: string } & Belonging;
   readonly client: { readonly name: string; readonly version: string };
+  /** What was granted, or runs by itself, for just these bytes and findings. */
+  readonly releases: readonly Release[];
+};
+
+/**
+ * Lifts what holds an artefact by the rules that it names: `until` a moment when people granted it, or from the moment on at
+ * which a rule's `autoRelease` has passed since `heldSince`. Both in ms since the epoch.
+ */
+export type Release = {
+  readonly id: string;
+  readonly rules: readonly string[];
+  readonly until?: number;
+  readonly heldSince?: number;
+};
+
+/** How releases come about, as the set says. */
+export type ReleaseTerms = {
+  /** People who must approve; a rule may ask for more. */
+  readonly approvals: number;
+  /** Who may not be among them. */
+  readonly differ: readonly ('requester' | 'author')[];
+  /** Who wrote the set, beside those who own its policies. */
+  readonly authors: readonly string[];
+  /** What may be lifted. */
+  readonly lifts: readonly ('quarantine' | 'deny')[];
+  /** Days that one may last. */
+  readonly days: number;
 };
 
 export type Obligations = {
@@ -80,8 +107,12 @@ export type Decision = {
   readonly obligations: Obligations;
   /** What would have been done had all that is only observed been enforced, when it differs. */
   readonly audited?: { readonly action: Action; readonly rule: string };
-  /** Id of the waiver that lifted a refusal. */
+  /** Id of the waiver or release that lifted a refusal. */
   readonly waiver?: string;
+  /** Rules that hold it and let go of it by themselves after a time. */
+  readonly waits?: readonly string[];
+  /** By digest what it was computed from, where the gateway decided. */
+  readonly evidence?: { readonly policySet: string; readonly ruleset: string; readonly facts: string };
 };
 
 /** A place in a policy file. */
@@ -115,10 +146,25 @@ export type PolicySet = {
   readonly files: Readonly<Record<string, string>>;
   readonly problems: readonly Problem[];
   /** Every rule of the policies that are not off, in the order of the files. */
-  readonly rules: readonly { readonly name: string; readonly action: Action; readonly mode: 'enforce' | 'audit' }[];
+  readonly rules: readonly RuleSummary[];
+  readonly release: ReleaseTerms;
   /** Whether a rule asks for rows to be dropped: then a listing has to know which files will differ. */
   readonly dropsRows: boolean;
   /** `now` in ms since the epoch decides which waivers live. */
   decide(facts: Facts, now: number): Decision;
   explain(facts: Facts, now: number): readonly Explained[];
+  /** Names of the rules that refuse these facts and that nothing lifts, or `default`; with the action of each. */
+  refusing(facts: Facts, now: number): readonly { readonly rule: string; readonly action: 'quarantine' | 'deny' }[];
+};
+
+export type RuleSummary = {
+  readonly name: string;
+  readonly action: Action;
+  readonly mode: 'enforce' | 'audit';
+  /** Whom a refusal names. */
+  readonly owner?: string;
+  /** People who must approve what it held. */
+  readonly approvals?: number;
+  /** ms after which what it holds is let go. */
+  readonly autoRelease?: number;
 };

@@ -7,6 +7,8 @@ import type { Table, Tables } from './tables.ts';
 /** Records that are only looked at, also while a gateway writes them. */
 export type KeptRecords = {
   get<T extends Table>(table: T, key: string): Tables[T] | undefined;
+  /** Every entry of a table, in the order of keys. */
+  all<T extends Table>(table: T): Generator<{ readonly key: string; readonly value: Tables[T] }>;
   close(): void;
 };
 
@@ -16,7 +18,11 @@ export const readSqliteRecords = (path: string): KeptRecords => {
   try {
     const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT, readOnly: true });
     const one = database.prepare('SELECT value FROM record WHERE space = ? AND key = ?');
+    const every = database.prepare('SELECT key, value FROM record WHERE space = ? ORDER BY key');
     return {
+      *all(table) {
+        for (const { key, value } of every.iterate(table)) yield { key: String(key), value: JSON.parse(String(value)) };
+      },
       get(table, key) {
         try {
           const value = one.get(table, key)?.['value'];

@@ -42,6 +42,40 @@ export type Order = Ordered &
       }
   );
 
+/** What somebody did about a release, and when; `by` is a pseudonym, `at` in ms since the epoch. */
+export type Act = { readonly by: string; readonly at: number; readonly text: string };
+
+/**
+ * A release of what a policy refuses: asked for by people, or by the clock of a rule that lets go by itself (`waiting`, and
+ * `released` once it has).
+ */
+export type KeptRelease = {
+  readonly state: 'requested' | 'active' | 'refused' | 'revoked' | 'expired' | 'waiting' | 'released';
+  /** What was refused; with a digest the release goes with these bytes wherever they lie, else with the place. */
+  readonly artefact: {
+    readonly ecosystem: string;
+    readonly repo: string;
+    readonly commit: string;
+    readonly path: string;
+    readonly sha256?: string;
+  };
+  readonly rules: readonly string[];
+  /** Fingerprints of the findings that were there (gateway/quarantine/findings.ts): any other one holds it again. */
+  readonly findings: readonly string[];
+  /** By digest: the facts that were refused, and the policies in force then. */
+  readonly facts: string;
+  readonly policySet: string;
+  readonly reason: string;
+  readonly owner: string;
+  /** Who asked, and when; of a clock: since when it holds. */
+  readonly by: string;
+  readonly at: number;
+  readonly expiresAt?: number;
+  readonly approvals: readonly Act[];
+  readonly comments: readonly Act[];
+  readonly ended?: Act;
+};
+
 /** What the gateway remembers, by table. Keys stand in the comments; every value is plain JSON. */
 export type Tables = {
   /** `<ecosystem>/<repo>/<commit>/<path>` → what upstream says about the artefact and, once fetched, its blob. */
@@ -78,6 +112,8 @@ export type Tables = {
   credential: { readonly sealed: string; readonly at: number; readonly by: string };
   /** Id → what an admin ordered beside the policies (gateway/orders). Kept after its end, to be listed. */
   order: Order;
+  /** Id → a release of what is refused (gateway/quarantine). Kept after its end, to be listed. */
+  release: KeptRelease;
   /** Id of a token that this gateway made → its terms and the sha256 of its secret. Kept after its end, to be listed. */
   token: TokenTerms & {
     readonly sha256: string;

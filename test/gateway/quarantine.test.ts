@@ -23,7 +23,10 @@ t.test('what is held is released by a waiver for its digest, at once and for tha
   t.equal(held.status, 403);
   const rule = /rule=(\S+)/.exec(held.headers.get('x-weighbridge-decision') ?? '')?.[1] ?? '';
   t.match(held.headers.get('x-weighbridge-decision'), /^quarantine; rule=/);
-  t.match(held.headers.get('x-error-message'), /Weighbridge holds .*waiver.*Request /);
+  t.match(
+    held.headers.get('x-error-message'),
+    /Weighbridge holds .* To ask for it: weighbridge quarantine request [0-9a-f-]{36}$/,
+  );
   const entries = (await world.entries()).filter(({ kind }) => kind === 'artefact.decision');
   const facts = await jsonOf(await fetch(`${world.url}/api/v1/facts/${entries[0]?.['evidence'].facts}`));
   const rules = new Set([rule, ...(await rulesThatHold(world.url, facts))]);

@@ -38,6 +38,7 @@ const build = async (t: Tap, text: string): Promise<Asking> => {
       mounts: {},
     },
     orders: { book: { list: () => [], find: () => undefined }, log: nothing },
+    quarantine: { book: { list: () => [], find: () => undefined }, log: nothing, records: nothing },
     logger: pino({ level: 'silent' }),
   };
   const app = await createApp(parts as unknown as AppParts);

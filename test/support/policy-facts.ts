@@ -30,6 +30,7 @@ export const factsWith = (change: Change = {}): Facts => {
     upstream: { host: 'hub', private: false, gated: false, licence: 'mit', tags: [], downloads: 5, ageDays: 100 },
     requester: { id: 'p', team: 'research', environment: '', teamFrom: 'token' },
     client: { name: 'huggingface_hub', version: '2.4.0' },
+    releases: [],
   };
   return {
     ...base,
