@@ -125,6 +125,19 @@ export type Companion = {
   readonly fixed: readonly { readonly offset: number; readonly length: number; readonly value: number }[];
   /** When the bytes begin with a graph whose neighbours readers follow without looking: they must exist. */
   readonly graph?: Graph;
+  /** When it lays out the chunks of an array: no names, but a file for each place in the grid, of `size` bytes by itself. */
+  readonly grid?: Grid;
+};
+
+/**
+ * Files named by their place: `prefix`, then a number below each of `counts`, with `separator` between, which may be that
+ * of folders below the index. They are compressed as the format `packing` says, or not when it is empty.
+ */
+export type Grid = {
+  readonly prefix: '' | 'c';
+  readonly separator: '.' | '/';
+  readonly counts: readonly number[];
+  readonly packing: string;
 };
 
 /** Records of `size` bytes, each a 16-bit count of at most `most` neighbours, two bytes, and 32-bit numbers of records. */

@@ -10,6 +10,7 @@ import { lightgbm } from './boosting/lightgbm.ts';
 import { xgboostUbj } from './boosting/xgboost.ts';
 import { xgboostBinary } from './boosting/xgboost-binary.ts';
 import { brotli } from './brotli/brotli.ts';
+import { blosc } from './compressed/blosc.ts';
 import { bzip2 } from './compressed/bzip2.ts';
 import { gzip, zlib } from './compressed/gzip.ts';
 import { lz4 } from './compressed/lz4.ts';
@@ -128,6 +129,7 @@ export const formats: readonly Format[] = [
   lz4,
   zstd,
   brotli,
+  blosc,
   sealed,
   flax,
   mat,

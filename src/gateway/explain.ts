@@ -2,6 +2,7 @@ import { GIB, KIB, MIB } from '../bytes/limits.ts';
 import { isFault } from '../errors.ts';
 import { type Companion, type Graph, type Report, UNRECOGNISED } from '../formats/format.ts';
 import type { Facts } from '../policy/types.ts';
+import { fillsGrid, gridIndexesFor, keyOf, placeOf } from './explain-grid.ts';
 
 type ExplainedBy = Facts['explainedBy'];
 
@@ -37,15 +38,21 @@ const BLOCK = 64 * KIB;
 const GRAPH_BLOCK = 1 * MIB;
 
 /**
- * True for the report of bytes in which no loader recognises anything: nothing was found, nothing failed. Only such may
- * be explained by an index; whatever a loader would open stands on its own report.
+ * True for the report of bytes in which no loader recognises anything, nor in what they decompress to: nothing was found,
+ * nothing failed. Only such may be explained by an index; whatever a loader would open stands on its own report.
  */
-export const isBare = ({ format, content, coverage, findings, details }: Report): boolean =>
-  format === 'unknown' &&
-  content === 'unknown' &&
-  coverage.reason === UNRECOGNISED &&
-  findings.length === 0 &&
-  details?.['sandbox'] === undefined;
+export const isBare = (report: Report): boolean => {
+  const { format, content, coverage, findings, details } = report;
+  if (content !== 'unknown' || coverage.reason !== UNRECOGNISED || details?.['sandbox'] !== undefined) return false;
+  return format === 'unknown' ? findings.length === 0 : isPacked(report);
+};
+
+/** True when a decompressor reads the whole file, and gets bytes of a known number in which nothing is recognised. */
+const isPacked = ({ findings, details, plan }: Report): boolean =>
+  plan === undefined &&
+  findings.every(({ severity }) => severity === 'info') &&
+  typeof details?.['size'] === 'number' &&
+  details['holds'] === undefined;
 
 /** Names that writers give to indexes; Chroma's header has no other. */
 const INDEX = /\.(?:onnx|json|xml|param)$|^header\.bin$/;
@@ -77,9 +84,9 @@ const likeness = (name: string, other: string): number => {
 export const explain = async (name: string, report: Report, folder: Folder): Promise<ExplainedBy | undefined> => {
   if (!isBare(report)) return undefined;
   let fault: unknown;
-  for (const index of indexesFor(name, await folder.names())) {
+  for (const index of [...gridIndexesFor(folder.path + name), ...indexesFor(name, await folder.names())]) {
     try {
-      const found = await explainBy(name, index, folder);
+      const found = await explainBy(name, report, index, folder);
       if (found !== undefined) return found;
     } catch (error) {
       if (!isFault(error)) throw error;
@@ -90,7 +97,12 @@ export const explain = async (name: string, report: Report, folder: Folder): Pro
   return undefined;
 };
 
-const explainBy = async (name: string, index: string, folder: Folder): Promise<ExplainedBy | undefined> => {
+const explainBy = async (
+  name: string,
+  file: Report,
+  index: string,
+  folder: Folder,
+): Promise<ExplainedBy | undefined> => {
   const size = await folder.size(index);
   if (size === undefined || size > MAX_INDEX_BYTES) return undefined;
   const weighed = await folder.weigh(index);
@@ -98,10 +110,15 @@ const explainBy = async (name: string, index: string, folder: Folder): Promise<E
   const { sha256, report } = weighed;
   if (report.coverage.state !== 'complete' || report.content !== 'inert') return undefined;
   for (const [number, companion] of (report.companions ?? []).entries()) {
+    const found = { path: placeOf(folder.path, index), sha256, format: report.format };
+    if (companion.grid !== undefined) {
+      if (fillsGrid(companion, companion.grid, keyOf(folder.path + name, index), file)) return found;
+      continue;
+    }
     const names = namesOf(companion, index);
-    if (!names.includes(name) || (await totalSize(names, folder)) !== companion.size) continue;
-    if (await isAsLaidOut(companion, `${sha256}/${number}`, folder))
-      return { path: folder.path + index, sha256, format: report.format };
+    if (file.format !== 'unknown' || !names.includes(name) || (await totalSize(names, folder)) !== companion.size)
+      continue;
+    if (await isAsLaidOut(companion, `${sha256}/${number}`, folder)) return found;
   }
   return undefined;
 };
@@ -121,7 +138,11 @@ const totalSize = async (names: readonly string[], folder: Folder): Promise<numb
 };
 
 /** Whether the bytes that belong to no tensor are those that the index says, and the neighbours in a graph exist. */
-const isAsLaidOut = async ({ fixed, graph, names, size }: Companion, layout: string, folder: Folder): Promise<boolean> => {
+const isAsLaidOut = async (
+  { fixed, graph, names, size }: Companion,
+  layout: string,
+  folder: Folder,
+): Promise<boolean> => {
   if (fixed.length === 0 && graph === undefined) return true;
   if (names.length > 1 || (graph !== undefined && graph.count * graph.size > size)) return false;
   return folder.check(

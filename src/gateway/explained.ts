@@ -1,6 +1,7 @@
 import { OBSERVE_RULE } from '../policy/observe.ts';
 import type { Blobs } from '../store/types.ts';
 import { explain, type Folder, indexesFor, isBare } from './explain.ts';
+import { gridIndexesFor, placeOf } from './explain-grid.ts';
 import { artefactKey, type Intakes, isRefusal, type Stored } from './intake.ts';
 import { type Judge, refuses } from './judge.ts';
 import { createMemo, createSingleFlight } from './memo.ts';
@@ -11,7 +12,9 @@ import type { Scales, Weighed } from './weigh.ts';
 /** True when there is an index in the listing that may explain what the report does not recognise. */
 export const mayBeExplained = (repo: RepoAt, file: ListedFile, { report }: Weighed): boolean => {
   const path = folderPath(file);
-  return isBare(report) && indexesFor(file.path.slice(path.length), namesIn(repo, path)).length > 0;
+  if (!isBare(report)) return false;
+  if (gridIndexesFor(file.path).some((index) => repo.files.has(placeOf(path, index)))) return true;
+  return indexesFor(file.path.slice(path.length), namesIn(repo, path)).length > 0;
 };
 
 const folderPath = ({ path }: ListedFile): string => path.slice(0, path.lastIndexOf('/') + 1);
@@ -52,9 +55,9 @@ export const createExplainingJudge = (judge: Judge, { blobs, intakes, scales }: 
     return {
       path,
       names: async () => namesIn(repo, path),
-      size: async (name) => repo.files.get(path + name)?.size,
+      size: async (name) => repo.files.get(placeOf(path, name))?.size,
       async weigh(name) {
-        const index = repo.files.get(path + name);
+        const index = repo.files.get(placeOf(path, name));
         return index === undefined ? undefined : weigh(repo, index, who);
       },
       async check(layout, look) {

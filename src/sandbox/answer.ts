@@ -78,13 +78,23 @@ const COMPANIONS = 5000;
 const FIXED = 50_000;
 /** Neighbours of one record of a graph: of formats/hnswlib/parts.ts. */
 const NEIGHBOURS = 10_000;
+/** Axes of one array: of formats/json/zarr.ts. */
+const RANK = 64;
 
 const companion = z.strictObject({
-  names: z.array(name.min(1)).min(1).max(COMPANIONS),
+  names: z.array(name.min(1)).max(COMPANIONS),
   sameStem: z.boolean(),
   size: count,
   fixed: z.array(z.strictObject({ offset: count, length: count, value: count })).max(FIXED),
   graph: z.strictObject({ count, size: count.min(1), most: count.max(NEIGHBOURS) }).optional(),
+  grid: z
+    .strictObject({
+      prefix: z.enum(['', 'c']),
+      separator: z.enum(['.', '/']),
+      counts: z.array(count).max(RANK),
+      packing: z.string().max(20),
+    })
+    .optional(),
 });
 
 const row = count.min(1);

@@ -121,6 +121,71 @@ t.test('what has no certain size, or is more than numbers, is not laid out', asy
     t.same(companions(ncnnGraph(5).replace(from, to)), [], to);
 });
 
+t.test('the description of an array lays out its chunks; chunks that are pickles are a finding', async (t) => {
+  const zarray = (other: object = {}): string =>
+    JSON.stringify({
+      ...{ zarr_format: 2, shape: [100, 60], chunks: [50, 25], dtype: '<f4', compressor: null },
+      ...other,
+    });
+  const grid = { prefix: '', separator: '.', counts: [2, 3], packing: '' };
+  const laidOut = { names: [], sameStem: false, size: 5000, fixed: [] };
+  t.same(companions(zarray()), [{ ...laidOut, grid }]);
+  t.same(companions(zarray({ filters: [], compressor: { id: 'blosc' }, dimension_separator: '/' })), [
+    { ...laidOut, grid: { ...grid, separator: '/', packing: 'blosc' } },
+  ]);
+  const zarr3 = (other: object = {}): string =>
+    JSON.stringify({
+      ...{ zarr_format: 3, node_type: 'array', shape: [100, 60], data_type: 'float32', codecs: [{ name: 'bytes' }] },
+      ...{ chunk_grid: { name: 'regular', configuration: { chunk_shape: [50, 25] } } },
+      ...{ chunk_key_encoding: { name: 'default' } },
+      ...other,
+    });
+  t.same(companions(zarr3()), [{ ...laidOut, grid: { ...grid, prefix: 'c', separator: '/' } }]);
+  t.same(companions(zarr3({ codecs: [{ name: 'bytes' }, { name: 'zstd' }], chunk_key_encoding: { name: 'v2' } })), [
+    { ...laidOut, grid: { ...grid, packing: 'zstd' } },
+  ]);
+  t.match(companions(zarray({ shape: [], chunks: [], dtype: 'bfloat16' })), [{ size: 2, grid: { counts: [] } }]);
+  for (const other of [
+    { dtype: '|O' },
+    { dtype: '<U8' },
+    { dtype: '<f3' },
+    { dtype: [['a', '<f4']] },
+    { filters: [{ id: 'delta' }] },
+    { filters: 'none' },
+    { compressor: { id: 'other' } },
+    { compressor: 'zstd' },
+    { chunks: [50] },
+    { chunks: [50, 0] },
+    { chunks: [2 ** 40, 2 ** 40] },
+    { shape: [-1, 60] },
+    { shape: [2 ** 50, 60] },
+    { dimension_separator: '..' },
+    { zarr_format: 4 },
+  ])
+    t.same(companions(zarray(other)), [], JSON.stringify(other));
+  for (const other of [
+    { codecs: [{ name: 'sharding_indexed', configuration: { codecs: [{ name: 'bytes' }] } }] },
+    { codecs: [] },
+    { data_type: 'string' },
+    { data_type: '<f4' },
+    { storage_transformers: [{ name: 'x' }] },
+    { chunk_grid: { name: 'rectilinear' } },
+    { node_type: 'group' },
+  ])
+    t.same(companions(zarr3(other)), [], JSON.stringify(other));
+  const pickled = zarray({ dtype: '|O', filters: [{ id: 'pickle', protocol: 5 }] });
+  for (const hostile of [
+    pickled,
+    zarray({ compressor: { id: 'pickle' } }),
+    zarr3({ codecs: [{ name: 'numcodecs.pickle' }] }),
+    zarr3({ codecs: [{ name: 'sharding_indexed', configuration: { codecs: [{ name: 'numcodecs.pickle' }] } }] }),
+    JSON.stringify({ zarr_consolidated_format: 1, metadata: { 'w/.zarray': JSON.parse(pickled) } }),
+  ]) {
+    const report = reportOf(hostile);
+    t.same([rules(report), worst(report), report.companions], [['config.zarr-pickle'], 'high', undefined], hostile);
+  }
+});
+
 t.test('a path out of the folder is a finding, and nothing is laid out', async (t) => {
   for (const path of ['../w', '/etc/passwd', 'a/../../w', '..\\w', 'C:\\w', 'w\0']) {
     const report = reportOf(tfjsModel([path], [4]));

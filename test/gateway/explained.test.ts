@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { zstdCompressSync } from 'node:zlib';
 import t from 'tap';
 import { isBare } from '../../src/gateway/explain.ts';
-import { hnswHeader } from '../formats/samples/parts.ts';
+import { hostileZip } from '../formats/samples/hostile.ts';
+import { bloscChunk, hnswHeader } from '../formats/samples/parts.ts';
 import {
   checkpointIndex,
   floats,
@@ -56,6 +58,18 @@ t.test('the samples are bytes in which nothing is recognised', async (t) => {
   const numbers = Buffer.from(Float32Array.from({ length: 256 }, (_, index) => Math.sin(index)).buffer);
   t.ok(isBare(reportOf(numbers)), 'numbers are');
   for (const imports of ['csome_module\nname\n.', 'N0csome_module\nname\n\xff', '\x8c\x03mod\x8c\x04name\x930\xff'])
+/** Two by two chunks of a thousand floats each. */
+const zarray = (other: object): string =>
+  JSON.stringify({
+    ...{ zarr_format: 2, shape: [100, 40], chunks: [50, 20], dtype: '<f4', compressor: null, filters: null },
+    ...other,
+  });
+const zarr3 = JSON.stringify({
+  ...{ zarr_format: 3, node_type: 'array', shape: [100, 40], data_type: 'float32' },
+  ...{ chunk_grid: { name: 'regular', configuration: { chunk_shape: [50, 20] } } },
+  ...{ chunk_key_encoding: { name: 'default' }, codecs: [{ name: 'bytes' }, { name: 'blosc' }] },
+});
+
     t.notOk(isBare(reportOf(Buffer.concat([Buffer.from(imports, 'latin1'), numbers]))), 'nor what only imports');
   for (const length of ['0x1f', '1F', ' 0x1f'])
     t.notOk(isBare(reportOf(`ZF${length.padEnd(19)}\0\x01`)), 'nor a compressed pickle of old');
@@ -101,6 +115,12 @@ t.test(
       'mobile/half.bin',
       'mobile/full.bin',
       'index/data_level0.bin',
+      'array/.zarray': zarray({}),
+      'array/0.1': DATA,
+      'packed/.zarray': zarray({ compressor: { id: 'zstd' } }),
+      'packed/1.0': zstdCompressSync(DATA),
+      'deep/zarr.json': zarr3,
+      'deep/c/1/0': bloscChunk({ content: DATA }),
       'index/length.bin',
     ]) {
       const answer = await get(world, file);
@@ -116,6 +136,9 @@ t.test(
       ({ artefact, kind }) => artefact?.path === `variables/${SHARD}` && /artefact\.(decision|outcome)/.test(kind),
     );
     t.same(
+      'array/0.1',
+      'packed/1.0',
+      'deep/c/1/0',
       entries.map(({ served }) => served?.release),
       [undefined, 'held', undefined, 'cached'],
     );
@@ -185,6 +208,24 @@ const REFUSED: Readonly<Record<string, Files>> = {
   'an index below that climbs up': { 'w.bin': DATA, 'deep/w.json': tfjsModel(['../w.bin'], [4000]) },
 };
 
+  'a chunk outside of its array': { '2.0': DATA, '.zarray': zarray({}) },
+  'a chunk with a zero before its place': { '00.1': DATA, '.zarray': zarray({}) },
+  'a chunk of another size': { '0.1': DATA.subarray(4), '.zarray': zarray({}) },
+  'a chunk that becomes more': {
+    '0.1': zstdCompressSync(floats(1001)),
+    '.zarray': zarray({ compressor: { id: 'zstd' } }),
+  },
+  'a chunk in another compression': {
+    '0.1': zstdCompressSync(DATA),
+    '.zarray': zarray({ compressor: { id: 'gzip' } }),
+  },
+  'a chunk that is not compressed': { '0.1': DATA, '.zarray': zarray({ compressor: { id: 'zstd' } }) },
+  'a pickle in a compressed chunk': {
+    '0.1': zstdCompressSync(pickled(4000)),
+    '.zarray': zarray({ compressor: { id: 'zstd' } }),
+  },
+  'a chunk of an array that is unpickled': { '0.1': DATA, '.zarray': zarray({ filters: [{ id: 'pickle' }] }) },
+  'a chunk too deep': { 'c/0/1/0': DATA, 'zarr.json': zarr3 },
 t.test('whatever is not laid out exactly, by an index that passes, is refused as before', async (t) => {
   const cases = Object.entries(REFUSED);
   const files: Files = { 'config.json': '{}' };

@@ -1,6 +1,7 @@
 import { type FileHandle, opendir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Folder, Index } from '../../gateway/explain.ts';
+import { placeOf } from '../../gateway/explain-grid.ts';
 import { namesIn } from '../../gateway/explained.ts';
 import { createMemo } from '../../gateway/memo.ts';
 import type { RepoAt } from '../../gateway/types.ts';
@@ -66,8 +67,8 @@ export const folderInRepo = (
   return {
     path: folder,
     names: async () => namesIn(repo, folder),
-    size: async (name) => repo.files.get(folder + name)?.size,
-    weigh: (name) => weigh(folder + name),
+    size: async (name) => repo.files.get(placeOf(folder, name))?.size,
+    weigh: (name) => weigh(placeOf(folder, name)),
     check: (_, look) => look((offset, length) => readExactly(file, offset, length)),
   };
 };

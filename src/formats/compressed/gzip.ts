@@ -62,7 +62,8 @@ export const gzip = compressedFormat({
   padding: true,
 });
 
-const decodeZlib = (input: ByteReader, sink: Sink): void => {
+/** One stream from `input` into `sink`, its checksum checked. */
+export const decodeZlib = (input: ByteReader, sink: Sink): void => {
   if (!isZlibHeader(input.next(), input.next())) invalid('no zlib header');
   const begin = sink.length;
   inflate(input, sink);

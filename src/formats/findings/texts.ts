@@ -102,6 +102,12 @@ export const textFindings = toFindings({
   'config.path': ['The configuration names a file outside its folder.', ESCAPES, ASK, PATHS],
   'config.shard-path': ['An index of shards names a file outside its folder.', ESCAPES, DELETE, PATHS],
   'config.weights-path': ['A manifest of weights names a file outside its folder.', ESCAPES, DELETE, PATHS],
+  'config.zarr-pickle': [
+    'The description of an array says that its chunks are pickles.',
+    'Whoever reads the array unpickles them, and runs what is in them.',
+    DELETE,
+    UNPICKLING,
+  ],
   'config.jsonpickle': ['jsonpickle constructs Python objects from the file.', RUNS, DELETE, UNPICKLING],
   'config.langchain': ['LangChain constructs an object from the file.', RUNS, ASK, ['CVE-2025-68664', ...UNPICKLING]],
   'config.langchain-secret': [

@@ -24,6 +24,7 @@ import { createQuickRows } from './quick.ts';
 import { inLines, inList } from './rows.ts';
 import { type Checked, checkDocument, checkOverwritten, checkRow, endRow } from './rules.ts';
 import { readManifest } from './weights-manifest.ts';
+import { readZarr } from './zarr.ts';
 
 /** Bytes of one document. The largest tokenizers have some 35 MB; larger data comes as JSON Lines. */
 const DOCUMENT = 128 * MIB;
@@ -38,7 +39,7 @@ export const json: Format = {
   title: 'JSON',
   recognisedBy: 'text that begins like a JSON object or array and is not JSON Lines',
   checks:
-    'grammar, depth, duplicate keys; code to import (auto_map, custom pipelines, Hydra targets, jsonpickle), chat templates, shard, weights and module paths, notebook cells, plain prompt injection',
+    'grammar, depth, duplicate keys; code to import (auto_map, custom pipelines, Hydra targets, jsonpickle), chat templates, shard, weights and module paths, chunks of arrays and their codecs (Zarr), notebook cells, plain prompt injection',
   references: ['RFC 8259', 'CVE-2025-23304', 'CVE-2024-34359'],
   recognise: (head, source) => kindOf(head, source) === 'json',
   inspect(source, context): Inspection {
@@ -53,11 +54,12 @@ export const json: Format = {
     const { remarks, opaque, flagged } = checkDocument(value, context.budget, context, duplicates);
     reportAt(remarks, text, context);
     const manifest = readManifest(value, context.budget);
-    reportAt(manifest.remarks, text, context);
+    const zarr = readZarr(value);
+    reportAt([...manifest.remarks, ...zarr.remarks], text, context);
     if (notebook) reportAt(checkNotebook(value, context.budget), text, context);
     const coverage = coverageOf(source, opaque);
     // Of a key that stands twice readers take one or the other.
-    const { companions } = duplicates.length > 0 ? { companions: [] } : manifest;
+    const companions = duplicates.length > 0 ? [] : [...manifest.companions, ...zarr.companions];
     return {
       format: 'json',
       content: notebook ? 'code' : 'inert',

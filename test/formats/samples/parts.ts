@@ -1,3 +1,4 @@
+import { zstdCompressSync } from 'node:zlib';
 import { f64, u16, u32, u64 } from '../../support/little-writer.ts';
 import { bytes } from '../../support/reports.ts';
 import { hostilePickle } from './hostile.ts';
@@ -27,8 +28,55 @@ const links = (lists: readonly (readonly (readonly number[])[])[]): Uint8Array =
     ),
   );
 
+type Chunk = {
+  readonly content?: Uint8Array;
+  readonly flags?: number;
+  readonly plain?: number;
+  readonly place?: number;
+  readonly length?: number;
+  readonly behind?: Uint8Array;
+};
+const TEXT = bytes('numbers, numbers and numbers '.repeat(20));
+/** A chunk of blosc of one block in one stream: codec zstd (4), not split (bit 4), unless flags are given. */
+export const bloscChunk = ({
+  content = TEXT,
+  flags = 0x90,
+  plain = content.length,
+  place = 20,
+  length,
+  behind = bytes(),
+}: Chunk = {}): Uint8Array => {
+  const packed = zstdCompressSync(content);
+  const stream = bytes(u32(length ?? packed.length), packed, behind);
+  return bytes([2, 1, flags, 4], u32(plain, plain, 20 + stream.length, place), stream);
+};
+/** The same bytes with those of each element of four apart. */
+const apart = (content: Uint8Array): Uint8Array =>
+  bytes(...[0, 1, 2, 3].map((byte) => content.filter((_, index) => index % 4 === byte)));
+
+/** The pickle with a multiple of four bytes. */
+const padded = bytes(hostilePickle, new Uint8Array((4 - (hostilePickle.length % 4)) % 4));
+
 /** Files of which one index or store consists. */
 export const partSamples: readonly Samples[] = [
+  {
+    format: 'blosc',
+    accept: {
+      'text in a block': () => bloscChunk(),
+      'bytes of elements apart': () => bloscChunk({ content: apart(TEXT), flags: 0x91 }),
+      'text that is not compressed': () => bytes([2, 1, 2, 1], u32(TEXT.length, TEXT.length, 16 + TEXT.length), TEXT),
+    },
+    reject: {
+      'a pickle in a block': () => bloscChunk({ content: hostilePickle }),
+      'a pickle whose bytes are apart': () => bloscChunk({ content: apart(padded), flags: 0x91 }),
+      'a block outside of its chunk': () => bloscChunk({ place: 9000 }),
+      'a block inside the table': () => bloscChunk({ place: 16 }),
+      'a stream outside of its chunk': () => bloscChunk({ length: 9000 }),
+      'a stream of another length': () => bloscChunk({ plain: TEXT.length + 1 }),
+      'a codec that is not read': () => bloscChunk({ flags: 0x50 }),
+      'bytes behind a block': () => bloscChunk({ behind: hostilePickle }),
+    },
+  },
   {
     format: 'hnswlib-header',
     accept: {
