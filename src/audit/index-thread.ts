@@ -3,14 +3,19 @@ import { isFault } from '../errors.ts';
 import { openLogIndex } from './log-index.ts';
 import type { Query } from './query.ts';
 import type { Page, Paging } from './search-blocks.ts';
+import { askTree, type TreeQuestion } from './tiles.ts';
 
-/** A search, by a number that its answer carries; or the end. */
-export type SearchRequest = { readonly id: number; readonly query: Query; readonly paging: Paging } | 'close';
+/** A search, or a question about the tree, by a number that its answer carries; or the end. */
+export type SearchRequest =
+  | { readonly id: number; readonly query: Query; readonly paging: Paging }
+  | { readonly id: number; readonly question: TreeQuestion }
+  | 'close';
 export type SearchAnswer =
   | { readonly id: number; readonly page: Page }
+  | { readonly id: number; readonly bytes: Uint8Array }
   | {
       readonly id: number;
-      readonly fault: { readonly code: 'REQUEST_INVALID' | 'LOG_CORRUPT'; readonly message: string };
+      readonly fault: { readonly code: 'REQUEST_INVALID' | 'NOT_FOUND' | 'LOG_CORRUPT'; readonly message: string };
     };
 
 /** ms between two looks at what was written, so that a search finds little left to take in. */
@@ -25,8 +30,11 @@ const serve = (port: NonNullable<typeof parentPort>, directory: string): void =>
   const timer = setInterval(() => void follow(), FOLLOW_INTERVAL);
   void follow();
 
-  const answer = async ({ id, query, paging }: Exclude<SearchRequest, 'close'>): Promise<SearchAnswer> => {
+  const answer = async (request: Exclude<SearchRequest, 'close'>): Promise<SearchAnswer> => {
+    const { id } = request;
     try {
+      if ('question' in request) return { id, bytes: await askTree(directory, request.question) };
+      const { paging, query } = request;
       const waiting = new AbortController();
       const patience = new Promise((resolve) => {
         const patient = setTimeout(resolve, MAX_WAIT);
@@ -36,7 +44,8 @@ const serve = (port: NonNullable<typeof parentPort>, directory: string): void =>
       waiting.abort();
       return { id, page: await index.search(query, paging) };
     } catch (error) {
-      const code = isFault(error, 'REQUEST_INVALID') ? 'REQUEST_INVALID' : 'LOG_CORRUPT';
+      const known = (['REQUEST_INVALID', 'NOT_FOUND'] as const).find((one) => isFault(error, one));
+      const code = known ?? 'LOG_CORRUPT';
       return { id, fault: { code, message: error instanceof Error ? error.message : String(error) } };
     }
   };

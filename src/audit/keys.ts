@@ -11,12 +11,14 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, wr
 import { join } from 'node:path';
 import { WeighbridgeError } from '../errors.ts';
 import { createVerifierKey, type VerifierKey } from '../merkle/checkpoint.ts';
+import { createWitnessKey } from '../merkle/cosignature.ts';
 import { sha256 } from './digest.ts';
 
 /** The key that signs checkpoints. */
 export type Signer = { readonly key: VerifierKey; sign(text: string): Uint8Array };
 
 const SIGNING_KEY = 'log.ed25519.pem';
+const WITNESS_KEY = 'witness.ed25519.pem';
 const PSEUDONYM_KEY = 'pseudonym.key';
 const PUBLIC_KEY_BYTES = 32;
 
@@ -35,6 +37,21 @@ export const loadSigner = (keys: string, origin: string, logExists: boolean): Si
   const publicKey = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-PUBLIC_KEY_BYTES);
   return {
     key: createVerifierKey(origin, publicKey, sha256),
+    sign: (text) => sign(null, Buffer.from(text), privateKey),
+  };
+};
+
+/** The key of a witness called `name` in the folder `keys`; made when it is not there. */
+export const loadWitness = (keys: string, name: string): Signer => {
+  const path = join(keys, WITNESS_KEY);
+  if (!existsSync(path)) {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    writeSecret(keys, path, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
+  }
+  const privateKey = readKey(path);
+  const publicKey = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-PUBLIC_KEY_BYTES);
+  return {
+    key: createWitnessKey(name, publicKey, sha256),
     sign: (text) => sign(null, Buffer.from(text), privateKey),
   };
 };

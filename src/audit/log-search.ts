@@ -5,6 +5,7 @@ import { WeighbridgeError } from '../errors.ts';
 import type { SearchAnswer, SearchRequest } from './index-thread.ts';
 import type { Query } from './query.ts';
 import type { Page, Paging } from './search-blocks.ts';
+import type { TreeQuestion } from './tiles.ts';
 
 /** ms that a search may take; one of ten million entries takes a second. */
 const SEARCH_TIMEOUT = 30_000;
@@ -15,10 +16,15 @@ const MAX_SEARCHES = 32;
 export type LogSearch = {
   /** The newest entries that match, newest first. Throws REQUEST_INVALID, LOG_CORRUPT, or LOG_UNAVAILABLE. */
   search(query: Query, paging: Paging): Promise<Page>;
+  /** What the tree says. Throws NOT_FOUND for what the newest checkpoint does not cover, or LOG_UNAVAILABLE. */
+  tree(question: TreeQuestion): Promise<Uint8Array>;
   close(): Promise<void>;
 };
 
-type Waiting = { readonly resolve: (page: Page) => void; readonly reject: (fault: Error) => void };
+type Answered = Exclude<SearchAnswer, { readonly fault: unknown }>;
+type Waiting = { readonly resolve: (answer: Answered) => void; readonly reject: (fault: Error) => void };
+/** A request without its number. */
+type Asked = { readonly query: Query; readonly paging: Paging } | { readonly question: TreeQuestion };
 
 /** Starts the thread that keeps the index of the log in `directory`, which must be there. It may die: the log does not. */
 export const createLogSearch = (directory: string): LogSearch => {
@@ -39,26 +45,37 @@ export const createLogSearch = (directory: string): LogSearch => {
   thread.on('message', (answer: SearchAnswer) => {
     const asker = waiting.get(answer.id);
     waiting.delete(answer.id);
-    if ('page' in answer) asker?.resolve(answer.page);
-    else asker?.reject(new WeighbridgeError(answer.fault.code, answer.fault.message));
+    if ('fault' in answer) asker?.reject(new WeighbridgeError(answer.fault.code, answer.fault.message));
+    else asker?.resolve(answer);
   });
+
+  const ask = async (request: Asked): Promise<Answered> => {
+    if (dead !== undefined) throw unavailable(dead);
+    if (waiting.size >= MAX_SEARCHES) throw unavailable('too many searches are under way');
+    asked += 1;
+    const id = asked;
+    const { promise, resolve, reject } = Promise.withResolvers<Answered>();
+    waiting.set(id, { resolve, reject });
+    const timer = setTimeout(() => reject(unavailable('the search takes too long')), SEARCH_TIMEOUT);
+    thread.postMessage({ id, ...request } satisfies SearchRequest);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      waiting.delete(id);
+    }
+  };
 
   return {
     async search(query, paging) {
-      if (dead !== undefined) throw unavailable(dead);
-      if (waiting.size >= MAX_SEARCHES) throw unavailable('too many searches are under way');
-      asked += 1;
-      const id = asked;
-      const { promise, resolve, reject } = Promise.withResolvers<Page>();
-      waiting.set(id, { resolve, reject });
-      const timer = setTimeout(() => reject(unavailable('the search takes too long')), SEARCH_TIMEOUT);
-      thread.postMessage({ id, query, paging } satisfies SearchRequest);
-      try {
-        return await promise;
-      } finally {
-        clearTimeout(timer);
-        waiting.delete(id);
-      }
+      const answer = await ask({ query, paging });
+      if ('page' in answer) return answer.page;
+      throw unavailable('the answer is to another question');
+    },
+    async tree(question) {
+      const answer = await ask({ question });
+      if ('bytes' in answer) return answer.bytes;
+      throw unavailable('the answer is to another question');
     },
     async close() {
       if (dead !== undefined) return;

@@ -50,8 +50,11 @@ export const inclusionProof = (directory: string, index: number): string => {
  * The proof that the log of today begins with that of an `older` checkpoint, as a witness is sent it (C2SP
  * tlog-witness): the old size, hashes, and the newest checkpoint.
  */
-export const consistencyProof = (directory: string, older: string): string => {
-  const first = parseNote(older).checkpoint.size;
+export const consistencyProof = (directory: string, older: string): string =>
+  consistencyFrom(directory, parseNote(older).checkpoint.size);
+
+/** The same, when the older checkpoint is of `first` entries. */
+export const consistencyFrom = (directory: string, first: number): string => {
   const { note, path } = leading(directory);
   const hashes = path((at, size) => proveConsistency(tree, at, first, size));
   return [`old ${first}`, ...hashes.map(base64), '', note].join('\n');

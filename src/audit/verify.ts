@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { WeighbridgeError } from '../errors.ts';
-import { parseVerifierKey } from '../merkle/checkpoint.ts';
+import { parseVerifierKey, type VerifierKey } from '../merkle/checkpoint.ts';
+import { cosignedAt } from '../merkle/cosignature.ts';
 import { sameDigest } from '../merkle/hash.ts';
-import { sha256 } from './digest.ts';
+import { sha256, verifyEd25519 } from './digest.ts';
 import { gatherEvidence, type Signed } from './evidence.ts';
 import { listSegments, type Segment } from './layout.ts';
 import { locate } from './locate.ts';
@@ -19,6 +20,8 @@ export type VerifyOptions = {
   readonly key: string;
   /** Files with checkpoints that the auditor kept. */
   readonly checkpoints?: readonly string[];
+  /** The key of a witness, which must have signed one of those. */
+  readonly witness?: VerifierKey;
 };
 
 /** One thing that is wrong. `entry` is the index of the first entry that it concerns. */
@@ -43,7 +46,7 @@ export type Verdict = {
  * Checks a log against its checkpoints, streaming. Below the newest checkpoint the first entry that was changed, removed,
  * inserted or moved is named. Throws NOT_FOUND or FORMAT_INVALID when there is nothing to check or no usable key.
  */
-export const verifyLog = async ({ path, key, checkpoints = [] }: VerifyOptions): Promise<Verdict> => {
+export const verifyLog = async ({ path, key, checkpoints = [], witness }: VerifyOptions): Promise<Verdict> => {
   const verifier = parseVerifierKey(key, sha256);
   const { directory, segments } = find(path);
   const evidence = await gatherEvidence(directory, verifier, checkpoints);
@@ -53,6 +56,7 @@ export const verifyLog = async ({ path, key, checkpoints = [] }: VerifyOptions):
     const problems: Problem[] = evidence.problems.map((text) => ({ kind: 'signature', text }));
     problems.push(...(await judge(scan, evidence.signed, hashes, segments)), ...(await unaccounted(scan)));
     const signed = evidence.signed.at(-1)?.size ?? 0;
+    if (witness !== undefined) problems.push(...unwitnessed(checkpoints, witness));
     const notices = [...evidence.notices, ...remarks(scan, signed, checkpoints.length > 0)];
     return { ok: problems.length === 0, entries: scan.size, segments: segments.length, signed, problems, notices };
   } finally {
@@ -112,6 +116,19 @@ const between = (good: number, bad: Signed): Problem => ({
     `the first entry that was changed, removed or moved is one of ${good} to ${bad.size - 1} (against ${bad.source}); ` +
     'the leaf hashes do not say which, they were changed as well or are missing',
 });
+
+/** None of the checkpoints that were kept has the signature of the witness. */
+const unwitnessed = (checkpoints: readonly string[], witness: VerifierKey): Problem[] => {
+  const seen = checkpoints.some((path) => {
+    try {
+      return cosignedAt(readFileSync(path, 'utf8'), witness, verifyEd25519) !== undefined;
+    } catch {
+      return false;
+    }
+  });
+  const text = `no checkpoint that was given is signed by the witness ${witness.name}`;
+  return seen ? [] : [{ kind: 'signature', text }];
+};
 
 /** Lines that are empty, where no entry says that the segment was left as it is. */
 const unaccounted = async ({ emptied, thinned }: Scan): Promise<Problem[]> => {

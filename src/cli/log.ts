@@ -1,24 +1,28 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { sha256 } from '../audit/digest.ts';
 import { type ReadEntry, readEntries } from '../audit/reader.ts';
 import { verifyLog } from '../audit/verify.ts';
 import { WeighbridgeError } from '../errors.ts';
+import { parseWitnessKey } from '../merkle/cosignature.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
 import { exportLog, verifyExport } from './log/export.ts';
 import { countOf, directoryOf, keyFrom, timeOf, wrong } from './log/options.ts';
 import { proof, verifyProof } from './log/proof.ts';
 import { search } from './log/search.ts';
 import { printable, table } from './log/table.ts';
+import { witnessLog } from './log/witness.ts';
 
 const usage = `usage: weighbridge log show   [DIR] [--since TIME] [--action ACTION] [--repo TEXT] [--limit N] [--json]
        weighbridge log search [DIR] [--artefact NAME] [--digest SHA256] [--repo NAME] [--actor ID] [--team NAME]
                               [--client NAME] [--decision ACTION] [--rule ID] [--kind KIND] [--request ID]
                               [--from TIME] [--to TIME] [--limit N] [--before N] [--json]
-       weighbridge log verify [DIR|FILE] [--key KEY] [--checkpoint FILE]... [--json]
+       weighbridge log verify [DIR|FILE] [--key KEY] [--checkpoint FILE]... [--witness KEY] [--json]
        weighbridge log verify EXPORT --manifest FILE --key KEY [--json]
        weighbridge log verify ENTRY|CHECKPOINT --proof FILE --key KEY [--json]
        weighbridge log proof [DIR] --entry N | --since CHECKPOINT
+       weighbridge log witness [DIR | --gateway URL] --state DIR --name NAME --key KEY [--every 1m]
        weighbridge log export [DIR] --format jsonl|csv|ocsf [OPTIONS of search] [--proofs] [--manifest FILE [--keys DIR]]
 
 DIR is the folder of the log (./data/log). It may be read while the gateway writes it.
@@ -42,6 +46,7 @@ search   the newest entries that are all that is asked for, oldest first, found 
 verify   0: the log is what was signed; 1: it is not, and what was done to which entry; 2: could not be checked
   --key KEY          the verifier key, or a file that holds it. Without it the key in DIR is taken, which proves nothing
                      against someone who can write there: keep a copy elsewhere
+  --witness KEY      (or a file that holds it) one of these checkpoints must be signed by that witness
   --checkpoint FILE  a checkpoint that you kept; finds a cut tail and a log that was written again. May be repeated
 
            An EXPORT is held against the manifest that was written with it: a missing entry is named
@@ -49,6 +54,15 @@ verify   0: the log is what was signed; 1: it is not, and what was done to which
 
 proof    to stdout, what shows to anyone with the public key that entry N is in the log (C2SP tlog-proof), or that the log
          of now begins with that of a checkpoint (as a C2SP witness is sent it)
+
+witness  signs the newest checkpoint as a second party, when the log only grew since the last one that was signed
+         (C2SP cosignature/v1), and prints it; 1 when the log contradicts what was seen, and then nothing is signed
+  --state DIR      where what was seen is kept, with the witness's own key; on a machine that the log's operator cannot
+                   write to. DIR/checkpoint is what verify --checkpoint takes
+  --name NAME      the witness's name in its signatures
+  --key KEY        the log's verifier key, or a file that holds it
+  --gateway URL    asks a running gateway; --token-file FILE has the token of an auditor
+  --every TIME     looks again and again
 
 export   all entries that match, oldest first, to stdout; they are chosen as by search, from the log itself
   --format         jsonl: the lines as they were signed; csv; ocsf: events of the Open Cybersecurity Schema Framework
@@ -71,7 +85,8 @@ export const log: Command = {
     if (verb === 'verify') return verify(args, io);
     if (verb === 'export') return exportLog(args, io);
     if (verb === 'proof') return proof(args, io);
-    throw wrong(`'${verb}' is none of show, search, verify, export, proof`);
+    if (verb === 'witness') return witnessLog(args, io);
+    throw wrong(`'${verb}' is none of show, search, verify, export, proof, witness`);
   },
 };
 
@@ -104,6 +119,7 @@ const verify = async (args: readonly string[], io: CommandIo): Promise<number> =
       checkpoint: { type: 'string', multiple: true },
       manifest: { type: 'string' },
       proof: { type: 'string' },
+      witness: { type: 'string' },
       json: { type: 'boolean' },
     },
   });
@@ -115,6 +131,7 @@ const verify = async (args: readonly string[], io: CommandIo): Promise<number> =
     path,
     key: key ?? keyFrom(join(path, 'key')),
     checkpoints: values.checkpoint ?? [],
+    ...(values.witness !== undefined && { witness: parseWitnessKey(keyFrom(values.witness), sha256) }),
   });
   if (values.json) {
     io.stdout.write(`${JSON.stringify({ ...verdict, keyGiven: key !== undefined })}\n`);

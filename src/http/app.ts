@@ -19,6 +19,7 @@ import { type Drain, drainable } from './drain.ts';
 import { handleErrors, refuseUnroutable } from './errors.ts';
 import { type HealthFact, serveHealth } from './health.ts';
 import { type LogParts, serveLog } from './log.ts';
+import { serveLogTree } from './log-tree.ts';
 import { createLogger } from './logger.ts';
 import { type Lookup, serveLookups } from './lookups.ts';
 import { type Metrics, serveMetrics } from './metrics.ts';
@@ -96,6 +97,7 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   const { quarantine } = parts;
   if (quarantine !== undefined) await server.register(async (scope) => serveQuarantine(scope, quarantine));
   if (parts.log !== undefined) serveLog(server, parts.log);
+  if (parts.log !== undefined) serveLogTree(server, parts.log);
   for (const { ecosystem, deps, mount } of ecosystems) {
     await server.register(async (scope) => ecosystem.plugin(scope, deps), { prefix: mount });
   }

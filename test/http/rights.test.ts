@@ -67,6 +67,7 @@ const filled = (url: string): string =>
   url
     .replace(/:(digest|first|second)/g, digest)
     .replace(':id', 't-1')
+    .replace('/tile/*', '/tile/0/000')
     .replace('*', 'api/telemetry/x');
 const rowOf = ({ method, url }: Route): readonly string[] | undefined =>
   url.startsWith('/hf') ? MAY_LOAD : RIGHTS[`${method} ${url}`];
