@@ -143,6 +143,15 @@ export type Grid = {
 /** Records of `size` bytes, each a 16-bit count of at most `most` neighbours, two bytes, and 32-bit numbers of records. */
 export type Graph = { readonly count: number; readonly size: number; readonly most: number };
 
+/** A file in the folder of an index whose parts the loader of the index unpickles: it must be cut as the index says. */
+export type Part = {
+  readonly name: string;
+  readonly size: number;
+  /** How many parts, and where they end: `cutsOf` of formats/torch/cuts.ts. */
+  readonly count: number;
+  readonly cuts: string;
+};
+
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** What one reading of a file found. */
@@ -160,6 +169,8 @@ export type Inspection = {
   readonly details?: { readonly [key: string]: Json };
   /** Of an index: the bare bytes that it lays out. Only what is laid out without gap and overlap is named. */
   readonly companions?: readonly Companion[];
+  /** Of an index whose loader unpickles parts of other files: all of those files. Its content is then unknown by itself. */
+  readonly parts?: readonly Part[];
 };
 
 /** Why the report of bytes that no registered format recognises is opaque. */

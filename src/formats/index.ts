@@ -32,7 +32,6 @@ import { explain } from './findings/explain.ts';
 import {
   CONTENTS,
   type Context,
-  type Coverage,
   complete,
   type Finding,
   type Format,
@@ -41,7 +40,6 @@ import {
   printable,
   type Report,
   UNRECOGNISED,
-  worseContent,
 } from './format.ts';
 import { ggml } from './ggml.ts';
 import { gguf } from './gguf/gguf.ts';
@@ -61,6 +59,7 @@ import { jpeg } from './media/jpeg.ts';
 import { pdf } from './media/pdf.ts';
 import { png } from './media/png.ts';
 import { riff } from './media/riff.ts';
+import { merge } from './merge.ts';
 import { flax } from './msgpack/flax.ts';
 import { mxnetParams } from './mxnet.ts';
 import { native } from './native.ts';
@@ -90,6 +89,7 @@ import { pythonSource } from './text/python.ts';
 import { script } from './text/script.ts';
 import { template } from './text/template.ts';
 import { tflite } from './tflite/tflite.ts';
+import { torchDistributed } from './torch/distributed.ts';
 import { torchLegacy } from './torch/legacy.ts';
 import { torchPackage } from './torch/package.ts';
 import { torchZip } from './torch/torch-zip.ts';
@@ -110,6 +110,7 @@ export const formats: readonly Format[] = [
   pickle,
   npy,
   torchZip,
+  torchDistributed,
   torchPackage,
   npz,
   kerasArchive,
@@ -128,8 +129,8 @@ export const formats: readonly Format[] = [
   lzma,
   lz4,
   zstd,
-  brotli,
   blosc,
+  brotli,
   sealed,
   flax,
   mat,
@@ -164,10 +165,10 @@ export const formats: readonly Format[] = [
   sqlite,
   faiss,
   hnswlib,
-  lance,
-  ocdbt,
   hnswlibHeader,
   hnswlibLinks,
+  lance,
+  ocdbt,
   sentencepiece,
   hdf5,
   onnx,
@@ -346,8 +347,8 @@ const contextAt = (shared: Shared, path: readonly string[]): Context => ({
  * container's, which is not read row by row.
  */
 const alone = (inspection: Inspection): Inspection => {
-  const { companions, rows, ...rest } = inspection;
-  return companions === undefined && rows === undefined ? inspection : rest;
+  const { companions, parts, rows, ...rest } = inspection;
+  return companions === undefined && parts === undefined && rows === undefined ? inspection : rest;
 };
 
 const record = (shared: Shared, finding: Parameters<Context['report']>[0], path: readonly string[]): void => {
@@ -384,18 +385,4 @@ const onlyOfDataset = (inspection: Inspection): Inspection => {
 const withStructure = (inspection: Inspection): Inspection => {
   const { plan, details } = inspection;
   return plan === undefined ? inspection : { ...inspection, details: { ...details, weights: structureOf(plan) } };
-};
-
-/** Two readings of one file: the name of the first, the worse content, the lesser coverage. */
-const merge = (a: Inspection, b: Inspection): Inspection => ({
-  ...b,
-  ...a,
-  content: worseContent(a.content, b.content),
-  coverage: lesser(a.coverage, b.coverage),
-  ...(a.rows === undefined ? {} : { rows: withoutRuns(a.rows, 'it can be read as more than one format') }),
-});
-
-const lesser = (a: Coverage, b: Coverage): Coverage => {
-  const rank = { complete: 0, partial: 1, opaque: 2 };
-  return rank[a.state] >= rank[b.state] ? a : b;
 };

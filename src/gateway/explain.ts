@@ -1,6 +1,6 @@
 import { GIB, KIB, MIB } from '../bytes/limits.ts';
 import { isFault } from '../errors.ts';
-import { type Companion, type Graph, type Report, UNRECOGNISED } from '../formats/format.ts';
+import { type Companion, type Graph, type Part, type Report, UNRECOGNISED } from '../formats/format.ts';
 import type { Facts } from '../policy/types.ts';
 import { fillsGrid, gridIndexesFor, keyOf, placeOf } from './explain-grid.ts';
 
@@ -54,6 +54,9 @@ const isPacked = ({ findings, details, plan }: Report): boolean =>
   typeof details?.['size'] === 'number' &&
   details['holds'] === undefined;
 
+/** True when what lies beside the file decides: bytes that nothing recognises, or an index of parts of other files. */
+export const leansOnOthers = (report: Report): boolean => isBare(report) || report.parts !== undefined;
+
 /** Names that writers give to indexes; Chroma's header has no other. */
 const INDEX = /\.(?:onnx|json|xml|param)$|^header\.bin$/;
 
@@ -82,6 +85,7 @@ const likeness = (name: string, other: string): number => {
  * stands for itself. The index must be complete, inert and allowed. Rejects when one could not be had now and may be later.
  */
 export const explain = async (name: string, report: Report, folder: Folder): Promise<ExplainedBy | undefined> => {
+  if (report.parts !== undefined) return explainByParts(report, report.parts, folder);
   if (!isBare(report)) return undefined;
   let fault: unknown;
   for (const index of [...gridIndexesFor(folder.path + name), ...indexesFor(name, await folder.names())]) {
@@ -122,6 +126,35 @@ const explainBy = async (
   }
   return undefined;
 };
+
+/** Files that one index of parts may name: each of them is fetched and judged before the index passes. */
+const MAX_PARTS = 256;
+
+/**
+ * The first of the files whose parts the index has its loader unpickle, when all of them are there, allowed, and made of
+ * judged checkpoints that are cut exactly where the index cuts. Nothing else may keep the index from passing.
+ */
+const explainByParts = async (
+  { content, coverage, findings }: Report,
+  parts: readonly Part[],
+  folder: Folder,
+): Promise<ExplainedBy | undefined> => {
+  if (content !== 'unknown' || coverage.state !== 'complete' || parts.length > MAX_PARTS) return undefined;
+  if (findings.some(({ severity }) => severity !== 'info')) return undefined;
+  let first: ExplainedBy | undefined;
+  for (const part of parts) {
+    if ((await folder.size(part.name)) !== part.size) return undefined;
+    const weighed = await folder.weigh(part.name);
+    if (weighed === undefined || !weighed.allowed || !isCutAs(part, weighed.report)) return undefined;
+    first ??= { path: folder.path + part.name, sha256: weighed.sha256, format: weighed.report.format };
+  }
+  return first;
+};
+
+/** Whether the file is of checkpoints that end where the part says; one alone is the whole file. */
+const isCutAs = ({ count, cuts }: Part, { coverage, details, format }: Report): boolean =>
+  coverage.state === 'complete' &&
+  (format === 'torch-distcp' ? details?.['cuts'] === cuts : format === 'torch-zip' && count === 1);
 
 const namesOf = ({ names, sameStem }: Companion, index: string): readonly string[] =>
   sameStem ? names.map((name) => index.replace(/\.[^.]*$/, '') + name) : names;

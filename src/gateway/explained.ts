@@ -1,6 +1,6 @@
 import { OBSERVE_RULE } from '../policy/observe.ts';
 import type { Blobs } from '../store/types.ts';
-import { explain, type Folder, indexesFor, isBare } from './explain.ts';
+import { explain, type Folder, indexesFor, leansOnOthers } from './explain.ts';
 import { gridIndexesFor, placeOf } from './explain-grid.ts';
 import { artefactKey, type Intakes, isRefusal, type Stored } from './intake.ts';
 import { type Judge, refuses } from './judge.ts';
@@ -12,7 +12,8 @@ import type { Scales, Weighed } from './weigh.ts';
 /** True when there is an index in the listing that may explain what the report does not recognise. */
 export const mayBeExplained = (repo: RepoAt, file: ListedFile, { report }: Weighed): boolean => {
   const path = folderPath(file);
-  if (!isBare(report)) return false;
+  if (report.parts !== undefined) return report.parts.length > 0;
+  if (!leansOnOthers(report)) return false;
   if (gridIndexesFor(file.path).some((index) => repo.files.has(placeOf(path, index)))) return true;
   return indexesFor(file.path.slice(path.length), namesIn(repo, path)).length > 0;
 };
@@ -79,7 +80,7 @@ export const createExplainingJudge = (judge: Judge, { blobs, intakes, scales }: 
 
   return async (repo, file, who, known) => {
     const { report, sha256 } = known;
-    if (report === undefined || sha256 === undefined || !isBare(report)) return judge(repo, file, who, known);
+    if (report === undefined || sha256 === undefined || !leansOnOthers(report)) return judge(repo, file, who, known);
     const name = file.path.slice(folderPath(file).length);
     const explainedBy = await explain(name, report, folderOf(repo, file, sha256, who));
     return judge(repo, file, who, explainedBy === undefined ? known : { ...known, explainedBy });

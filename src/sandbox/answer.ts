@@ -97,6 +97,11 @@ const companion = z.strictObject({
     .optional(),
 });
 
+/** Files of one index of parts: of formats/pickle/checkpoint-index.ts. */
+const PART_FILES = 4096;
+
+const part = z.strictObject({ name: name.min(1), size: count, count: count.min(1), cuts: ascii(64) });
+
 const row = count.min(1);
 const run = z.strictObject({ first: row, last: row, rule: ruleId, start: count, end: count });
 
@@ -133,6 +138,7 @@ const schema = z.strictObject({
   rows: rows.optional(),
   details: details.optional(),
   companions: z.array(companion).max(COMPANIONS).optional(),
+  parts: z.array(part).max(PART_FILES).optional(),
   findings: z.array(finding).max(FINDINGS),
 });
 

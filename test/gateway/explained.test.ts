@@ -14,9 +14,20 @@ import {
   openvinoGraph,
   tfjsModel,
 } from '../support/bare-weights.ts';
+import { systemCall } from '../support/checkpoints.ts';
+import {
+  checkpointIndexOf,
+  indexOf,
+  numberPart,
+  slicesOf,
+  storageInfo,
+  tensorPart,
+} from '../support/distributed-writer.ts';
 import type { HubFile } from '../support/hub.ts';
 import { f32, u16, u32, u64 } from '../support/little-writer.ts';
+import { assemble, op } from '../support/pickle-assembler.ts';
 import { bytes, reportOf } from '../support/reports.ts';
+import { dict, value } from '../support/torch-writer.ts';
 import { jsonOf, startWorld, type World } from '../support/world.ts';
 import { writeZip } from '../support/zip-writer.ts';
 
@@ -27,6 +38,9 @@ const hnswVectors = (neighbour: number): Uint8Array => {
   const element = (other: number): Uint8Array => bytes(u16(1, 0), u32(other, 0, 1, 0), f32(1.5, -2.25), u64(other));
   return bytes(element(1), element(neighbour === 1 ? 0 : neighbour));
 };
+
+const inFolder = (folder: string, files: Files): Files =>
+  Object.fromEntries(Object.entries(files).map(([name, file]) => [`${folder}/${name}`, file]));
 
 t.setTimeout(240_000);
 
@@ -44,6 +58,18 @@ const paddedTensors = [
 const spoilt = Buffer.from(padded);
 spoilt[6000] = 1;
 
+/** Two by two chunks of a thousand floats each. */
+const zarray = (other: object): string =>
+  JSON.stringify({
+    ...{ zarr_format: 2, shape: [100, 40], chunks: [50, 20], dtype: '<f4', compressor: null, filters: null },
+    ...other,
+  });
+const zarr3 = JSON.stringify({
+  ...{ zarr_format: 3, node_type: 'array', shape: [100, 40], data_type: 'float32' },
+  ...{ chunk_grid: { name: 'regular', configuration: { chunk_shape: [50, 20] } } },
+  ...{ chunk_key_encoding: { name: 'default' }, codecs: [{ name: 'bytes' }, { name: 'blosc' }] },
+});
+
 const get = (world: World, file: string, revision = 'main'): Promise<Response> =>
   world.fetch(`acme/bare/resolve/${revision}/${file}`);
 const rule = (answer: Response): string => answer.headers.get('x-weighbridge-decision') ?? '';
@@ -58,18 +84,6 @@ t.test('the samples are bytes in which nothing is recognised', async (t) => {
   const numbers = Buffer.from(Float32Array.from({ length: 256 }, (_, index) => Math.sin(index)).buffer);
   t.ok(isBare(reportOf(numbers)), 'numbers are');
   for (const imports of ['csome_module\nname\n.', 'N0csome_module\nname\n\xff', '\x8c\x03mod\x8c\x04name\x930\xff'])
-/** Two by two chunks of a thousand floats each. */
-const zarray = (other: object): string =>
-  JSON.stringify({
-    ...{ zarr_format: 2, shape: [100, 40], chunks: [50, 20], dtype: '<f4', compressor: null, filters: null },
-    ...other,
-  });
-const zarr3 = JSON.stringify({
-  ...{ zarr_format: 3, node_type: 'array', shape: [100, 40], data_type: 'float32' },
-  ...{ chunk_grid: { name: 'regular', configuration: { chunk_shape: [50, 20] } } },
-  ...{ chunk_key_encoding: { name: 'default' }, codecs: [{ name: 'bytes' }, { name: 'blosc' }] },
-});
-
     t.notOk(isBare(reportOf(Buffer.concat([Buffer.from(imports, 'latin1'), numbers]))), 'nor what only imports');
   for (const length of ['0x1f', '1F', ' 0x1f'])
     t.notOk(isBare(reportOf(`ZF${length.padEnd(19)}\0\x01`)), 'nor a compressed pickle of old');
@@ -101,6 +115,12 @@ t.test(
       'mobile/half.bin': ncnnWeights(501, 0x01306b47, 2),
       'mobile/full.param': ncnnGraph(501),
       'mobile/full.bin': ncnnWeights(501, 0, 4),
+      'array/.zarray': zarray({}),
+      'array/0.1': DATA,
+      'packed/.zarray': zarray({ compressor: { id: 'zstd' } }),
+      'packed/1.0': zstdCompressSync(DATA),
+      'deep/zarr.json': zarr3,
+      'deep/c/1/0': bloscChunk({ content: DATA }),
       'index/header.bin': hnswHeader(),
       'index/data_level0.bin': hnswVectors(1),
       'index/length.bin': new Uint8Array([9, 8, 7, 0xff, 9, 8, 7, 6]),
@@ -115,13 +135,10 @@ t.test(
       'mobile/half.bin',
       'mobile/full.bin',
       'index/data_level0.bin',
-      'array/.zarray': zarray({}),
-      'array/0.1': DATA,
-      'packed/.zarray': zarray({ compressor: { id: 'zstd' } }),
-      'packed/1.0': zstdCompressSync(DATA),
-      'deep/zarr.json': zarr3,
-      'deep/c/1/0': bloscChunk({ content: DATA }),
       'index/length.bin',
+      'array/0.1',
+      'packed/1.0',
+      'deep/c/1/0',
     ]) {
       const answer = await get(world, file);
       t.equal(rule(answer), 'allow; rule=default/explained', file);
@@ -136,9 +153,6 @@ t.test(
       ({ artefact, kind }) => artefact?.path === `variables/${SHARD}` && /artefact\.(decision|outcome)/.test(kind),
     );
     t.same(
-      'array/0.1',
-      'packed/1.0',
-      'deep/c/1/0',
       entries.map(({ served }) => served?.release),
       [undefined, 'held', undefined, 'cached'],
     );
@@ -194,20 +208,6 @@ const REFUSED: Readonly<Record<string, Files>> = {
   'a zip behind the name': { 'w.bin': zipped, 'w.json': tfjsModel(['w.bin'], [zipped.length]) },
   'a zip behind the tensors': { 'w.bin': evilTail, 'w.json': tfjsModel(['w.bin'], [evilTail.length]) },
   'weights marked as what they are not': { 'half.bin': ncnnWeights(501, 0x000d4b38, 2), 'half.param': ncnnGraph(501) },
-  'a neighbour that does not exist': { 'data_level0.bin': hnswVectors(2), 'header.bin': hnswHeader() },
-  'vectors of another number': { 'data_level0.bin': hnswVectors(1), 'header.bin': hnswHeader({ elements: 1 }) },
-  'a graph of another name': { 'other.bin': DATA, 'net.xml': openvinoGraph([{ offset: 0, size: 4000 }]) },
-  'an index of another folder': {
-    'deep/model.onnx_data': padded,
-    'model.onnx': onnxBeside('deep/model.onnx_data', paddedTensors),
-  },
-  'an index above that climbs down': {
-    'deep/w.bin': DATA,
-    'w.json': tfjsModel(['deep/w.bin'], [4000]),
-  },
-  'an index below that climbs up': { 'w.bin': DATA, 'deep/w.json': tfjsModel(['../w.bin'], [4000]) },
-};
-
   'a chunk outside of its array': { '2.0': DATA, '.zarray': zarray({}) },
   'a chunk with a zero before its place': { '00.1': DATA, '.zarray': zarray({}) },
   'a chunk of another size': { '0.1': DATA.subarray(4), '.zarray': zarray({}) },
@@ -226,6 +226,20 @@ const REFUSED: Readonly<Record<string, Files>> = {
   },
   'a chunk of an array that is unpickled': { '0.1': DATA, '.zarray': zarray({ filters: [{ id: 'pickle' }] }) },
   'a chunk too deep': { 'c/0/1/0': DATA, 'zarr.json': zarr3 },
+  'a neighbour that does not exist': { 'data_level0.bin': hnswVectors(2), 'header.bin': hnswHeader() },
+  'vectors of another number': { 'data_level0.bin': hnswVectors(1), 'header.bin': hnswHeader({ elements: 1 }) },
+  'a graph of another name': { 'other.bin': DATA, 'net.xml': openvinoGraph([{ offset: 0, size: 4000 }]) },
+  'an index of another folder': {
+    'deep/model.onnx_data': padded,
+    'model.onnx': onnxBeside('deep/model.onnx_data', paddedTensors),
+  },
+  'an index above that climbs down': {
+    'deep/w.bin': DATA,
+    'w.json': tfjsModel(['deep/w.bin'], [4000]),
+  },
+  'an index below that climbs up': { 'w.bin': DATA, 'deep/w.json': tfjsModel(['../w.bin'], [4000]) },
+};
+
 t.test('whatever is not laid out exactly, by an index that passes, is refused as before', async (t) => {
   const cases = Object.entries(REFUSED);
   const files: Files = { 'config.json': '{}' };
@@ -279,4 +293,103 @@ t.test('many who ask at once have the index fetched once; one that cannot be had
   t.same([...new Set(answers)], [200]);
   const sent = world.hub.log.slice(before).filter(({ path, bytes }) => bytes > 0 && /variables\.index/.test(path));
   t.equal(sent.length, 1, 'one transfer of the index');
+});
+
+/** A file of three parts, and one of a single part. */
+const [ONE, TWO] = [tensorPart(), numberPart()];
+const PARTS: Files = { '__0_0.distcp': Buffer.concat([TWO, ONE, ONE]), '__1_0.distcp': ONE };
+const CUT = [
+  ...slicesOf('__0_0.distcp', [TWO.length, ONE.length, ONE.length]),
+  ...slicesOf('__1_0.distcp', [ONE.length]),
+];
+/** A pickle that would run, if it were what the index points at, in a text that nobody runs. */
+const NOTES = `Notes\n\n${'cos\nsystem\n'}(S'true'\ntR.`;
+
+const infos = CUT.map((slice) => storageInfo(slice));
+const whole = PARTS['__0_0.distcp'] as Uint8Array;
+
+/** Indexes of distributed checkpoints that must not pass, with what lies beside them. */
+const MISLED: Readonly<Record<string, { readonly index: Uint8Array; readonly beside?: Files }>> = {
+  'parts that end inside a tensor': {
+    index: checkpointIndexOf([
+      ...slicesOf('__0_0.distcp', [TWO.length + 40, ONE.length - 40, ONE.length]),
+      ...CUT.slice(3),
+    ]),
+  },
+  'one part in the place of two': {
+    index: checkpointIndexOf([...slicesOf('__0_0.distcp', [TWO.length, 2 * ONE.length]), ...CUT.slice(3)]),
+  },
+  'a part inside another': { index: checkpointIndexOf([...CUT, ['__0_0.distcp', 50, 40]]) },
+  'a part that nobody names': { index: checkpointIndexOf(CUT.slice(1)) },
+  'a file that is not there': { index: checkpointIndexOf(CUT), beside: { '__0_0.distcp': whole } },
+  'a file of another size': {
+    index: checkpointIndexOf(CUT),
+    beside: { ...PARTS, '__0_0.distcp': Buffer.concat([whole, ONE]) },
+  },
+  'a part that calls': {
+    index: checkpointIndexOf(slicesOf('x.distcp', [ONE.length, hostileZip.length])),
+    beside: { 'x.distcp': Buffer.concat([ONE, hostileZip]) },
+  },
+  'a part of a text': { index: checkpointIndexOf([['notes.txt', 0, NOTES.length]]), beside: { 'notes.txt': NOTES } },
+  'a file outside of the folder': { index: checkpointIndexOf([['../notes.txt', 0, 10]]) },
+  'an absolute file': { index: checkpointIndexOf([['/etc/hostname', 0, 10]]) },
+  'a part that is transformed': {
+    index: indexOf([storageInfo(['__1_0.distcp', 0, ONE.length], [['transform_descriptors', op.emptyList()]])]),
+  },
+  'a part that another object names': {
+    index: indexOf([
+      assemble(
+        op.global('types', 'SimpleNamespace'),
+        op.emptyTuple(),
+        op.newobj(),
+        dict([
+          ['relative_path', value.str('__1_0.distcp')],
+          ['offset', value.int(40)],
+          ['length', value.int(40)],
+        ]),
+        op.build(),
+      ),
+    ]),
+  },
+  'an index of another class with a part of a text': {
+    index: indexOf([storageInfo(['notes.txt', 0, NOTES.length])], ['types', 'SimpleNamespace']),
+    beside: { 'notes.txt': NOTES },
+  },
+  'an index that calls': { index: indexOf(infos, undefined, systemCall()) },
+};
+
+t.test('an index of a distributed checkpoint passes with the files that are cut as it says', async (t) => {
+  const index = checkpointIndexOf(CUT);
+  t.match(reportOf(index), { content: 'unknown', coverage: { state: 'complete' } }, 'by itself it is no proof');
+  const world = await startWorld(t, [{ name: 'acme/bare', files: { 'c/.metadata': index, ...inFolder('c', PARTS) } }]);
+  const answer = await get(world, 'c/.metadata');
+  t.equal(rule(answer), 'allow; rule=default/explained');
+  t.ok(Buffer.from(await answer.arrayBuffer()).equals(Buffer.from(index)));
+  for (const [name, bytes] of Object.entries(PARTS)) {
+    const part = await get(world, `c/${name}`);
+    t.equal(rule(part), 'allow; rule=default/known-pickle', name);
+    t.ok(Buffer.from(await part.arrayBuffer()).equals(Buffer.from(bytes as Uint8Array)), name);
+  }
+});
+
+t.test('an index that has its loader unpickle anything else is refused', async (t) => {
+  const cases = Object.entries(MISLED);
+  const files: Files = { 'config.json': '{}', 'notes.txt': NOTES };
+  cases.forEach(([, { index, beside = PARTS }], number) => {
+    Object.assign(files, { [`case${number}/.metadata`]: index }, inFolder(`case${number}`, beside));
+  });
+  const world = await startWorld(t, [{ name: 'acme/bare', files }]);
+  for (const [number, [what]] of cases.entries()) {
+    const answer = await get(world, `case${number}/.metadata`);
+    await answer.arrayBuffer();
+    t.equal(answer.status, 403, what);
+    t.notMatch(rule(answer), /allow/, what);
+  }
+  const zipped = reportOf(
+    writeZip([
+      { name: '.metadata', data: checkpointIndexOf(CUT) },
+      { name: '__1_0.distcp', data: ONE },
+    ]),
+  );
+  t.equal(zipped.content, 'unknown', 'in an archive it lies beside nothing that was compared');
 });

@@ -128,6 +128,24 @@ export const pickleFindings = toFindings({
     ['CVE-2026-24747', ...UNPICKLING],
   ],
   'pickle.trailing': ['Bytes that are no pickle follow the last one.', READERS_DIFFER, ASK, HIDDEN],
+  'checkpoint-index.outside': [
+    'The index of a checkpoint has its loader read a file outside of its folder.',
+    'The loader unpickles whatever lies there.',
+    DELETE,
+    ['CWE-22', ...UNPICKLING],
+  ],
+  'checkpoint-index.parts': [
+    'The index of a distributed checkpoint says which parts of the files beside it are unpickled.',
+    'It is harmless only with files that are cut into checkpoints in exactly those places.',
+    'Keep it in the folder of the files that it names, so that they are judged together.',
+    UNPICKLING,
+  ],
+  'checkpoint-index.unclear': [
+    'The index of a distributed checkpoint does not lay out the files beside it as torch does.',
+    'The loader unpickles whatever stands where the index points.',
+    ASK,
+    UNPICKLING,
+  ],
   'joblib.array-runs': [
     'The bytes of an array run as a pickle in loaders that do not know joblib.',
     READERS_DIFFER,
@@ -140,6 +158,7 @@ export const pickleFindings = toFindings({
     'Load it once in a sandbox with an old release and save it as safetensors.',
     ['CVE-2025-32434', ...UNPICKLING],
   ],
+  'torch-distcp.part': ['One of several archives in the file is no checkpoint.', READERS_DIFFER, DELETE, CONFUSION],
   'torch-package.code': [
     'The package brings Python modules of its own.',
     'They run when its pickles are loaded, and may stand in for any name that those import.',

@@ -1,6 +1,7 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { type Content, type Context, type Format, type Inspection, worseContent } from '../format.ts';
 import { isArrayWrapper, joblibArrays, readAsOpcodes } from './arrays.ts';
+import { partsNamedBy } from './checkpoint-index.ts';
 import { runStreams } from './streams.ts';
 import { looksLikePickle } from './trial.ts';
 import { windowed } from './window.ts';
@@ -41,12 +42,17 @@ export const inspectPickle = (file: RandomAccess, context: Context): Inspection 
   const firstArray = arrays.first();
   const misread = firstArray === undefined ? 'inert' : readAsOpcodes(source, context, firstArray);
   const { streams, protocol, opcodes, calls, globals } = run;
+  const parts = partsNamedBy(run.value, context);
   return {
     format: firstArray === undefined ? 'pickle' : 'joblib',
-    content: worseContent(asData(run.content), misread),
+    content: worseContent(worseContent(asData(run.content), misread), parts === undefined ? 'inert' : 'unknown'),
     coverage: run.coverage,
     notConvertible: 'a pickle that torch did not write',
     details: { streams, protocol, opcodes, calls, globals: globals.slice(0, 64) },
+    // Only what is data but for the parts that it names may pass with them.
+    ...(parts !== undefined && parts.length > 0 && asData(run.content) === 'data' && misread === 'inert'
+      ? { parts }
+      : {}),
   };
 };
 

@@ -1,4 +1,4 @@
-import type { Plan } from '../format.ts';
+import { type Plan, printable } from '../format.ts';
 import { type Entry, entriesOf, isMapping, itemsOf, type Value } from '../pickle/values.ts';
 import { readTensor, type TensorView } from './tensor.ts';
 
@@ -8,6 +8,8 @@ const VISIT_LIMIT = 2_000_000;
 const DEPTH_LIMIT = 64;
 /** Left-out values that are listed. */
 const DROPPED_LIMIT = 10_000;
+/** Characters of the reason why there is no plan. */
+const REASON_LIMIT = 1000;
 /** Bytes of a tensor's name. */
 const NAME_LIMIT = 1024;
 
@@ -33,7 +35,7 @@ export const collectTensors = (root: Value): StateDict => {
   let refused: string | undefined;
   let visits = 0;
   const refuse = (path: string, why: string) => {
-    refused ??= `${path === '' ? 'the file' : path.slice(0, 120)}: ${why}`;
+    refused ??= printable(`${path === '' ? 'the file' : path.slice(0, 120)}: ${why}`, REASON_LIMIT);
   };
 
   /** True when a tensor (also one that cannot be written) was found in `value`. */

@@ -2,6 +2,7 @@ import type { RandomAccess } from '../../bytes/random-access.ts';
 import { isFault } from '../../errors.ts';
 import { isTarHeader } from '../tar/header.ts';
 import { isTflite } from '../tflite/identifier.ts';
+import { archivesIn } from './back-to-back.ts';
 import { readZipDirectory, type ZipDirectory } from './directory.ts';
 import { hasEndRecord } from './end-record.ts';
 
@@ -17,18 +18,32 @@ export const looksLikeZip = (head: Uint8Array, source: RandomAccess): boolean =>
 };
 
 /** What the members of a zip say it is. */
-export type ZipRole = 'torch-zip' | 'torch-package' | 'torchscript' | 'npz' | 'keras' | 'torch-export' | 'zip';
+export type ZipRole =
+  | 'torch-zip'
+  | 'torch-distcp'
+  | 'torch-package'
+  | 'torchscript'
+  | 'npz'
+  | 'keras'
+  | 'torch-export'
+  | 'zip';
 
 /** The role of the archive in `source`; a directory that cannot be read makes it a plain zip, whose inspection says why. */
 export const zipRole = (head: Uint8Array, source: RandomAccess): ZipRole | undefined => {
   if (!looksLikeZip(head, source)) return undefined;
   try {
-    return roleOf(readZipDirectory(source));
+    const directory = readZipDirectory(source);
+    const role = roleOf(directory);
+    return role === 'torch-zip' && isOneOfMany(directory, source) ? 'torch-distcp' : role;
   } catch (error) {
     if (isFault(error)) return 'zip';
     throw error;
   }
 };
+
+/** True when the archive that readers find is the last of several that fill the file. */
+const isOneOfMany = ({ deviations }: ZipDirectory, source: RandomAccess): boolean =>
+  deviations.some(({ rule }) => rule === 'prefix-bytes') && (archivesIn(source)?.length ?? 0) > 1;
 
 /** Torch takes the folder of the first member as the archive's name (`PyTorchStreamReader::init`). */
 export const torchRoot = (directory: ZipDirectory): string => {

@@ -1,4 +1,5 @@
 import { systemCall } from '../../support/checkpoints.ts';
+import { numberPart, tensorPart } from '../../support/distributed-writer.ts';
 import { assemble, op, type Piece, pickled } from '../../support/pickle-assembler.ts';
 import {
   checkpoint,
@@ -92,6 +93,34 @@ export const torchSamples: readonly Samples[] = [
       'two pickles of one name': () =>
         writeZip([...checkpointMembers(state(false), [storage]), { name: 'archive/data.pkl', data: hostilePickle }]),
       'bytes before the archive': () => checkpoint(state(false), [storage], { prefix: hostilePickle }),
+    },
+  },
+  {
+    format: 'torch-distcp',
+    accept: {
+      'two pieces of tensors': () => Buffer.concat([tensorPart(), tensorPart()]),
+      'pieces and a number': () => Buffer.concat([numberPart(), tensorPart(), tensorPart()]),
+    },
+    contents: { 'two pieces of tensors': 'tensors', 'pieces and a number': 'data' },
+    cuts: 'a file that is cut between two of its archives holds the archives before the cut',
+    reject: {
+      'a part that calls os.system': () => Buffer.concat([checkpoint(calling(false), [storage]), tensorPart()]),
+      'a last part that calls os.system': () => Buffer.concat([tensorPart(), checkpoint(calling(false), [storage])]),
+      'a zip that hides a pickle': () => Buffer.concat([writeZip([{ name: 'a', data: hostilePickle }]), tensorPart()]),
+      'a zip that is no checkpoint': () => Buffer.concat([writeZip([{ name: 'a', data: 'text' }]), tensorPart()]),
+      'bytes between two parts': () => Buffer.concat([tensorPart(), Buffer.from('between'), tensorPart()]),
+      'a pickle before the parts': () => Buffer.concat([hostilePickle, tensorPart(), tensorPart()]),
+      'a storage that is a pickle': () =>
+        Buffer.concat([tensorPart({ ...storage, bytes: Buffer.concat([hostilePickle]) }), tensorPart()]),
+      'two storages that share bytes': () =>
+        Buffer.concat([
+          tensorPart(),
+          writeZip(
+            [...checkpointMembers(state(false), [storage]), { name: 'archive/data/1', data: storage.bytes }].map(
+              (entry) => (entry.name === 'archive/data/1' ? { ...entry, central: { offset: 64 } } : entry),
+            ),
+          ),
+        ]),
     },
   },
   {

@@ -1,4 +1,4 @@
-import type { CallRule } from '../allowed/types.ts';
+import type { BuildRule, CallRule } from '../allowed/types.ts';
 import { countOf, entriesOf, isCallOf, isGlobal, isMapping, itemsOf, textOf, type Value } from '../values.ts';
 import { isConstant } from './general.ts';
 
@@ -186,6 +186,22 @@ export const loadFromBytes: CallRule = ({ args }, context) => {
   const { content, coverage } = context.inspect(inner);
   if (content !== 'inert' && content !== 'tensors' && content !== 'data') return 'the file inside holds more than data';
   return coverage.state === 'complete' ? undefined : 'the file inside was not understood to its end';
+};
+
+/** State of `TensorProperties`: dtype, layout, requires_grad, memory format and pin_memory; `__setstate__` takes them apart. */
+export const tensorProperties: BuildRule = (_, state) => {
+  const [dtype, layout, grad, format, pinned] = itemsOf(state) ?? [];
+  const named = (value: Value | undefined) => value?.kind === 'global' && value.module === 'torch';
+  const fits =
+    state.kind === 'tuple' &&
+    state.items.length === 5 &&
+    named(dtype) &&
+    (named(layout) || isCallOf(layout, 'torch.serialization', '_get_layout')) &&
+    isFlag(grad) &&
+    format?.kind === 'call' &&
+    /^_?MEM_FORMAT_ENCODING$|^getattr$/.test(format.callee.name) &&
+    isFlag(pinned);
+  return fits ? undefined : 'the state is not that of the properties of a tensor';
 };
 
 /** `torch.nn.parameter.Parameter(tensor, requires_grad)`. */
