@@ -29,8 +29,10 @@ export type ConfiguredToken = {
 };
 
 /** Everything that was set, checked, with absolute paths. Sizes are bytes, times milliseconds. */
-export type Config = Omit<Settings, 'upstreams' | 'tls' | 'policies' | 'knownBad' | 'auth'> & {
+export type Config = Omit<Settings, 'upstreams' | 'tls' | 'policies' | 'policyControl' | 'knownBad' | 'auth'> & {
   readonly policies: string;
+  /** Public keys as PEM by name, of which so many must have signed the policies; without keys nobody must. */
+  readonly policyControl: { readonly signers: Readonly<Record<string, string>>; readonly signatures: number };
   /** Path of the list of known-bad digests, and the public key that its signature is checked with, as PEM. */
   readonly knownBad: { readonly list: string; readonly key: string } | undefined;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
@@ -74,6 +76,7 @@ export const loadConfig = ({ file, env = process.env, overrides = {} }: ConfigSo
     ...settings,
     data: sources.path(['data'], settings.data),
     policies: settings.policies === undefined ? DEFAULT_POLICIES : sources.path(['policies'], settings.policies),
+    policyControl: controlOf(settings, sources),
     knownBad: settings.knownBad && {
       list: sources.path(['knownBad', 'list'], settings.knownBad.list),
       key: readAt(sources, ['knownBad', 'key'], settings.knownBad.key),
@@ -85,6 +88,20 @@ export const loadConfig = ({ file, env = process.env, overrides = {} }: ConfigSo
     upstreams: origins(settings, sources, env),
     allowPrivate: settings.upstreams.allowPrivate,
   });
+};
+
+const controlOf = ({ policyControl: { signers, signatures } }: Settings, sources: Sources): Config['policyControl'] => {
+  const place = ['policyControl', 'signatures'];
+  const people = Object.keys(signers).length;
+  if (people > 0 && signatures > people)
+    throw invalid([
+      `${sources.whence(place)}: policyControl.signatures: expected at most ${people}, as there are signers`,
+    ]);
+  const keys = Object.entries(signers).map(([name, file]) => [
+    name,
+    readAt(sources, ['policyControl', 'signers', name], file),
+  ]);
+  return { signers: Object.fromEntries(keys), signatures };
 };
 
 type Sources = {

@@ -17,6 +17,7 @@ import { createRestraint, type Restrain } from './gateway/orders/restrain.ts';
 import type { RunningBodies } from './gateway/orders/running.ts';
 import { createServedBefore } from './gateway/orders/served-before.ts';
 import { type PolicyWatcher, watchPolicies } from './gateway/policies.ts';
+import { enterLoaded, lastSet } from './gateway/policy-log.ts';
 import { openReleases } from './gateway/quarantine/book.ts';
 import { startClock } from './gateway/quarantine/clock.ts';
 import type { ReleaseDesk } from './gateway/quarantine/desk.ts';
@@ -31,6 +32,7 @@ import type { HealthFact } from './http/health.ts';
 import { createLogger } from './http/logger.ts';
 import { counted, createMetrics, type Metrics } from './http/metrics.ts';
 import type { ScanParts } from './http/scan/route.ts';
+import type { Signing } from './policy/signatures.ts';
 import { createSandbox } from './sandbox/sandbox.ts';
 import type { Sandbox } from './sandbox/types.ts';
 import { loadSecretKey } from './store/secret-key.ts';
@@ -126,13 +128,14 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
   const log = counted(opened(await createAccessLog({ directory, origin: config.log.origin, remember })), metrics);
   const search = opened(createLogSearch(directory));
   const sandbox = opened(await createSandbox(config.sandbox));
+  const last = await lastSet(records);
   const policies = opened(
     await watchPolicies(
       config.policies,
       {
-        loaded: (set, previous = '') => {
+        loaded: (set, previous = last, signers = []) => {
           records.put('policySet', set.digest, { files: set.files, at: Date.now() }).catch(() => undefined);
-          log.enqueue({ kind: 'policy.loaded', detail: { digest: set.digest, previous } });
+          enterLoaded(log, set, previous, signers);
         },
         rejected: ({ message }) => {
           metrics.policyLoadErrors.inc();
@@ -142,7 +145,7 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
           log.enqueue({ kind: 'policy.rejected', detail: { message: message.slice(0, 1000) } });
         },
       },
-      { mode: config.mode },
+      { mode: config.mode, signing: signingOf(config) },
     ),
   );
   const knownBad = opened(
@@ -163,6 +166,10 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
   keeping.blob = createKeeping(book).blob;
   return { config, metrics, store, log, search, sandbox, policies, knownBad, logger, book };
 };
+
+/** Who must have signed the policies; undefined where nobody must. */
+const signingOf = ({ policyControl: { signers, signatures } }: Config): Signing | undefined =>
+  Object.keys(signers).length === 0 ? undefined : { signers, needed: signatures };
 
 const mount = (
   { config, store }: Parts,
@@ -256,12 +263,12 @@ const ordersOf = (
 };
 
 const quarantineOf = async (
-  { store: { records }, log, search, policies: { current: policies } }: Parts,
+  { store: { records }, log, search, policies: { current: policies, signers } }: Parts,
   opened: Closing,
 ): Promise<{ readonly quarantine: ReleaseDesk; readonly releases: Releases }> => {
   const book = await openReleases(records);
   const clock = opened(startClock({ book, log, policies }));
-  const quarantine = { book, records, log, search, policies, signers: () => [] };
+  const quarantine = { book, records, log, search, policies, signers };
   return { quarantine, releases: { covering: book.covering, hold: clock.hold } };
 };
 

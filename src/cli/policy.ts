@@ -2,12 +2,14 @@ import { type Command, type CommandIo, EXIT } from './command.ts';
 import { check } from './policy/check.ts';
 import { diff } from './policy/diff.ts';
 import { explain } from './policy/explain.ts';
+import { sign } from './policy/sign.ts';
 import { test } from './policy/test.ts';
 
 const usage = `usage: weighbridge policy check   [--strict] [--json] [--data DIR] [--days N] [PATH]
        weighbridge policy test    [--strict] [--format plain|junit|json] [--tests PATH] [PATH]
        weighbridge policy explain [--json] [--policies PATH] [--data DIR] DECISION | --facts FILE
        weighbridge policy diff    [--json] [--data DIR] [--since TIME] [--examples N] OLD NEW
+       weighbridge policy sign    --key FILE [PATH]
 
 check     Reads a policy file, or every *.yaml and *.yml of a directory, and prints what is wrong with it as
           file:line:column: errors, and as warnings rules that never match or never decide and waivers that have run out,
@@ -31,6 +33,9 @@ diff      Decides past requests again with the policies OLD and NEW, and prints 
   --since TIME     requests from 2026-11-23, 2026-11-23T10:00:00Z, or how long ago: 30m, 12h, 7d
   --examples N     name the newest N requests of each change (3)
 
+sign      Adds a signature to policies that are valid, in policies.sig in their directory, or FILE.sig beside a file.
+  --key FILE       Ed25519 private key as PEM (openssl genpkey -algorithm ed25519)
+
 PATH is the configured policies when it is left out. The least that facts need:
   {"artefact": {"path": "model.bin", "format": "pickle", "content": "tensors"}, "coverage": "complete"}`;
 
@@ -39,6 +44,7 @@ const verbs: Readonly<Record<string, (args: readonly string[], io: CommandIo) =>
   test,
   explain,
   diff,
+  sign,
 };
 
 export const policy: Command = {

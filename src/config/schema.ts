@@ -93,6 +93,12 @@ export const schema = z.strictObject({
   data: path.default('./data'),
   policies: path.optional(),
   mode: z.enum(['enforce', 'observe']).default('enforce').register(about, { kind: 'text' }),
+  policyControl: z
+    .strictObject({
+      signers: z.record(z.string(), path).default({}),
+      signatures: z.int().min(1).max(10).default(1).register(about, { kind: 'number' }),
+    })
+    .prefault({}),
   knownBad: z.strictObject({ list: path, key: path }).optional(),
   mounts: z.record(z.string(), mount).default({}),
   upstreams: z.object({ allowPrivate: flag }).catchall(upstream).prefault({}),

@@ -2,8 +2,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isFault, WeighbridgeError } from '../errors.ts';
-import { loadPolicies } from '../policy/load.ts';
+import { digestOf, loadPolicies } from '../policy/load.ts';
 import { OBSERVE_ALL } from '../policy/observe.ts';
+import { checkSignatures, type Signed, type Signing } from '../policy/signatures.ts';
 import type { PolicySet } from '../policy/types.ts';
 
 /** How often the files are looked at, ms. An edit is in force after at most two looks. */
@@ -14,8 +15,8 @@ const MAX_TOTAL_BYTES = 16 * 1024 * 1024;
 
 /** Told what happens to the policies: for the log, the access log and the metrics. */
 export type PolicyHooks = {
-  /** A set came into force; `previous` is the digest of the one before. */
-  loaded(set: PolicySet, previous: string | undefined): void;
+  /** A set came into force; `previous` is the one before, `signers` who signed the new one. */
+  loaded(set: PolicySet, previous: PolicySet | undefined, signers: readonly string[]): void;
   /** An edit was refused and the last good set stays in force. */
   rejected(fault: WeighbridgeError): void;
 };
@@ -23,6 +24,8 @@ export type PolicyHooks = {
 export type PolicyWatcher = {
   /** The set in force. */
   current(): PolicySet;
+  /** Who signed it, where only signed sets load. */
+  signers(): readonly string[];
   /** What is wrong with the files as they are now; undefined when `current` is what they say. */
   fault(): WeighbridgeError | undefined;
   /** Looks at once instead of at the next poll. */
@@ -51,8 +54,38 @@ export const readPolicyFiles = async (path: string): Promise<Record<string, stri
   }
 };
 
+/** Bytes of a file of signatures: some hundred of them. */
+const MAX_SIGNATURES_BYTES = 64 * 1024;
+
+/** Where the signatures of the policies at `path` lie: in the folder, or beside the file. */
+export const signaturesPath = async (path: string): Promise<string> =>
+  (await stat(path)).isDirectory() ? join(path, 'policies.sig') : `${path}.sig`;
+
+/** The signatures of the policies at `path`; undefined when there are none. */
+export const readSignatures = async (path: string): Promise<string | undefined> => {
+  try {
+    const place = await signaturesPath(path);
+    if ((await stat(place)).size <= MAX_SIGNATURES_BYTES) return await readFile(place, 'utf8');
+  } catch {
+    return undefined;
+  }
+  throw new WeighbridgeError('POLICY_INVALID', `the signatures have more than ${MAX_SIGNATURES_BYTES} bytes`);
+};
+
 const policyNames = async (directory: string): Promise<string[]> =>
   (await readdir(directory)).filter((name) => /^[^.].*\.ya?ml$/.test(name)).sort();
+
+type WatchOptions = {
+  readonly pollMs?: number;
+  readonly mode?: 'enforce' | 'observe';
+  /** Only a set that these people signed is loaded. */
+  readonly signing?: Signing | undefined;
+};
+
+/** Files by name; what was signed under a name that no file has. */
+type Seen = Record<string, string>;
+const SIGNATURES = '(signatures)';
+const UNSIGNED: Signed = { signers: [], issued: 0 };
 
 /**
  * Loads the policies at `path` and follows edits. The files are polled, since change notices do not cross every mount,
@@ -63,27 +96,43 @@ const policyNames = async (directory: string): Promise<string[]> =>
 export const watchPolicies = async (
   path: string,
   hooks: PolicyHooks,
-  options: { readonly pollMs?: number; readonly mode?: 'enforce' | 'observe' } = {},
+  options: WatchOptions = {},
 ): Promise<PolicyWatcher> => {
-  const read = async (): Promise<Record<string, string>> => {
+  const read = async (): Promise<Seen> => {
     const files = await readPolicyFiles(path);
-    return options.mode === 'observe' ? { ...files, [OBSERVE_ALL.name]: OBSERVE_ALL.text } : files;
+    const signatures = options.signing === undefined ? undefined : await readSignatures(path);
+    return signatures === undefined ? files : { ...files, [SIGNATURES]: signatures };
+  };
+  const load = (all: Seen): { readonly set: PolicySet; readonly signed: Signed } => {
+    const { [SIGNATURES]: signatures, ...files } = all;
+    // Before anything in them is looked at.
+    const signed =
+      options.signing === undefined ? UNSIGNED : checkSignatures(digestOf(files), signatures, options.signing);
+    const observed = options.mode === 'observe' ? { ...files, [OBSERVE_ALL.name]: OBSERVE_ALL.text } : files;
+    return { set: loadPolicies(observed, Date.now()), signed };
   };
   let seen = await read();
-  let set = loadPolicies(seen, Date.now());
+  let { set, signed } = load(seen);
   let fault: WeighbridgeError | undefined;
-  hooks.loaded(set, undefined);
+  hooks.loaded(set, undefined, signed.signers);
 
-  const take = (files: Record<string, string>): void => {
+  const take = (files: Seen): void => {
     seen = files;
-    const previous = set.digest;
+    const previous = set;
     try {
-      set = loadPolicies(files, Date.now());
+      const next = load(files);
+      if (next.signed.issued < signed.issued) {
+        throw new WeighbridgeError(
+          'POLICY_INVALID',
+          'these policies were signed before those in force: sign them again',
+        );
+      }
+      ({ set, signed } = next);
       fault = undefined;
     } catch (error) {
       reject(error);
     }
-    if (set.digest !== previous) hooks.loaded(set, previous);
+    if (set.digest !== previous.digest) hooks.loaded(set, previous, signed.signers);
   };
   const reject = (error: unknown): void => {
     // Whatever an edit sets off, the last good set stays in force.
@@ -92,7 +141,7 @@ export const watchPolicies = async (
     fault = why;
     hooks.rejected(why);
   };
-  const look = async (): Promise<Record<string, string> | undefined> => {
+  const look = async (): Promise<Seen | undefined> => {
     try {
       return await read();
     } catch (error) {
@@ -109,7 +158,7 @@ export const watchPolicies = async (
 
   const closing = new AbortController();
   const poll = async (): Promise<void> => {
-    let before: Record<string, string> | undefined;
+    let before: Seen | undefined;
     while (!closing.signal.aborted) {
       await sleep(options.pollMs ?? POLL_MS, undefined, { signal: closing.signal, ref: false });
       try {
@@ -127,6 +176,7 @@ export const watchPolicies = async (
 
   return {
     current: () => set,
+    signers: () => signed.signers,
     fault: () => fault,
     reload,
     async close() {

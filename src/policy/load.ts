@@ -160,8 +160,8 @@ const waiversOf = (
   });
 };
 
-/** sha256 over the paths and contents, in order of path; lengths keep them apart. */
-const digestOf = (files: Readonly<Record<string, string>>): string => {
+/** The digest of a set: sha256 over the paths and contents, in order of path; lengths keep them apart. */
+export const digestOf = (files: Readonly<Record<string, string>>): string => {
   const hash = createHash('sha256');
   for (const path of Object.keys(files).sort()) {
     const text = files[path] ?? '';

@@ -105,7 +105,7 @@ export type Tables = {
   /** digest → the canonical JSON of the facts of a decision; kept as long as the log. */
   facts: Json;
   /** digest → the policy files of a set, by path; kept as long as the log. */
-  policySet: { readonly files: Readonly<Record<string, string>>; readonly at: number };
+  policySet: { readonly files: Readonly<Record<string, string>>; readonly at: number; readonly shadow?: true };
   /** Keyed pseudonym → the personal value behind it; erasable without touching the log. */
   person: { readonly value: string; readonly at: number };
   /** `<upstream>/<team>` → the credential that is shown there, encrypted (gateway/vault.ts), and who stored it. */
