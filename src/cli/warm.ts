@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { MIB } from '../bytes/limits.ts';
 import { loadConfig } from '../config.ts';
-import { WeighbridgeError } from '../errors.ts';
+import { isFault, WeighbridgeError } from '../errors.ts';
 import type { Upstream } from '../upstream/types.ts';
 import { createUpstream } from '../upstream/upstream.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
@@ -20,6 +20,12 @@ Exit code 0: all is there; 1: something was refused; 2: could not do it.`;
 /** A held file answers only when it was fetched and judged: give the largest one time. */
 const PATIENCE = { headers: 3_600_000, stall: 120_000, downloadAttempts: 3 };
 const MAX_NAMED = 100;
+/** Looks at the listing: what a conversion puts in the place of a file appears in the second one. */
+const MAX_LISTINGS = 3;
+/** Between two drawings of the bar while nothing arrives, in ms. */
+const TICK = 1_000;
+/** Characters of a file's name beside the bar, its end. */
+const MAX_NAME = 40;
 
 const listing = z.object({
   sha: z.string(),
@@ -62,24 +68,47 @@ const parseTarget = (written: string): Target => {
 };
 
 const warmRepo = async (gateway: Upstream, target: Target, io: CommandIo): Promise<number> => {
-  const { kind, name, revision } = target;
+  let listed = await list(gateway, target);
+  const prefix = target.kind === 'models' ? target.name : `${target.kind}/${target.name}`;
+  const place = (file: string): string =>
+    `/${prefix}/resolve/${listed.sha}/${file.split('/').map(encodeURIComponent).join('/')}`;
+  const total = listed.siblings.reduce((sum, { size = 0 }) => sum + size, 0);
+  const progress = createProgress(io, `${target.name}@${listed.sha.slice(0, 8)}`, total);
+  const there = new Set<string>();
+  const refused = new Map<string, string>();
+  for (let listings = 1; ; listings++) {
+    for (const { rfilename, size } of listed.siblings) {
+      if (there.has(rfilename)) continue;
+      progress.begin(rfilename);
+      const why = await fetchOne(gateway, place(rfilename), size, progress.add);
+      if (why === undefined) there.add(rfilename);
+      else refused.set(rfilename, why);
+    }
+    if (refused.size === 0 || listings === MAX_LISTINGS) break;
+    // A checkpoint that had no plan when it was listed has one by now, and another file in its place.
+    const again = await list(gateway, { ...target, revision: listed.sha }).catch(asRefusal);
+    if (again === undefined) break;
+    const names = new Set(again.siblings.map(({ rfilename }) => rfilename));
+    if ([...names].every((name) => there.has(name) || refused.has(name))) break;
+    for (const name of refused.keys()) if (!names.has(name)) refused.delete(name);
+    listed = again;
+  }
+  progress.end(`${there.size} of ${there.size + refused.size} files are there`);
+  for (const [file, why] of [...refused].slice(0, MAX_NAMED)) io.stderr.write(`  ${file}: ${why}\n`);
+  return refused.size === 0 ? EXIT.ok : EXIT.refused;
+};
+
+const list = async (gateway: Upstream, { kind, name, revision }: Target): Promise<z.infer<typeof listing>> => {
   const url = `/api/${kind}/${name}/revision/${encodeURIComponent(revision)}?blobs=true`;
   const answer = await gateway.request({ method: 'GET', url });
   if (answer.status !== 200)
     throw new WeighbridgeError('UPSTREAM_REFUSED', `${name}: ${errorText(answer.body, answer.status)}`);
-  const { sha, siblings } = listing.parse(JSON.parse(Buffer.from(answer.body).toString('utf8')));
-  const total = siblings.reduce((sum, { size = 0 }) => sum + size, 0);
-  const progress = createProgress(io, `${name}@${sha.slice(0, 8)}`, total);
-  const refused: string[] = [];
-  for (const { rfilename, size } of siblings) {
-    const prefix = kind === 'models' ? name : `${kind}/${name}`;
-    const path = `/${prefix}/resolve/${sha}/${rfilename.split('/').map(encodeURIComponent).join('/')}`;
-    const why = await fetchOne(gateway, path, size, progress.add);
-    if (why !== undefined) refused.push(`${rfilename}: ${why}`);
-  }
-  progress.end(`${siblings.length - refused.length} of ${siblings.length} files are there`);
-  for (const line of refused.slice(0, MAX_NAMED)) io.stderr.write(`  ${line}\n`);
-  return refused.length === 0 ? EXIT.ok : EXIT.refused;
+  return listing.parse(JSON.parse(Buffer.from(answer.body).toString('utf8')));
+};
+
+/** Undefined for a repo that is refused as a whole, which the files that were refused have said already. */
+const asRefusal = (error: unknown): undefined => {
+  if (!isFault(error, 'UPSTREAM_REFUSED')) throw error;
 };
 
 /** Takes one file and throws its bytes away. Resolves with the reason when it was not given. */
@@ -96,36 +125,48 @@ const fetchOne = async (
     for await (const chunk of gateway.download(path, {}, { start: 0, size: expected })) add(chunk.length);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    // A download knows the status alone; the headers of a HEAD have the reason.
+    const told = isFault(error, 'UPSTREAM_REFUSED')
+      ? (await gateway.stat(path, {})).headers['x-error-message']
+      : undefined;
+    return told ?? (error instanceof Error ? error.message : String(error));
   }
 };
 
-const errorText = (body: Uint8Array, status: number): string => {
-  const text = Buffer.from(body)
-    .toString('utf8')
-    .replace(/[^\x20-\x7e]/g, ' ');
-  return `${status} ${text.slice(0, 300)}`;
-};
+const errorText = (body: Uint8Array, status: number): string =>
+  `${status} ${printable(Buffer.from(body).toString('utf8')).slice(0, 300)}`;
 
-/** A bar on a terminal, one line at the end elsewhere. */
+/** Nothing that a terminal would obey. */
+const printable = (text: string): string => text.replace(/[^\x20-\x7e]/g, ' ');
+
+/** A bar on a terminal, one line at the end elsewhere. A file that is judged before it comes shows by the seconds it takes. */
 const createProgress = (io: CommandIo, label: string, total: number) => {
   const terminal = 'isTTY' in io.stderr && io.stderr.isTTY === true;
   const inMib = (bytes: number): string => (bytes / MIB).toFixed(1);
   let done = 0;
   let drawn = 0;
+  let file = '';
+  let since = 0;
   const draw = (): void => {
+    drawn = performance.now();
     const filled = total === 0 ? 30 : Math.min(30, Math.floor((done / total) * 30));
     const bar = '#'.repeat(filled).padEnd(30, '.');
-    io.stderr.write(`\r${label} [${bar}] ${inMib(done)} of ${inMib(total)} MiB`);
+    const now = file === '' ? '' : `, ${file}, ${Math.floor((drawn - since) / 1000)} s`;
+    io.stderr.write(`\r\u001b[K${label} [${bar}] ${inMib(done)} of ${inMib(total)} MiB${now}`);
   };
+  const ticking = terminal ? setInterval(draw, TICK) : undefined;
   return {
+    begin(name: string): void {
+      file = printable(name).slice(-MAX_NAME);
+      since = performance.now();
+    },
     add(bytes: number): void {
       done += bytes;
-      if (!terminal || performance.now() - drawn < 100) return;
-      drawn = performance.now();
-      draw();
+      if (terminal && performance.now() - drawn >= 100) draw();
     },
     end(summary: string): void {
+      clearInterval(ticking);
+      file = '';
       if (terminal) {
         draw();
         io.stderr.write('\n');

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough, Readable, Writable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { convert } from '../../src/cli/convert.ts';
 import { warm } from '../../src/cli/warm.ts';
@@ -44,6 +46,35 @@ t.test('convert refuses what is not provably only data, and leaves no file', asy
   t.ok(existsSync(join(folder, 'good.safetensors')));
   t.equal((await runCommand(convert.run, [join(folder, 'absent.bin'), output])).code, 2);
   t.equal((await runCommand(convert.run, [])).code, 2);
+});
+
+t.test('warm waits for a plan that takes longer than listings do, and shows that it works', async (t) => {
+  const slow = gzipSync(checkpoint);
+  const world = await startWorld(
+    t,
+    [
+      { name: 'acme/slow', files: { 'pytorch_model.bin': slow } },
+      { name: 'acme/late', files: { 'pytorch_model.bin': gzipSync(hostile) } },
+    ],
+    { timings: { answerWithin: 100 } },
+  );
+  world.hub.fail({ kind: 'stall', ms: 2500, where: 'cdn', times: 2 });
+  const drawn: string[] = [];
+  const terminal = new Writable({
+    write(chunk, _encoding, done) {
+      drawn.push(String(chunk));
+      done();
+    },
+  });
+  const io = { stdin: Readable.from([]), stdout: new PassThrough(), stderr: Object.assign(terminal, { isTTY: true }) };
+  t.equal(await warm.run(['acme/slow', '--gateway', world.endpoint], io), 0);
+  t.match(io.stdout.read()?.toString(), /acme\/slow@[0-9a-f]{8}: 1 of 1 files are there/);
+  t.ok(
+    drawn.filter((text) => /pytorch_model\.bin, [12] s/.test(text)).length > 1,
+    'the bar lives while nothing arrives',
+  );
+  const late = await runCommand(warm.run, ['acme/late', '--gateway', world.endpoint]);
+  t.match(late, { code: 1, stderr: /pytorch_model\.bin: .*os\.system/ }, 'the reason, not the status alone');
 });
 
 t.test('warm has the gateway fetch and convert a repo, and names what is refused', async (t) => {
