@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { DEFAULT_LIMITS } from '../src/bytes/limits.ts';
 import { keys } from '../src/config/keys.ts';
 import { schema } from '../src/config/schema.ts';
 import { type ConfigSources, isLoopback, loadConfig } from '../src/config.ts';
@@ -51,6 +52,25 @@ t.test('a file is read, with sizes and times in words and paths against its own 
   t.same(config.upstreams['huggingface'], { url: 'https://huggingface.co', token: 'hf_x' });
   t.same(config.upstreams['mirror'], { url: 'http://10.0.0.1:81/hub' });
   t.same(config.mounts, { huggingface: '/hub' });
+});
+
+t.test('every limit of an inspection can be set, within what the sandbox can carry', async (t) => {
+  t.same(loadConfig({ env }).sandbox.limits, DEFAULT_LIMITS);
+  const file = written(t, 'sandbox: { limits: { bytesRead: 1 MiB, findings: 7 } }\n');
+  const variables = { WEIGHBRIDGE_SANDBOX_LIMITS_DEPTH: '2', WEIGHBRIDGE_SANDBOX_LIMITS_BYTES_INFLATED: '3 KiB' };
+  t.same(loadConfig({ file, env: { ...env, ...variables } }).sandbox.limits, {
+    ...DEFAULT_LIMITS,
+    bytesRead: 1024 ** 2,
+    bytesInflated: 3072,
+    depth: 2,
+    findings: 7,
+  });
+  for (const wrong of ['depth: 33', 'depth: 0', 'findings: 10001', 'findings: 1.5', 'steps: -1', 'bytesRead: 0'])
+    t.match(
+      refusal({ file: written(t, `sandbox: { limits: { ${wrong} } }\n`) }),
+      `sandbox.limits.${wrong.split(':')[0]}: `,
+      wrong,
+    );
 });
 
 t.test('every unknown key and wrong value is named with its line and what was expected', async (t) => {

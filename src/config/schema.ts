@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { GIB, KIB, MIB } from '../bytes/limits.ts';
+import { DEFAULT_LIMITS, GIB, KIB, MIB } from '../bytes/limits.ts';
 import { ROLES } from '../identity/roles.ts';
 
 /** What one setting is, as the table in docs/configuration.md says it. */
@@ -18,6 +18,11 @@ const TIMES: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 
 const DAY = 86_400_000;
 
+/** Containers in containers that may be asked for: each takes some of the parsers' stack. */
+const DEEPEST = 32;
+/** Findings of one file that may be asked for: a report of more would be too long for the wall between the processes. */
+const MOST_FINDINGS = 10_000;
+
 const measured = (units: Readonly<Record<string, number>>, message: string) =>
   z.union([z.string(), z.number()]).transform((written, context) => {
     const [, digits, unit] = /^(\d+(?:\.\d+)?) ?([A-Za-z]*)$/.exec(String(written)) ?? [];
@@ -32,6 +37,7 @@ const text = z.string().min(1).register(about, { kind: 'text' });
 const path = z.string().min(1).register(about, { kind: 'path' });
 const size = measured(UNITS, 'expected a size such as 512 MiB or 200 GiB').register(about, { kind: 'size' });
 const time = measured(TIMES, 'expected a time such as 500ms, 60s or 5m').register(about, { kind: 'time' });
+const count = (most: number) => z.int().min(1).max(most).register(about, { kind: 'number' });
 const flag = z.boolean().default(false).register(about, { kind: 'switch' });
 const url = () =>
   z.url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' }).register(about, { kind: 'text' });
@@ -77,6 +83,22 @@ const token = z
     return z.NEVER;
   });
 
+/** Bytes of a webhook's secret, in base64 (Standard Webhooks: 24 to 64). */
+const SECRET = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/;
+const stream = z
+  .strictObject({
+    name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a name'),
+    url: z
+      .string()
+      .regex(
+        /^(?:https?:\/\/\S+|syslog\+(?:tcp|tls):\/\/[^\s/:]+:\d{1,5})$/,
+        'expected https://…, syslog+tls://host:port or syslog+tcp://host:port',
+      ),
+    secret: z.string().regex(SECRET, 'expected whsec_ and 24 to 64 bytes in base64').optional(),
+    kinds: z.array(z.string().min(1).max(100)).min(1).default(['*']),
+  })
+  .refine(({ secret, url }) => url.startsWith('syslog') || secret !== undefined, 'expected a secret for a webhook');
+
 const upstream = z.strictObject({
   url: url().optional(),
   token: z.string().min(1).optional().register(about, { kind: 'text', secret: true }),
@@ -110,6 +132,15 @@ export const schema = z.strictObject({
       memory: size.default(512 * MIB),
       timeout: time.default(120_000),
       require: z.enum(['namespaces', 'permission', 'isolate']).default('permission').register(about, { kind: 'text' }),
+      limits: z
+        .strictObject({
+          bytesRead: size.default(DEFAULT_LIMITS.bytesRead),
+          bytesInflated: size.default(DEFAULT_LIMITS.bytesInflated),
+          depth: count(DEEPEST).default(DEFAULT_LIMITS.depth),
+          findings: count(MOST_FINDINGS).default(DEFAULT_LIMITS.findings),
+          steps: count(Number.MAX_SAFE_INTEGER).default(DEFAULT_LIMITS.steps),
+        })
+        .prefault({}),
       personalData: flag,
     })
     .prefault({}),
@@ -119,6 +150,7 @@ export const schema = z.strictObject({
       keep: time.default(400 * DAY),
       keepDecisions: time.default(3650 * DAY),
       keepLess: flag,
+      streams: z.array(stream).default([]).register(about, { kind: 'list', secret: true }),
       level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').register(about, { kind: 'text' }),
     })
     .prefault({}),
