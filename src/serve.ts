@@ -22,6 +22,8 @@ import { openReleases } from './gateway/quarantine/book.ts';
 import { startClock } from './gateway/quarantine/clock.ts';
 import type { ReleaseDesk } from './gateway/quarantine/desk.ts';
 import type { Releases } from './gateway/quarantine/releases.ts';
+import { openStreams } from './gateway/streams/open.ts';
+import type { Stream } from './gateway/streams/stream.ts';
 import type { TokenOffice } from './gateway/token-office.ts';
 import { openTokens } from './gateway/tokens.ts';
 import type { Gateway } from './gateway/types.ts';
@@ -82,6 +84,7 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
     const mounted = ecosystems.map((ecosystem) => mount(parts, gateway, office, ecosystem, opened));
     watch(parts);
     opened(retain(parts));
+    opened(await streamsOf(parts));
     const health = async (): Promise<readonly HealthFact[]> => healthOf(parts);
     const lookups = lookupsOf(parts);
     const { logger } = parts;
@@ -186,6 +189,18 @@ const mount = (
   const credentialOf = (team: string): string | undefined => vault.get(ecosystem.name, team);
   return { ecosystem, mount: path, deps: { gateway, upstream, records: store.records, credentialOf, publicUrl } };
 };
+
+/** Sends entries of the log to where the settings say. */
+const streamsOf = ({ config, log, logger, store }: Parts): Promise<Stream> =>
+  openStreams(config.log.streams, {
+    directory: join(config.data, 'log'),
+    log,
+    records: store.records,
+    tell: (stream, problem) =>
+      problem === undefined
+        ? logger.warn({ stream }, 'entries of the access log arrive again')
+        : logger.error({ stream, problem }, 'entries of the access log do not arrive'),
+  });
 
 /** ms between two looks at what is past its time. */
 const RETENTION_INTERVAL = 24 * 3_600_000;

@@ -114,6 +114,8 @@ export type Tables = {
   order: Order;
   /** Id → a release of what is refused (gateway/quarantine). Kept after its end, to be listed. */
   release: KeptRelease;
+  /** Name of a stream → the position of the next entry of the log that it sends. */
+  stream: { readonly next: number };
   /** Id of a token that this gateway made → its terms and the sha256 of its secret. Kept after its end, to be listed. */
   token: TokenTerms & {
     readonly sha256: string;
