@@ -32,7 +32,11 @@ export type ConfiguredToken = {
 export type Config = Omit<Settings, 'upstreams' | 'tls' | 'policies' | 'policyControl' | 'knownBad' | 'auth'> & {
   readonly policies: string;
   /** Public keys as PEM by name, of which so many must have signed the policies; without keys nobody must. */
-  readonly policyControl: { readonly signers: Readonly<Record<string, string>>; readonly signatures: number };
+  readonly policyControl: {
+    readonly signers: Readonly<Record<string, string>>;
+    readonly signatures: number;
+    readonly shadow: string | undefined;
+  };
   /** Path of the list of known-bad digests, and the public key that its signature is checked with, as PEM. */
   readonly knownBad: { readonly list: string; readonly key: string } | undefined;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
@@ -90,7 +94,10 @@ export const loadConfig = ({ file, env = process.env, overrides = {} }: ConfigSo
   });
 };
 
-const controlOf = ({ policyControl: { signers, signatures } }: Settings, sources: Sources): Config['policyControl'] => {
+const controlOf = (
+  { policyControl: { signers, signatures, shadow } }: Settings,
+  sources: Sources,
+): Config['policyControl'] => {
   const place = ['policyControl', 'signatures'];
   const people = Object.keys(signers).length;
   if (people > 0 && signatures > people)
@@ -101,7 +108,11 @@ const controlOf = ({ policyControl: { signers, signatures } }: Settings, sources
     name,
     readAt(sources, ['policyControl', 'signers', name], file),
   ]);
-  return { signers: Object.fromEntries(keys), signatures };
+  return {
+    signers: Object.fromEntries(keys),
+    signatures,
+    shadow: shadow === undefined ? undefined : sources.path(['policyControl', 'shadow'], shadow),
+  };
 };
 
 type Sources = {

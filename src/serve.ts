@@ -17,7 +17,7 @@ import { createRestraint, type Restrain } from './gateway/orders/restrain.ts';
 import type { RunningBodies } from './gateway/orders/running.ts';
 import { createServedBefore } from './gateway/orders/served-before.ts';
 import { type PolicyWatcher, watchPolicies } from './gateway/policies.ts';
-import { enterLoaded, lastSet } from './gateway/policy-log.ts';
+import { enterLoaded, enterRejected, enterShadow, lastSet } from './gateway/policy-log.ts';
 import { openReleases } from './gateway/quarantine/book.ts';
 import { startClock } from './gateway/quarantine/clock.ts';
 import type { ReleaseDesk } from './gateway/quarantine/desk.ts';
@@ -64,6 +64,7 @@ type Parts = {
   readonly search: LogSearch;
   readonly sandbox: Sandbox;
   readonly policies: PolicyWatcher;
+  readonly shadow: PolicyWatcher | undefined;
   readonly knownBad: KnownBadWatcher;
   readonly logger: ReturnType<typeof createLogger>;
   readonly book: OrderBook;
@@ -78,7 +79,7 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
     const judging = { policies: policies.current, knownBad: knownBad.lookup };
     const { orders, restrain, running } = ordersOf(parts);
     const { quarantine, releases } = await quarantineOf(parts, opened);
-    const beside = { orders: { restrain, running }, releases };
+    const beside = { orders: { restrain, running }, releases, shadow: parts.shadow?.current };
     const gateway = createGateway({ ...store, sandbox, log, ...judging, ...beside, ...options });
     const office = { ...(await officeOf(parts)), ended: running.bar };
     const mounted = ecosystems.map((ecosystem) => mount(parts, gateway, office, ecosystem, opened));
@@ -140,17 +141,18 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
           records.put('policySet', set.digest, { files: set.files, at: Date.now() }).catch(() => undefined);
           enterLoaded(log, set, previous, signers);
         },
-        rejected: ({ message }) => {
+        rejected: (fault) => {
           metrics.policyLoadErrors.inc();
           process.stderr.write(
-            `The policies were changed but not taken, the last good ones stay in force:\n${message}\n`,
+            `The policies were changed but not taken, the last good ones stay in force:\n${fault.message}\n`,
           );
-          log.enqueue({ kind: 'policy.rejected', detail: { message: message.slice(0, 1000) } });
+          enterRejected(log, fault, false);
         },
       },
       { mode: config.mode, signing: signingOf(config) },
     ),
   );
+  const shadow = await shadowOf(config, records, log, opened);
   const knownBad = opened(
     await watchKnownBad(config.knownBad, {
       loaded: ({ digest, entries }) =>
@@ -167,12 +169,31 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
   const logger = createLogger(config.log.level);
   const book = await openOrders(records);
   keeping.blob = createKeeping(book).blob;
-  return { config, metrics, store, log, search, sandbox, policies, knownBad, logger, book };
+  return { config, metrics, store, log, search, sandbox, policies, shadow, knownBad, logger, book };
 };
 
 /** Who must have signed the policies; undefined where nobody must. */
 const signingOf = ({ policyControl: { signers, signatures } }: Config): Signing | undefined =>
   Object.keys(signers).length === 0 ? undefined : { signers, needed: signatures };
+
+/** The policies that decide beside those in force. */
+const shadowOf = async (
+  { policyControl: { shadow } }: Config,
+  records: Store['records'],
+  log: AccessLog,
+  opened: Closing,
+): Promise<PolicyWatcher | undefined> =>
+  shadow === undefined
+    ? undefined
+    : opened(
+        await watchPolicies(shadow, {
+          loaded: (set) => enterShadow(log, records, set),
+          rejected: (fault) => {
+            process.stderr.write(`The shadow policies were changed but not taken:\n${fault.message}\n`);
+            enterRejected(log, fault, true);
+          },
+        }),
+      );
 
 const mount = (
   { config, store }: Parts,
@@ -229,7 +250,7 @@ const watch = ({ metrics, store, sandbox, log }: Parts): void => {
   metrics.gauge('weighbridge_log_entries', 'Entries in the access log', () => log.size);
 };
 
-const healthOf = ({ sandbox, policies, knownBad }: Parts): readonly HealthFact[] => {
+const healthOf = ({ sandbox, policies, shadow, knownBad }: Parts): readonly HealthFact[] => {
   const { workers } = sandbox.stats();
   const fault = policies.fault();
   return [
@@ -238,8 +259,16 @@ const healthOf = ({ sandbox, policies, knownBad }: Parts): readonly HealthFact[]
       .map(({ name, stands, detail }) => ({ name: `wall ${name}`, ok: stands, detail, required: false })),
     { name: 'sandbox workers', ok: workers > 0, detail: `${workers} alive`, required: true },
     { name: 'policies', ok: fault === undefined, detail: fault?.message ?? policies.current().digest, required: false },
+    ...healthOfShadow(shadow),
     ...healthOfList(knownBad),
   ];
+};
+
+const healthOfShadow = (shadow: PolicyWatcher | undefined): readonly HealthFact[] => {
+  if (shadow === undefined) return [];
+  const fault = shadow.fault();
+  const detail = fault?.message ?? shadow.current().digest;
+  return [{ name: 'shadow policies', ok: fault === undefined, detail, required: false }];
 };
 
 const healthOfList = (knownBad: KnownBadWatcher): readonly HealthFact[] => {

@@ -61,6 +61,11 @@ const lineOf = (entry: Entry, { id, time, node }: Stamp, truncated?: true): stri
       provisional: decision.provisional,
       waiver: decision.waiver,
       audited: decision.audited && { action: decision.audited.action, rule: decision.audited.rule },
+      shadow: decision.shadow && {
+        action: decision.shadow.action,
+        rule: decision.shadow.rule,
+        policySet: decision.shadow.policySet,
+      },
     },
     evidence: evidence && { policySet: evidence.policySet, ruleset: evidence.ruleset, facts: evidence.facts },
     served: served && {

@@ -61,6 +61,8 @@ export type Entry = {
     readonly provisional?: boolean;
     readonly waiver?: string;
     readonly audited?: { readonly action: Action; readonly rule: string };
+    /** What the shadow set would have decided, and its digest. */
+    readonly shadow?: { readonly action: Action; readonly rule: string; readonly policySet: string };
   };
   readonly evidence?: { readonly policySet: string; readonly ruleset: string; readonly facts: string };
   readonly served?: {

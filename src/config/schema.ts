@@ -119,6 +119,7 @@ export const schema = z.strictObject({
     .strictObject({
       signers: z.record(z.string(), path).default({}),
       signatures: z.int().min(1).max(10).default(1).register(about, { kind: 'number' }),
+      shadow: path.optional(),
     })
     .prefault({}),
   knownBad: z.strictObject({ list: path, key: path }).optional(),

@@ -37,6 +37,8 @@ export type GatewayDeps = {
   readonly orders?: { readonly restrain: Restrain; readonly running: RunningBodies };
   /** What people released, or rules let go of. */
   readonly releases?: Releases;
+  /** A policy set that decides beside the one in force; its decisions are entered and not done. */
+  readonly shadow?: (() => PolicySet) | undefined;
   readonly timings?: Partial<Timings>;
 };
 
@@ -125,10 +127,11 @@ const NOT_YET: Answer = { kind: 'wait', seconds: 2 };
 
 const assemble = (deps: GatewayDeps): Parts => {
   const { blobs, records, sandbox, log, policies, knownBad = () => undefined, orders, releases, timings } = deps;
+  const { shadow } = deps;
   const intakes = createIntakes(blobs, records);
   const mayDropRows = (): boolean => policies().dropsRows;
   const scales = createScales(blobs, records, sandbox, intakes, mayDropRows);
-  const beside = { knownBad, restrain: orders?.restrain, releases };
+  const beside = { knownBad, restrain: orders?.restrain, releases, shadow };
   const alone = createJudge(records, log, sandbox.ruleset, policies, beside);
   const tracing = createTracingJudge(alone, createLineages(records, sandbox.ruleset));
   const judge = createExplainingJudge(tracing, { blobs, intakes, scales });

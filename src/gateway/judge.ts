@@ -54,6 +54,8 @@ type Beside = {
   readonly knownBad: KnownBadLookup;
   readonly restrain?: Restrain | undefined;
   readonly releases?: Releases | undefined;
+  /** A set that decides as well, and of which nothing is done. */
+  readonly shadow?: (() => PolicySet) | undefined;
 };
 
 /** The decision is computed anew on every request: a policy edit takes effect at once. What it is computed from is not. */
@@ -62,7 +64,7 @@ export const createJudge = (
   log: AccessLog,
   ruleset: string,
   policies: () => PolicySet,
-  { knownBad, restrain = async (decision) => decision, releases = NO_RELEASES }: Beside,
+  { knownBad, restrain = async (decision) => decision, releases = NO_RELEASES, shadow }: Beside,
 ): Judge => {
   const remembered = createMemo<Joined>(MAX_REMEMBERED, ({ facts }) => 4 + facts.findings.length);
 
@@ -104,6 +106,13 @@ export const createJudge = (
     return { facts, digest };
   };
 
+  const shadowing = async (facts: Facts): Promise<NonNullable<Entry['decision']>['shadow']> => {
+    const set = shadow?.();
+    if (set === undefined) return undefined;
+    const { action, rule } = await restrain(set.decide(facts, Date.now()), facts, set);
+    return { action, rule, policySet: set.digest };
+  };
+
   return async (repo, file, who, known) => {
     const actor = log.pseudonym(who.identity);
     const { facts, digest } = await released(await factsOf(repo, file, who, actor, known));
@@ -112,6 +121,7 @@ export const createJudge = (
     const decided = set.decide(facts, Date.now());
     const { waits } = decided;
     const decision = { ...(await restrain(decided, facts, set)), evidence };
+    const shadowed = await shadowing(facts);
     const { action, rule, reason, waiver, audited } = decision;
     if (waits !== undefined) await releases.hold(facts, digest, set, waits);
     const { ecosystem, commit } = repo;
@@ -138,6 +148,7 @@ export const createJudge = (
           ...(known.provisional ? { provisional: true } : {}),
           ...(waiver === undefined ? {} : { waiver }),
           ...(audited === undefined ? {} : { audited }),
+          ...(shadowed === undefined ? {} : { shadow: shadowed }),
         },
         evidence,
       },

@@ -1,4 +1,5 @@
 import type { AccessLog } from '../audit/types.ts';
+import type { WeighbridgeError } from '../errors.ts';
 import { changesBetween } from '../policy/changes.ts';
 import type { PolicySet } from '../policy/types.ts';
 import type { Records } from '../store/types.ts';
@@ -45,3 +46,13 @@ export const enterLoaded = (
 
 const named = (names: readonly string[]): string =>
   names.slice(0, MAX_NAMES).join(', ') + (names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '');
+
+/** Keeps a shadow set under its digest and enters that it decides from now on. */
+export const enterShadow = (log: AccessLog, records: Records, { digest, files }: PolicySet): void => {
+  records.add('policySet', digest, { files, at: Date.now(), shadow: true }).catch(() => undefined);
+  log.enqueue({ kind: 'policy.loaded', detail: { digest, shadow: true } });
+};
+
+/** Enters that an edit was not taken. */
+export const enterRejected = (log: AccessLog, { message }: WeighbridgeError, shadow: boolean): void =>
+  log.enqueue({ kind: 'policy.rejected', detail: { message: message.slice(0, 1000), ...(shadow && { shadow }) } });
