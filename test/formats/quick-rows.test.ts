@@ -101,6 +101,32 @@ t.test('rows and cells that are passed over undecoded leave the report as it is 
     t.same(told(inspect(fromBytes(bytes))), told(inspect(fromBytes(bytes), { personalData: true })), name);
 });
 
+/** A table of a few columns: most cells say nothing; some are quoted, some have marks in them, some records are broken. */
+const tableFor = (seed: number): string => {
+  const random = randomFrom(seed);
+  const one = (list: readonly string[]): string => list[Math.floor(random() * list.length)] ?? '';
+  const separator = one([',', '\t', ';', '|']);
+  const cell = (): string => {
+    const text = random() < 0.03 ? one([...TELLING, ...ODD, 'a "quoted" word', '12,34\t56,78']) : one(WORDS);
+    const needed = text.includes(separator) || /["\n]/.test(text);
+    return random() < (needed ? 0.98 : 0.4) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const line = (): string => {
+    const cells = Array.from({ length: random() < 0.99 ? 3 : 4 }, cell);
+    return cells.join(separator) + (random() < 0.005 ? '"x"y' : '') + (random() < 0.1 ? '\r\n' : '\n');
+  };
+  const first = Array.from({ length: 4005 }, (_, row) => `${row}${separator}row${separator}"${row % 97}"\n`);
+  return [`id${separator}text${separator}url\n`, ...first, ...Array.from({ length: 1500 }, line)].join('');
+};
+
+t.test('records of tables that are taken as they lie leave the report as it is when each is read', async (t) => {
+  const endings = ['', '"a mark that never closes,1\n', '', '', `"${'long '.repeat(300_000)}",1,2\n`];
+  for (const [seed, ending] of endings.entries()) {
+    const file = fromBytes(new TextEncoder().encode(tableFor(seed + 1) + ending));
+    t.same(told(inspect(file)), told(inspect(file, { personalData: true })), `seed ${seed + 1}`);
+  }
+});
+
 t.test('most rows of an ordinary set are passed over, and none that says something', async (t) => {
   const dataset = createDataset();
   const quick = createQuickRows(dataset);

@@ -6,7 +6,7 @@ import { type Remark, reportAll } from '../../content/remark.ts';
 import { type DatasetRows, type GatheredRows, notDroppable, rowsOf, UTF16 } from '../dataset-rows.ts';
 import { type Context, complete, type Format, type Inspection, type Severity } from '../format.ts';
 import { declaredInCard } from '../lineage/declared.ts';
-import { blocksOf, encodingOf } from './decode.ts';
+import { encodingOf, rawBlocksOf, textOf } from './decode.ts';
 import { kindOf } from './kind.ts';
 import { whyNotCut } from './record-edges.ts';
 import { createTextRows } from './rows.ts';
@@ -31,13 +31,14 @@ export const plainText: Format = {
     const said = new Set<string>();
     const dataset = createDataset(context);
     const rows = createTextRows(dataset);
-    for (const block of blocksOf(source)) {
+    for (const raw of rawBlocksOf(source)) {
+      const block = textOf(raw);
       const { text, offset } = block;
       if (source.size <= TEMPLATE) kept.push(text);
       const remarks = checkText(text, context.budget);
       for (const remark of remarks) said.add(essence(remark));
       reportAll(context, remarks, offset);
-      rows.add(block);
+      rows.add(block, raw);
     }
     rows.end();
     const { remarks, rows: count, flagged } = dataset.finish();

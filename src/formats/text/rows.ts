@@ -1,7 +1,8 @@
-import { createOffsets, utf8Length } from '../../bytes/utf8.ts';
+import { createOffsets, decodeUtf8, utf8Length } from '../../bytes/utf8.ts';
 import type { Dataset } from '../../content/injection/dataset.ts';
-import type { Block } from './decode.ts';
-import { hasOther, recordAt, type Table, tableOf } from './table.ts';
+import type { Block, RawBlock } from './decode.ts';
+import { createQuickTable, type QuickTable } from './quick-table.ts';
+import { hasOther, RECORD, recordAt, type Table, tableOf } from './table.ts';
 
 /** Lines shorter than this stand for themselves: lists, vocabularies. Longer ones are wrapped prose and go on. */
 const WRAPPED = 40;
@@ -12,7 +13,8 @@ const ABOUT = /prompt.?injection|jailbreak|adversarial|red.?team/i;
 
 /** Reads a text block by block as rows of a dataset: the records of a table, or passages of prose. */
 export type TextRows = {
-  add(block: Block): void;
+  /** `raw` is the block as it lies in the file. */
+  add(block: Block, raw?: RawBlock): void;
   /** Reads what is left when the text has ended without a line feed. */
   end(): void;
   /** How the text is a table, when it is one. */
@@ -27,6 +29,9 @@ export const createTextRows = (dataset: Dataset): TextRows => {
   let table: Table | undefined;
   let fenced = false;
   let about = false;
+  /** Reads tables as they lie, until a record is too long for it; what is left of a block then is bytes. */
+  let quick: QuickTable | undefined;
+  let rest: Uint8Array = new Uint8Array();
 
   const readTable = (
     text: string,
@@ -76,17 +81,48 @@ export const createTextRows = (dataset: Dataset): TextRows => {
     base = offsetOf(used);
   };
 
+  /** Takes the records of a block; those in which something may be are read one by one. */
+  const readBytes = (table: Table, quick: QuickTable, bytes: Uint8Array): void => {
+    let at = 0;
+    for (;;) {
+      const end = quick.take(bytes, at);
+      if (end < 0 || end - at > RECORD) break;
+      if (!quick.taken()) {
+        quick.flush();
+        const start = base + at;
+        readTable(decodeUtf8(bytes.subarray(at, end)), table, (place) => (place === 0 ? start : base + end));
+      }
+      at = end;
+    }
+    base += at;
+    rest = bytes.slice(at);
+  };
+  /** From here on the records are read as text. */
+  const leaveBytes = (): void => {
+    quick?.flush();
+    quick = undefined;
+    carried = decodeUtf8(rest);
+    rest = new Uint8Array();
+  };
+
   return {
-    add({ text, offset, narrow }) {
+    add({ text, offset, narrow }, raw) {
       if (!begun) {
         begun = true;
         base = offset;
         table = tableOf(text);
+        if (table !== undefined && raw?.encoding.name === 'utf-8') quick = createQuickTable(dataset, table);
+      }
+      if (quick !== undefined && (raw === undefined || rest.length > RECORD)) leaveBytes();
+      if (table !== undefined && quick !== undefined && raw !== undefined) {
+        readBytes(table, quick, rest.length === 0 ? raw.bytes : together(rest, raw.bytes));
+        return;
       }
       about ||= table === undefined && ABOUT.test(text);
       read(carried + text, narrow && carried === '', false);
     },
     end() {
+      if (quick !== undefined) leaveBytes();
       if (carried === '') return;
       if (table === undefined) read(carried, false, true);
       else read(`${carried}\n`, false, true, base + utf8Length(carried));
@@ -97,4 +133,11 @@ export const createTextRows = (dataset: Dataset): TextRows => {
     },
     table: () => table,
   };
+};
+
+const together = (first: Uint8Array, second: Uint8Array): Uint8Array => {
+  const both = new Uint8Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
 };

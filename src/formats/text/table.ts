@@ -6,9 +6,9 @@ const SEPARATORS = ['\t', ',', ';', '|'];
 const RECORDS = 20;
 const SAMPLE = 64 * 1024;
 /** Cells of one record. */
-const CELLS = 4096;
+export const CELLS = 4096;
 /** Characters of one record; a quotation mark that never closes ends here. */
-const RECORD = 1 * MIB;
+export const RECORD = 1 * MIB;
 /** Characters of a column's name. */
 const NAME = 64;
 
@@ -78,7 +78,7 @@ const quotedAt = (text: string, start: number, limit: number): { cell: string; e
 };
 
 /** What readers separate cells by who are not told otherwise. */
-const USUAL = [',', '\t'];
+export const USUAL = [',', '\t'];
 
 /** Whether readers who separate cells by something else would take a record apart in another way. */
 export const hasOther = (record: string, separator: string): boolean =>
