@@ -43,8 +43,12 @@ const leading = (directory: string): Leading => {
 export const inclusionProof = (directory: string, index: number): string => {
   const { note, path } = leading(directory);
   const hashes = path((at, size) => proveInclusion(tree, at, index, size));
-  return [HEAD, `index ${index}`, ...hashes.map(base64), '', note].join('\n');
+  return proofText(index, hashes.map(base64), note);
 };
+
+/** An inclusion proof as text, of the hashes in base64 and the checkpoint that they lead to. */
+export const proofText = (index: number, hashes: readonly string[], note: string): string =>
+  [HEAD, `index ${index}`, ...hashes, '', note].join('\n');
 
 /**
  * The proof that the log of today begins with that of an `older` checkpoint, as a witness is sent it (C2SP

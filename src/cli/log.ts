@@ -7,6 +7,7 @@ import { verifyLog } from '../audit/verify.ts';
 import { WeighbridgeError } from '../errors.ts';
 import { parseWitnessKey } from '../merkle/cosignature.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
+import { evidence } from './log/evidence.ts';
 import { exportLog, verifyExport } from './log/export.ts';
 import { countOf, directoryOf, keyFrom, timeOf, wrong } from './log/options.ts';
 import { proof, verifyProof } from './log/proof.ts';
@@ -24,6 +25,7 @@ const usage = `usage: weighbridge log show   [DIR] [--since TIME] [--action ACTI
        weighbridge log proof [DIR] --entry N | --since CHECKPOINT
        weighbridge log witness [DIR | --gateway URL] --state DIR --name NAME --key KEY [--every 1m]
        weighbridge log export [DIR] --format jsonl|csv|ocsf [OPTIONS of search] [--proofs] [--manifest FILE [--keys DIR]]
+       weighbridge log evidence [DIR] --out FOLDER [OPTIONS of search] [--keys DIR]
 
 DIR is the folder of the log (./data/log). It may be read while the gateway writes it.
 
@@ -69,7 +71,10 @@ export   all entries that match, oldest first, to stdout; they are chosen as by 
   --proofs         (jsonl) with each entry the proof that it is in the log, after a first line with the checkpoint
   --manifest FILE  writes what was exported by which filter, signed, there; only entries below the newest checkpoint are
                    exported then
-  --keys DIR       the folder of the signing key (keys beside DIR)`;
+  --keys DIR       the folder of the signing key (keys beside DIR)
+
+evidence all entries that match in a folder, with proofs, and the facts, reports and policies that they name; its README says
+         how to check them on another machine`;
 
 const DEFAULT_LIMIT = 50;
 /** Entries that `show` keeps in memory. */
@@ -85,8 +90,9 @@ export const log: Command = {
     if (verb === 'verify') return verify(args, io);
     if (verb === 'export') return exportLog(args, io);
     if (verb === 'proof') return proof(args, io);
+    if (verb === 'evidence') return evidence(args, io);
     if (verb === 'witness') return witnessLog(args, io);
-    throw wrong(`'${verb}' is none of show, search, verify, export, proof, witness`);
+    throw wrong(`'${verb}' is none of show, search, verify, export, proof, witness, evidence`);
   },
 };
 
