@@ -196,6 +196,18 @@ export const pickleFindings = toFindings({
     'Look at the file that is named; it is not needed to load the weights.',
     HIDDEN,
   ],
+  'torchscript.bytecode': [
+    'The bytecode for mobile devices has what no writer puts there.',
+    'The interpreter does not check what it is given.',
+    DELETE,
+    BROKEN,
+  ],
+  '*.mobile-bytecode': [
+    'The archive holds bytecode for the lite interpreter of mobile devices.',
+    'Its operators are on the list, but the interpreter follows registers, jumps and slots unchecked: a crafted number reaches foreign memory.',
+    'Use the TorchScript archive or the state dict that it was made from, or let a person approve this digest.',
+    ['CWE-125', ...CODE],
+  ],
   'torchscript.file-operator': [
     'The program uses an operator that reaches files or other programs.',
     GRAPH_RUNS,

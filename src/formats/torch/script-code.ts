@@ -199,7 +199,8 @@ const judgeTorch = (parts: readonly string[]): Judgement | undefined => {
   return parts.some((part) => FILE_OPERATORS.has(part)) ? fileOperator : unknownOperator;
 };
 
-const judgeOperator = (parts: readonly string[]): Judgement | undefined => {
+/** Judges an operator by its namespace and name; undefined when it only computes. */
+export const judgeOperator = (parts: readonly string[]): Judgement | undefined => {
   const [namespace = '', name = ''] = parts;
   if (parts.length < 2) return unknownOperator;
   if (FILE_OPERATORS.has(name)) return fileOperator;

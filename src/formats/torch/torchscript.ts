@@ -8,6 +8,7 @@ import { judgeDirectory } from '../zip/plain.ts';
 import { torchRoot, zipRole } from '../zip/recognise.ts';
 import { inspectExtras, openTorchArchive, type TorchArchive } from './archive.ts';
 import { type DataPickle, readDataPickle } from './data-pickle.ts';
+import { isMobile, readMobile } from './mobile.ts';
 import { judgeScript } from './script-code.ts';
 import { storageNames, together } from './torch-zip.ts';
 
@@ -22,7 +23,8 @@ export const torchscript: Format = {
   recognisedBy: 'A zip whose first folder holds data.pkl, and constants.pkl or code.',
   checks:
     'As for checkpoints; classes of the archive may be named by its pickles; all source is read, every operator in it must be on the ' +
-    'list of those that only compute, and every name its own. Bytecode for mobile interpreters is not read.',
+    'list of those that only compute, and every name its own. Bytecode for the lite interpreter of mobile devices (.ptl) is held to the same operators and named: that ' +
+    'interpreter follows its registers and jumps unchecked, so no such file passes by itself.',
   references: [
     'torch/csrc/jit/serialization/export_module.cpp',
     'torch/csrc/jit/docs/serialization.md',
@@ -60,14 +62,15 @@ const EXAMPLES = 'traced_inputs';
 const PICKLES = ['data', 'constants', EXAMPLES];
 
 const isWritten = (name: string): boolean =>
-  name.startsWith('code/') || PICKLES.some((pickle) => name === `${pickle}.pkl`);
+  name.startsWith('code/') || isMobile(name) || PICKLES.some((pickle) => name === `${pickle}.pkl`);
 
 const inspectModule = (archive: TorchArchive): Inspection => {
   const { directory } = archive;
   const { size } = directory.source;
-  const pickles: readonly (readonly [DataPickle, string])[] = PICKLES.filter(
-    (name) => name === 'data' || archive.find(`${name}.pkl`) !== undefined,
-  ).map((name) => [readDataPickle(archive, `${name}.pkl`, name, allow, name === EXAMPLES), name]);
+  const own = PICKLES.filter((name) => name === 'data' || archive.find(`${name}.pkl`) !== undefined).map(
+    (name) => [readDataPickle(archive, `${name}.pkl`, name, allow, name === EXAMPLES), name] as const,
+  );
+  const pickles: readonly (readonly [DataPickle, string])[] = [...own, ...readMobile(archive, allow)];
   const used = new Set(pickles.flatMap(([pickle, folder]) => [...storageNames(pickle, folder)]));
   const code = inspectCode(archive);
   const extras = inspectExtras(archive, used, isWritten);

@@ -12,7 +12,7 @@ import {
   unsummedMembers,
   value,
 } from '../../support/torch-writer.ts';
-import { writeZip } from '../../support/zip-writer.ts';
+import { writeZip, type ZipEntry } from '../../support/zip-writer.ts';
 import { hostilePickle } from './hostile.ts';
 import type { Samples } from './types.ts';
 
@@ -36,7 +36,7 @@ const module = assemble(
   dict([['training', op.false()]]),
   op.build(),
 );
-const script = (expression: string, data: Piece = module): Uint8Array =>
+const script = (expression: string, data: Piece = module, more: readonly ZipEntry[] = []): Uint8Array =>
   writeZip([
     { name: 'm/data.pkl', data: pickled(2, data) },
     {
@@ -55,7 +55,21 @@ const script = (expression: string, data: Piece = module): Uint8Array =>
     },
     { name: 'm/constants.pkl', data: pickled(2, op.emptyTuple()) },
     { name: 'm/version', data: '3\n' },
+    ...more,
   ]);
+
+/** The same with bytecode for the lite interpreter: one function of one instruction that calls an operator. */
+const mobile = (operator: string, instruction = 'OP', types: readonly string[] = []): Uint8Array => {
+  const table = (name: string, ...items: readonly Piece[]) => value.tuple(value.str(name), value.tuple(...items));
+  const tables = value.tuple(
+    table('instructions', value.tuple(value.str(instruction), value.int(0), value.int(0))),
+    table('operators', value.tuple(value.str(operator), value.str(''), value.int(2))),
+    table('types', ...types.map(value.str)),
+    value.tuple(value.str('register_size'), value.int(2)),
+  );
+  const bytecode = value.tuple(value.int(8), value.tuple(value.str('__torch__.Net.forward'), tables));
+  return script('torch.add(x, x)', module, [{ name: 'm/bytecode.pkl', data: pickled(2, bytecode) }]);
+};
 
 export const torchSamples: readonly Samples[] = [
   {
@@ -154,6 +168,11 @@ export const torchSamples: readonly Samples[] = [
     reject: {
       'an operator that reads files': () => script('torch.from_file("/etc/passwd", False, 10)'),
       'an operator on no list': () => script('ops.custom.run(x)'),
+      'bytecode for mobile devices': () => mobile('aten::add'),
+      'bytecode with an operator that reads files': () => mobile('aten::from_file'),
+      'bytecode with an instruction that does not exist': () => mobile('aten::add', 'SYSCALL'),
+      'bytecode with a class of native code': () => mobile('aten::add', 'OP', ['__torch__.torch.classes.evil.Run']),
+      'bytecode that calls': () => script('torch.add(x, x)', module, [{ name: 'm/bytecode.pkl', data: hostilePickle }]),
       'a pickle that calls': () => script('torch.add(x, x)', dict([['x', assemble(systemCall(), op.none())]])),
     },
   },
