@@ -22,6 +22,10 @@ t.test('configurations that reach for code are findings of high severity, wherev
   for (const [name, value] of Object.entries(REFUSED)) t.equal(worst(reportOf(document(value))), 'high', name);
   t.equal(worst(reportOf('model:\n  class_path: os.system\n')), 'high');
   t.equal(worst(reportOf(document({ prompt_template: HOSTILE }))), 'medium');
+  t.equal(
+    worst(reportOf(document({ _class_name: ['my_pipeline', 'XPipeline'], _diffusers_version: '0.30' }))),
+    'medium',
+  );
 });
 
 const HONEST: Readonly<Record<string, unknown>> = {

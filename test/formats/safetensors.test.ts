@@ -103,6 +103,24 @@ t.test('odd but loadable things are told with low severity', async (t) => {
   }
 });
 
+t.test('a Hydra configuration in the metadata is judged as in a file of its own', async (t) => {
+  const target = { net: { _target_: 'os.system', command: 'x' } };
+  const written: Readonly<Record<string, Record<string, string>>> = {
+    key: { _target_: 'os.system' },
+    JSON: { config: JSON.stringify(target) },
+    'JSON in JSON': { config: JSON.stringify({ inner: JSON.stringify(target) }) },
+    Python: { config: "{'net': {'_target_': 'os.system'}}" },
+    YAML: { config: 'net:\n  _target_: os.system\n' },
+    'a second one': { config: '{"a": {"_target_": "torch.nn.Linear"}, "b": {"_target_": "builtins.exec"}}' },
+  };
+  for (const [name, metadata] of Object.entries(written)) {
+    const report = reportOf(safetensors(one, { metadata }));
+    t.same([rules(report), worst(report), passes(report)], [['metadata.target'], 'high', false], name);
+  }
+  t.equal(worst(reportOf(safetensors(one, { metadata: { c: '_target_: my_project.Net' } }))), 'medium');
+  t.same(rules(reportOf(safetensors(one, { metadata: { c: '{"_target_": "torch.nn.Linear"}' } }))), []);
+});
+
 t.test('a remote reading leaves the tensors alone', async (t) => {
   const size = 1 << 22;
   const file = fromBytes(safetensors({ a: { dtype: 'BOOL', shape: [size], data: new Uint8Array(size).fill(2) } }));

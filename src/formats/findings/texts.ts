@@ -41,6 +41,12 @@ export const textFindings = toFindings({
     CODE,
   ],
   'metadata.injection': ['A metadata value speaks to a language model.', OBEYED, CLEAN, INJECTION],
+  'metadata.target': [
+    'A metadata value tells a loader what to call.',
+    PICKED,
+    ASK,
+    ['CVE-2025-23304', 'CWE-470', ...CODE],
+  ],
   'metadata.template': [
     'A metadata value contains a template that reaches for the interpreter.',
     RENDERED,

@@ -200,6 +200,8 @@ const checkEntry = (key: string, value: JsonValue, owner: JsonObject, checked: C
     case '_class_name':
       if (typeof value === 'string' && value.includes('.'))
         say('config.class-name', 'medium', '_class_name names a module');
+      if (isList(value))
+        say('config.class-name', 'medium', '_class_name makes the loader import code of the repository');
       return;
     case 'template_format':
       // Prompts of LangChain are rendered without a sandbox when they say jinja2.
