@@ -28,9 +28,10 @@ const FORMS: readonly Form[] = [
   ['GitHub token', 'ghs_', /\bghs_[A-Za-z0-9]{36}\b/],
   ['GitHub token', 'github_pat_', /\bgithub_pat_[A-Za-z0-9_]{60,90}\b/],
   ['GitLab token', 'glpat-', /\bglpat-[A-Za-z0-9_-]{20,52}\b/],
-  ['OpenAI key', 'sk-', /\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{40,200}\b/],
   ['Anthropic key', 'sk-ant-', /\bsk-ant-[A-Za-z0-9_-]{60,200}\b/],
   ['OpenRouter key', 'sk-or-', /\bsk-or-v1-[0-9a-f]{64}\b/],
+  // Behind the two above, which begin alike.
+  ['OpenAI key', 'sk-', /\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{40,200}\b/],
   ['Google key', 'AIza', /\bAIza[0-9A-Za-z_-]{35}\b/],
   ['Google client secret', 'GOCSPX-', /\bGOCSPX-[A-Za-z0-9_-]{28}\b/],
   ['Google service account', '"private_key_id"', /"private_key_id"\s{0,8}:\s{0,8}"[0-9a-f]{40}"/],

@@ -270,6 +270,10 @@ t.test('credentials are told by kind and never shown', async (t) => {
   const key = ['AKIA', 'Z7QJ4XNP2LMB5RTY'].join('');
   t.equal(secretIn(`id=${key}`), 'AWS access key');
   t.equal(secretIn('AKIAIOSFODNN7EXAMPLE'), undefined);
+  const random = 'aB3dE6fG9hJ2kL5mN8pQ1rS4tU7vW0xY3zA6'.repeat(3);
+  t.equal(secretIn(`sk-ant-api03-${random.slice(0, 93)}`), 'Anthropic key');
+  t.equal(secretIn(`sk-or-v1-${'0a1b2c3d4e5f6978'.repeat(4)}`), 'OpenRouter key');
+  t.equal(secretIn(`sk-proj-${random.slice(0, 48)}`), 'OpenAI key');
   t.equal(secretIn('-----BEGIN RSA PRIVATE KEY-----'), 'private key');
   t.equal(secretIn('hf_hub_download and sk-learn'), undefined);
 });
