@@ -74,6 +74,8 @@ t.test('what is held is asked for by whoever was refused and released by somebod
   t.equal(held.status, 403);
   const text = held.headers.get('x-error-message') ?? '';
   t.match(text, REQUEST, 'the refusal says how');
+  const route = held.headers.get('x-weighbridge-release') ?? '';
+  t.match(route, `POST /api/v1/quarantine {"request":"${requestIn(held)}"`, 'and where by HTTP');
   t.ok(text.length <= 300 && /\(rule \S+\)/.test(text), text);
   const request = requestIn(held);
 

@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import { isOrderRule } from '../../gateway/orders/restrain.ts';
 import type { Decision } from '../../policy/types.ts';
 import type { UpstreamAnswer } from '../../upstream/types.ts';
 import type { Info } from './info.ts';
@@ -48,6 +49,8 @@ export const sendRefusal = (
   whole?: Kind,
 ): FastifyReply => {
   reply.header('x-weighbridge-decision', decisionHeader(decision));
+  if (decision.action === 'quarantine' && !isOrderRule(decision.rule))
+    reply.header('x-weighbridge-release', `POST /api/v1/quarantine {"request":"${reply.request.id}","reason":"..."}`);
   return whole === 'datasets' || whole === 'spaces'
     ? sendError(reply, 404, 'RepoNotFound', text)
     : sendError(reply, 403, 'GatedRepo', text);
