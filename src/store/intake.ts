@@ -176,7 +176,10 @@ export const createIntake = (
       }
       for (const { start, stop } of gaps(position, end, pieces)) {
         const count = await file.read(into.subarray(start - position, stop - position), start);
-        if (count < stop - start) return start - position + count;
+        if (count === stop - start) continue;
+        // What the disk did not take is not in memory any more either: its fault is why.
+        check();
+        return start - position + count;
       }
       return Math.max(0, end - position);
     },

@@ -104,6 +104,23 @@ t.test('a full disk is STORE_FULL for the writer and its readers, and leaves not
   }
 });
 
+t.test('who reads what a full disk did not take is told so before the writer is', async (t) => {
+  const bytes = randomBytes(20 * MIB);
+  const create: Disk['create'] = async (path) => {
+    const full = Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+    return { ...(await disk.create(path)), write: () => Promise.reject(full) };
+  };
+  const { blobs } = await opened(everything, { ...disk, create });
+  const writer = await blobs.create(bytes.length);
+  // As much as goes to the disk at once: the writer goes on, and hears of it at its next chunk.
+  await writer.write(bytes.subarray(0, 2 * MIB));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await t.rejects(writer.read(0, 100), { code: 'STORE_FULL' });
+  await t.rejects(collect(writer.follow(0, MIB)), { code: 'STORE_FULL' });
+  await writer.abort(new Error('over'));
+  await blobs.close();
+});
+
 t.test('a disk that fails at any call makes no blob, or the right one, and frees what was promised', async (t) => {
   const bytes = randomBytes(MIB + 1);
   const calls = ['create', 'folder', 'link', 'write'];
