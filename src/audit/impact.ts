@@ -59,6 +59,13 @@ export const findImpact = async (index: LogIndex, meanings: readonly Query[], na
   return { ...receipts.all(), derived, entries: seen.size, searched };
 };
 
+/** The same of a key, which the names in `query` narrow down or stand in the place of. */
+export const impactOf = (index: LogIndex, key: string | undefined, query: Query): Promise<Impact> => {
+  const { artefact, digest, repo, ...narrow } = query;
+  const named: Query = { ...(digest && { digest }), ...(repo && { repo }), ...(artefact && { artefact }) };
+  return findImpact(index, key === undefined ? [named] : meaningsOf(key).map((one) => ({ ...one, ...named })), narrow);
+};
+
 /** What was made of a thing, of what was made of it, and so on. */
 const followDerived = async (index: LogIndex, meanings: readonly Query[]): Promise<readonly Derived[]> => {
   const derived = new Map<string, Derived>();

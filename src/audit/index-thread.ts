@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { isFault } from '../errors.ts';
+import { type Impact, impactOf } from './impact.ts';
 import { openLogIndex } from './log-index.ts';
 import type { Query } from './query.ts';
 import type { Page, Paging } from './search-blocks.ts';
@@ -9,13 +10,18 @@ import { askTree, type TreeQuestion } from './tiles.ts';
 export type SearchRequest =
   | { readonly id: number; readonly query: Query; readonly paging: Paging }
   | { readonly id: number; readonly question: TreeQuestion }
+  | { readonly id: number; readonly key: string | undefined; readonly narrow: Query }
   | 'close';
 export type SearchAnswer =
   | { readonly id: number; readonly page: Page }
   | { readonly id: number; readonly bytes: Uint8Array }
+  | { readonly id: number; readonly impact: Impact }
   | {
       readonly id: number;
-      readonly fault: { readonly code: 'REQUEST_INVALID' | 'NOT_FOUND' | 'LOG_CORRUPT'; readonly message: string };
+      readonly fault: {
+        readonly code: 'REQUEST_INVALID' | 'NOT_FOUND' | 'LIMIT_EXCEEDED' | 'LOG_CORRUPT';
+        readonly message: string;
+      };
     };
 
 /** ms between two looks at what was written, so that a search finds little left to take in. */
@@ -34,6 +40,7 @@ const serve = (port: NonNullable<typeof parentPort>, directory: string): void =>
     const { id } = request;
     try {
       if ('question' in request) return { id, bytes: await askTree(directory, request.question) };
+      if ('narrow' in request) return { id, impact: await impactOf(index, request.key, request.narrow) };
       const { paging, query } = request;
       const waiting = new AbortController();
       const patience = new Promise((resolve) => {
@@ -44,7 +51,7 @@ const serve = (port: NonNullable<typeof parentPort>, directory: string): void =>
       waiting.abort();
       return { id, page: await index.search(query, paging) };
     } catch (error) {
-      const known = (['REQUEST_INVALID', 'NOT_FOUND'] as const).find((one) => isFault(error, one));
+      const known = (['REQUEST_INVALID', 'NOT_FOUND', 'LIMIT_EXCEEDED'] as const).find((one) => isFault(error, one));
       const code = known ?? 'LOG_CORRUPT';
       return { id, fault: { code, message: error instanceof Error ? error.message : String(error) } };
     }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { WeighbridgeError } from '../errors.ts';
+import type { Impact } from './impact.ts';
 import type { SearchAnswer, SearchRequest } from './index-thread.ts';
 import type { Query } from './query.ts';
 import type { Page, Paging } from './search-blocks.ts';
@@ -18,13 +19,18 @@ export type LogSearch = {
   search(query: Query, paging: Paging): Promise<Page>;
   /** What the tree says. Throws NOT_FOUND for what the newest checkpoint does not cover, or LOG_UNAVAILABLE. */
   tree(question: TreeQuestion): Promise<Uint8Array>;
+  /** Who received what `key` or `narrow` names; see `impactOf`. Throws LIMIT_EXCEEDED for more than can be listed. */
+  impact(key: string | undefined, narrow: Query): Promise<Impact>;
   close(): Promise<void>;
 };
 
 type Answered = Exclude<SearchAnswer, { readonly fault: unknown }>;
 type Waiting = { readonly resolve: (answer: Answered) => void; readonly reject: (fault: Error) => void };
 /** A request without its number. */
-type Asked = { readonly query: Query; readonly paging: Paging } | { readonly question: TreeQuestion };
+type Asked =
+  | { readonly query: Query; readonly paging: Paging }
+  | { readonly question: TreeQuestion }
+  | { readonly key: string | undefined; readonly narrow: Query };
 
 /** Starts the thread that keeps the index of the log in `directory`, which must be there. It may die: the log does not. */
 export const createLogSearch = (directory: string): LogSearch => {
@@ -75,6 +81,11 @@ export const createLogSearch = (directory: string): LogSearch => {
     async tree(question) {
       const answer = await ask({ question });
       if ('bytes' in answer) return answer.bytes;
+      throw unavailable('the answer is to another question');
+    },
+    async impact(key, narrow) {
+      const answer = await ask({ key, narrow });
+      if ('impact' in answer) return answer.impact;
       throw unavailable('the answer is to another question');
     },
     async close() {

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cell } from '../audit/export.ts';
-import { type Derived, findImpact, type Impact, meaningsOf } from '../audit/impact.ts';
+import { type Impact, impactOf } from '../audit/impact.ts';
 import type { Received } from '../audit/impact-receipts.ts';
+import { linesOf, withCaches } from '../audit/impact-table.ts';
 import { openLogIndex } from '../audit/log-index.ts';
-import type { Query } from '../audit/query.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
 import { send, wrong } from './log/options.ts';
 import { QUERY_OPTIONS, queryOf } from './log/search.ts';
@@ -21,28 +20,6 @@ A file that was converted, or served without some of its rows, counts for its so
 The folder cache is where a Hub client keeps the revision, below its cache folder: delete it there.
 DIR is ./data/log. Ends with 0 when nobody received it, with 1 when somebody did.`;
 
-const COLUMNS = [
-  'what',
-  'actor',
-  'team',
-  'client',
-  'ecosystem',
-  'repo',
-  'commit',
-  'path',
-  'sha256',
-  'servedAs',
-  'extent',
-  'first',
-  'last',
-  'requests',
-  'bytes',
-  'cache',
-  'source',
-  'rowsDropped',
-] as const;
-type Row = { readonly [C in (typeof COLUMNS)[number]]?: string | number | undefined };
-
 export const impact: Command = {
   name: 'impact',
   summary: 'who received a file or a repo, and what was derived from it',
@@ -57,17 +34,14 @@ export const impact: Command = {
         format: { type: 'string', default: 'text' },
       },
     });
-    const { digest, repo, artefact, ...narrow } = queryOf(values);
-    const named: Query = { ...(digest && { digest }), ...(repo && { repo }), ...(artefact && { artefact }) };
+    const query = queryOf(values);
     const [key, ...others] = positionals;
     if (others.length > 0) throw wrong(`one key at a time, not also '${others[0]}'`);
-    if (key === undefined && Object.keys({ ...named, ...narrow }).length === 0)
-      throw wrong('there is nothing to look for');
+    if (key === undefined && Object.keys(query).length === 0) throw wrong('there is nothing to look for');
     if (!['text', 'json', 'csv'].includes(values.format)) throw wrong('--format is none of text, json, csv');
     const index = openLogIndex(values.log);
     try {
-      const meanings = key === undefined ? [named] : meaningsOf(key).map((meaning) => ({ ...meaning, ...named }));
-      const found = await findImpact(index, meanings, narrow);
+      const found = await impactOf(index, key, query);
       await print(found, values.format, io);
       return found.received.length === 0 ? EXIT.ok : EXIT.refused;
     } finally {
@@ -79,13 +53,11 @@ export const impact: Command = {
 const print = async (found: Impact, format: string, io: CommandIo): Promise<void> => {
   const { received, derived, refused, entries, searched } = found;
   if (format === 'json') {
-    const kept = received.map((one) => ({ ...one, cache: cacheOf(one) }));
-    await send(io, `${JSON.stringify({ received: kept, derived, refused, entries, searched })}\n`);
+    await send(io, `${JSON.stringify(withCaches(found))}\n`);
     return;
   }
   if (format === 'csv') {
-    await send(io, `${COLUMNS.join(',')}\r\n`);
-    for (const one of rowsOf(found)) await send(io, `${COLUMNS.map((column) => cell(one[column])).join(',')}\r\n`);
+    for (const line of linesOf(found)) await send(io, line);
     return;
   }
   for (const line of received) await send(io, `${printable(worded(line))}\n`);
@@ -101,12 +73,6 @@ const print = async (found: Impact, format: string, io: CommandIo): Promise<void
   );
 };
 
-function* rowsOf({ received, derived }: Impact): Generator<Row> {
-  for (const one of received) yield { what: 'received', ...one, cache: cacheOf(one) };
-  for (const { at, ...one } of derived satisfies readonly Derived[])
-    yield { what: 'derived', ...one, first: at, last: at };
-}
-
 const worded = (line: Received): string => {
   const { actor, team, client, extent, first, last, requests, bytes, servedAs, repo, commit, path } = line;
   const who = [actor, team, client].filter((text) => text !== '').join(' ');
@@ -114,7 +80,3 @@ const worded = (line: Received): string => {
   const name = repo === '' ? path : `${repo}@${commit.slice(0, 12)}/${path}`;
   return `${extent.padEnd(8)}  ${when}  ${who}  ${name}  ${servedAs}, ${requests} requests, ${bytes} bytes`;
 };
-
-/** Where the clients of the Hub keep a revision: models--org--name/snapshots/<commit>. */
-const cacheOf = ({ ecosystem, repo, commit, servedAs }: Received): string =>
-  ecosystem === 'huggingface' && servedAs !== 'uploaded' ? `${repo.replaceAll('/', '--')}/snapshots/${commit}` : '';

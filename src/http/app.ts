@@ -18,6 +18,7 @@ import { serveComparison } from './compare.ts';
 import { type Drain, drainable } from './drain.ts';
 import { handleErrors, refuseUnroutable } from './errors.ts';
 import { type HealthFact, serveHealth } from './health.ts';
+import { serveImpact } from './impact.ts';
 import { type LogParts, serveLog } from './log.ts';
 import { serveLogTree } from './log-tree.ts';
 import { createLogger } from './logger.ts';
@@ -97,6 +98,7 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   const { quarantine } = parts;
   if (quarantine !== undefined) await server.register(async (scope) => serveQuarantine(scope, quarantine));
   if (parts.log !== undefined) serveLog(server, parts.log);
+  if (parts.log !== undefined) serveImpact(server, parts.log);
   if (parts.log !== undefined) serveLogTree(server, parts.log);
   for (const { ecosystem, deps, mount } of ecosystems) {
     await server.register(async (scope) => ecosystem.plugin(scope, deps), { prefix: mount });

@@ -21,6 +21,7 @@ export const RIGHTS: Readonly<Record<string, readonly Subject[]>> = {
   'GET /api/v1/policies/:digest': [...PEOPLE, 'anyone'],
   'GET /api/v1/facts/:digest': ['auditor', 'approver', 'admin'],
   'GET /api/v1/log': ['auditor', 'approver', 'admin'],
+  'GET /api/v1/impact': ['auditor', 'approver', 'admin'],
   'GET /api/v1/log/checkpoint': PEOPLE,
   'GET /api/v1/log/inclusion': ['auditor', 'approver', 'admin'],
   'GET /api/v1/log/consistency': ['auditor', 'approver', 'admin'],

@@ -177,4 +177,18 @@ t.test('a gateway that left rows out enters what is needed to find who has the r
     derived: [{ source: sha256(rows), sha256: sha256(kept), rowsDropped: 1 }],
     received: [{ extent: 'complete', servedAs: 'without rows', repo: 'datasets/org/set', path: 'train.jsonl' }],
   });
+  const ask = (query: string) => fetch(`${world.url}/api/v1/impact?${query}`);
+  const { received } = (await (await ask(`key=${sha256(rows)}`)).json()) as { received: Record<string, string>[] };
+  t.match(received, [{ extent: 'complete', servedAs: 'without rows', cache: /^datasets--org--set\/snapshots\// }]);
+  const table = await ask('repo=datasets/org/set&format=csv');
+  t.match(table.headers.get('content-type'), /^text\/csv/);
+  t.match(await table.text(), /^what,actor,.*\r\nreceived,/);
+  for (const wrong of ['', 'key=', 'from=yesterday&key=a', 'format=xml&key=a', 'owner=x'])
+    t.equal((await ask(wrong)).status, 400, wrong);
+  await sleep(50);
+  t.equal(
+    (await world.entries()).filter(({ kind, request }) => kind === 'log.read' && request.route.endsWith('impact'))
+      .length,
+    2,
+  );
 });
