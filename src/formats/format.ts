@@ -51,13 +51,16 @@ export type Coverage = {
 export const CONTENTS = ['inert', 'tensors', 'data', 'trainer', 'library', 'code', 'unknown', 'active'] as const;
 export type Content = (typeof CONTENTS)[number];
 
-/** The element types that safetensors knows (its specification, `Dtype`), with the bytes of one element. */
+/** The element types of whole bytes that safetensors knows (its specification, `Dtype`), with the bytes of one element. */
 export const DTYPES = {
   BOOL: 1,
   U8: 1,
   I8: 1,
   F8_E5M2: 1,
   F8_E4M3: 1,
+  F8_E8M0: 1,
+  F8_E4M3FNUZ: 1,
+  F8_E5M2FNUZ: 1,
   I16: 2,
   U16: 2,
   F16: 2,

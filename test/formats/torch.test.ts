@@ -59,6 +59,9 @@ t.test('every element type that safetensors knows is planned', async (t) => {
   const types = {
     float8_e4m3fn: 'F8_E4M3',
     float8_e5m2: 'F8_E5M2',
+    float8_e4m3fnuz: 'F8_E4M3FNUZ',
+    float8_e5m2fnuz: 'F8_E5M2FNUZ',
+    float8_e8m0fnu: 'F8_E8M0',
     uint16: 'U16',
     uint32: 'U32',
     uint64: 'U64',
