@@ -97,7 +97,7 @@ export const createConversions = (
 
   /** Whether those who may read this repo may have what the conversion was made from; it may have been evicted since. */
   const mayRead = async (repo: RepoAt, { source, sourceSha256 }: Conversion): Promise<boolean> =>
-    (await intakes.agreed(repo, source, sourceSha256)) || (await intakes.known(repo, source)) !== undefined;
+    (await intakes.proven(repo, source)) === sourceSha256 || (await intakes.known(repo, source)) !== undefined;
 
   const start = async (repo: RepoAt, conversion: Conversion): Promise<Converting> => {
     const writer = await blobs.create(conversion.layout.size);

@@ -83,7 +83,8 @@ export const createDerivations = (
   ): Promise<Stored | undefined> => {
     const record = await records.get('conversion', recordKey(sourceSha256, plan));
     if (record?.sha256 === undefined || record.etag !== etag || !(await blobs.has(record.sha256))) return undefined;
-    const theirs = (await intakes.agreed(repo, file, sourceSha256)) || (await intakes.known(repo, file)) !== undefined;
+    const theirs =
+      (await intakes.proven(repo, file)) === sourceSha256 || (await intakes.known(repo, file)) !== undefined;
     if (!theirs) return undefined;
     return { sha256: record.sha256, size: record.size };
   };

@@ -26,8 +26,8 @@ export type Intakes = {
   begin(repo: RepoAt, file: ListedFile): Promise<Intake>;
   /** The stored artefact, transferred now if need be. A refusal that was meant for another caller is not passed on. */
   fetched(repo: RepoAt, file: ListedFile): Promise<Stored>;
-  /** True when the artefact was fetched or asked about here, and has this digest. */
-  agreed(repo: RepoAt, file: ListedFile, sha256: string): Promise<boolean>;
+  /** The sha256 that the artefact had when it was fetched or asked about here, if it ever was and is listed as it was then. */
+  proven(repo: RepoAt, file: ListedFile): Promise<string | undefined>;
   /** True for an hour after upstream sent bytes that are not what it had announced. */
   lied(repo: RepoAt, file: ListedFile): boolean;
   /** Resolves when no transfer is under way. */
@@ -67,8 +67,7 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
   const digests = createMemo<string>(MAX_DIGESTS);
   const asking = createSingleFlight<boolean>(isRefusal);
 
-  /** The digest of the artefact as it was proven here, if it was and is listed as it was then. */
-  const proven = async (repo: RepoAt, file: ListedFile): Promise<string | undefined> => {
+  const proven: Intakes['proven'] = async (repo, file) => {
     const { oid, path, sha256, size } = file;
     const key = `${artefactKey(repo, path)}\n${sha256 ?? oid}\n${size}`;
     const before = digests.get(key);
@@ -89,13 +88,11 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
 
   const digest: Intakes['digest'] = async (repo, file) => file.sha256 ?? (await proven(repo, file));
 
-  const agreed: Intakes['agreed'] = async (repo, file, sha256) => (await proven(repo, file)) === sha256;
-
   const known = async (repo: RepoAt, file: ListedFile): Promise<Stored | undefined> => {
     const sha256 = await digest(repo, file);
     if (sha256 === undefined || !(await blobs.has(sha256))) return undefined;
     const mine =
-      (await agreed(repo, file, sha256)) ||
+      (await proven(repo, file)) === sha256 ||
       (await asking(artefactKey(repo, file.path), () => askAbout(repo, file, sha256)));
     return mine ? { sha256, size: file.size } : undefined;
   };
@@ -206,7 +203,7 @@ export const createIntakes = (blobs: Blobs, records: Records): Intakes => {
     known,
     begin,
     fetched,
-    agreed,
+    proven,
     lied: (repo, file) => (liars.get(artefactKey(repo, file.path)) ?? 0) > performance.now(),
     idle: async () => {
       while (running.size > 0) {

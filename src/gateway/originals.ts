@@ -20,27 +20,52 @@ export const serveOriginal = async (
   wanted: ByteRangeRequest | undefined,
   who: Requester,
 ): Promise<Answer> => {
-  const early = await parts.judge(repo, file, who, {});
-  if (refuses(early.decision)) return enterRefusal(parts, early, repo, file.path, who);
   const whole = wanted !== undefined && parts.intakes.lied(repo, file);
   const part = whole ? undefined : wanted;
-  const answer =
-    (await cached(parts, repo, file, part, who)) ??
-    (await sealed(parts, repo, file, resolveRange(part, file.size), who)) ??
-    (await held(parts, repo, file, part, who));
+  const answer = (await here(parts, repo, file, part, who)) ?? (await elsewhere(parts, repo, file, part, who));
   return answer.kind === 'ready' && whole ? { ...answer, whole } : answer;
 };
 
-/** From the store, when the whole file is there. */
-const cached = async (
+/** What is proven to be here is judged once, with its report: what refuses it without one refuses it then as well. */
+const here = async (
   parts: Parts,
   repo: RepoAt,
   file: ListedFile,
   wanted: ByteRangeRequest | undefined,
   who: Requester,
 ): Promise<Answer | undefined> => {
-  const stored = await parts.intakes.known(repo, file);
-  const blob = stored === undefined ? undefined : await parts.blobs.open(stored.sha256);
+  const sha256 = await parts.intakes.proven(repo, file);
+  return sha256 === undefined ? undefined : stored(parts, repo, file, wanted, who, sha256);
+};
+
+/** What upstream has to be asked about or fetched from, unless what is known before any of its bytes refuses it. */
+const elsewhere = async (
+  parts: Parts,
+  repo: RepoAt,
+  file: ListedFile,
+  wanted: ByteRangeRequest | undefined,
+  who: Requester,
+): Promise<Answer> => {
+  const early = await parts.judge(repo, file, who, {});
+  if (refuses(early.decision)) return enterRefusal(parts, early, repo, file.path, who);
+  const known = await parts.intakes.known(repo, file);
+  return (
+    (known && (await stored(parts, repo, file, wanted, who, known.sha256))) ??
+    (await sealed(parts, repo, file, resolveRange(wanted, file.size), who)) ??
+    (await held(parts, repo, file, wanted, who))
+  );
+};
+
+/** From the store, when the whole file is there. */
+const stored = async (
+  parts: Parts,
+  repo: RepoAt,
+  file: ListedFile,
+  wanted: ByteRangeRequest | undefined,
+  who: Requester,
+  sha256: string,
+): Promise<Answer | undefined> => {
+  const blob = await parts.blobs.open(sha256);
   return blob === undefined ? undefined : judged(parts, repo, file, wanted, who, blob, 'cached');
 };
 
@@ -69,8 +94,11 @@ const judged = async (
   const { judge, scales } = parts;
   const { sha256 } = blob;
   try {
-    const report = await unlessGone(scales.stored(sha256), who.signal);
-    const judgement = await unlessGone(judge(repo, file, who, { sha256, report }), who.signal);
+    const judging = scales.stored(sha256).then(async (report) => ({
+      report,
+      judgement: await judge(repo, file, who, { sha256, report }),
+    }));
+    const { report, judgement } = await unlessGone(judging, who.signal);
     const { decision, entry } = judgement;
     if (dropsRows(judgement)) {
       await blob.close();

@@ -41,15 +41,14 @@ export const within = async <V>(promise: Promise<V>, ms: number): Promise<V | un
 /** The value of `promise`, or CANCELLED as soon as `signal` fires. The promise goes on for others. */
 export const unlessGone = async <V>(promise: Promise<V>, signal: AbortSignal): Promise<V> => {
   const gone = (): WeighbridgeError => new WeighbridgeError('CANCELLED', 'the client has gone');
-  if (signal.aborted) throw gone();
-  let leave: (() => void) | undefined;
-  const left = new Promise<never>((_, reject) => {
-    leave = () => reject(gone());
-    signal.addEventListener('abort', leave, { once: true });
-  });
-  try {
-    return await Promise.race([promise, left]);
-  } finally {
-    if (leave !== undefined) signal.removeEventListener('abort', leave);
+  if (signal.aborted) {
+    promise.catch(() => undefined);
+    throw gone();
   }
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(gone());
+    const stay = (): void => signal.removeEventListener('abort', leave);
+    signal.addEventListener('abort', leave, { once: true });
+    promise.finally(stay).then(resolve, reject);
+  });
 };

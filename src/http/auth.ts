@@ -28,6 +28,7 @@ export type Gate = {
  */
 export const guard = (app: FastifyInstance, gate: Gate): void => {
   const { config, mounts } = gate;
+  const local = isLoopback(config.host);
   const asksForTokens = config.auth.required || config.auth.tokens.length > 0;
   app.decorateRequest('caller', undefined);
   app.decorateRequest('belongs');
@@ -35,7 +36,7 @@ export const guard = (app: FastifyInstance, gate: Gate): void => {
     if (OPEN.has(request.url)) return;
     request.caller = identify(request, gate, asksForTokens);
     request.belongs = belongsTo(request);
-    if (request.caller === undefined && isLoopback(config.host)) refuseRebinding(request, config.publicUrl);
+    if (request.caller === undefined && local) refuseRebinding(request, config.publicUrl);
     checkRights(request, subjectOf(request, config), request.caller, mounts);
   });
 };

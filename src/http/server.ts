@@ -32,9 +32,13 @@ export const createHttpServer = (config: Config, listener: RequestListener): Ser
 const oneHost =
   (listener: RequestListener): RequestListener =>
   (request, response) => {
-    if ((request.headersDistinct['host']?.length ?? 0) > 1) refuseHosts(response);
+    if (hosts(request) > 1) refuseHosts(response);
     else listener(request, response);
   };
+
+/** Host headers of a request; names stand at even places. */
+const hosts = ({ rawHeaders }: IncomingMessage): number =>
+  rawHeaders.reduce((count, text, at) => (at % 2 === 0 && text.toLowerCase() === 'host' ? count + 1 : count), 0);
 
 const refuseHosts = (response: ServerResponse): void => {
   const id = randomUUID();

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 
 /**
  * Where everything lies in the data folder; docs/store.md draws it. A change that an older program would misread raises
@@ -39,4 +39,5 @@ export const blobFolders = (blobs: string, sha256: string): readonly [string, st
 };
 
 /** The file of a blob, inside `blobs`. */
-export const blobPath = (blobs: string, sha256: string): string => join(blobFolders(blobs, sha256)[1], sha256);
+export const blobPath = (blobs: string, sha256: string): string =>
+  `${blobs}${sep}${sha256.slice(0, 2)}${sep}${sha256.slice(2, 4)}${sep}${sha256}`;
