@@ -52,6 +52,7 @@ import { joblib } from './joblib.ts';
 import { json, jsonLines } from './json/json.ts';
 import { kerasArchive } from './keras/archive.ts';
 import { lance } from './lance.ts';
+import { lanceTransaction } from './lance-transaction.ts';
 import { mat } from './matlab/mat.ts';
 import { audio } from './media/audio.ts';
 import { gif } from './media/gif.ts';
@@ -168,6 +169,7 @@ export const formats: readonly Format[] = [
   hnswlibHeader,
   hnswlibLinks,
   lance,
+  lanceTransaction,
   ocdbt,
   sentencepiece,
   hdf5,

@@ -12,9 +12,10 @@ const METADATA = 64 * MIB;
 /** Messages of one file. */
 const MESSAGES = 4_000_000;
 const CONTINUATION = 0xffffffff;
-/** `ARROW1` at both ends of the file form; padded to eight at the start. */
+/** `ARROW1` at both ends of the file form; padded to eight at the start, or to 64 by writers that align so. */
 const MAGIC = [0x41, 0x52, 0x52, 0x4f, 0x57, 0x31];
 const HEADER = 8;
+const ALIGNED = 64;
 
 const isFile = (head: Uint8Array): boolean => MAGIC.every((byte, index) => head[index] === byte);
 const isStream = (head: Uint8Array): boolean =>
@@ -56,7 +57,17 @@ const fileBody = (source: RandomAccess, context: Context): { start: number; end:
   if (MAGIC.some((byte) => end.u8() !== byte)) invalid('ARROW1 is missing at the end', source.size - MAGIC.length);
   const start = source.size - MAGIC.length - 4 - length;
   if (start < HEADER) invalid("the footer's length does not fit into the file", source.size - MAGIC.length - 4);
-  return { start: HEADER, end: start, active: unpickles(source.read(start, length), start, context) };
+  return {
+    start: firstMessage(source, start),
+    end: start,
+    active: unpickles(source.read(start, length), start, context),
+  };
+};
+
+/** Where the first message of the file form begins, behind zeros only. */
+const firstMessage = (source: RandomAccess, end: number): number => {
+  const padding = end < ALIGNED ? [1] : source.read(HEADER, ALIGNED - HEADER);
+  return padding.every((byte) => byte === 0) ? ALIGNED : HEADER;
 };
 
 const walk = (

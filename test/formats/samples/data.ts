@@ -9,11 +9,19 @@ import {
   piece,
   sentencepieces,
 } from '../../support/columns-writer.ts';
+import { u32 } from '../../support/little-writer.ts';
 import { bytes } from '../../support/reports.ts';
 import type { Samples } from './types.ts';
 
 const base64 = (value: string): string => Buffer.from(value).toString('base64');
 const stream = bytes(arrowMessage(new Uint8Array()), arrowMessage(bytes('12345678')), arrowEnd);
+
+/** The file form, whose messages begin at `start`, behind padding that ends in `last`. */
+const arrowFile = (start: number, last = 0): Uint8Array => {
+  const padding = new Uint8Array(start - 6);
+  padding[padding.length - 1] = last;
+  return bytes('ARROW1', padding, stream, 'footer..', u32(8), 'ARROW1');
+};
 
 export const dataSamples: readonly Samples[] = [
   {
@@ -30,12 +38,13 @@ export const dataSamples: readonly Samples[] = [
   },
   {
     format: 'arrow',
-    accept: { stream: () => stream },
+    accept: { stream: () => stream, file: () => arrowFile(8), 'file that is aligned to 64': () => arrowFile(64) },
     reject: {
       'an extension type that unpickles': () =>
         bytes(arrowMessage(new Uint8Array(), 'arrow.py_extension_type'), arrowEnd),
       'a body that is cut': () => arrowMessage(bytes('12345678')).subarray(0, 78),
       'something behind the end': () => bytes(stream, 'x'),
+      'something in the padding at the start': () => arrowFile(64, 1),
     },
     cuts: 'a stream may end behind any message',
   },

@@ -1,5 +1,6 @@
 import { zstdCompressSync } from 'node:zlib';
 import { f64, u16, u32, u64 } from '../../support/little-writer.ts';
+import { message } from '../../support/protobuf-writer.ts';
 import { bytes } from '../../support/reports.ts';
 import { hostilePickle } from './hostile.ts';
 import type { Samples } from './types.ts';
@@ -57,8 +58,43 @@ const apart = (content: Uint8Array): Uint8Array =>
 /** The pickle with a multiple of four bytes. */
 const padded = bytes(hostilePickle, new Uint8Array((4 - (hostilePickle.length % 4)) % 4));
 
+const IDENTITY = '36e817c3-7ee6-4141-84bb-a8920005e012';
+type Transaction = {
+  readonly path?: string;
+  readonly operation?: number;
+  readonly field?: number;
+  readonly kind?: string;
+};
+/** A transaction of Lance that replaces all rows by those of one file, with one column. */
+const transaction = ({
+  path = '1.lance',
+  operation = 102,
+  field = 4,
+  kind = 'int64',
+}: Transaction = {}): Uint8Array => {
+  const fragment = message([2, message([1, path], [2, bytes([0])], [3, bytes([0])], [field, 2], [6, 900])], [4, 5]);
+  const column = message([2, 'id'], [5, kind], [6, 1], [7, 1]);
+  return message([1, 3], [2, IDENTITY], [operation, message([1, fragment], [2, column])]);
+};
+
 /** Files of which one index or store consists. */
 export const partSamples: readonly Samples[] = [
+  {
+    format: 'lance-transaction',
+    accept: {
+      'rows replaced': () => transaction(),
+      'rows deleted': () => message([2, IDENTITY], [101, message([2, bytes([1, 2])], [3, 'id < 10'])]),
+    },
+    reject: {
+      'a file outside of the folder': () => transaction({ path: '../../etc/passwd' }),
+      'a file elsewhere': () => transaction({ path: 's3://bucket/1.lance' }),
+      'an operation that is not known': () => transaction({ operation: 104 }),
+      'a field that is not known': () => transaction({ field: 77 }),
+      'a pickled type of a column': () => transaction({ kind: 'arrow.py_extension_type' }),
+      'two operations': () => bytes(transaction(), message([101, message([3, 'id < 10'])])),
+      'no operation': () => message([1, 3], [2, IDENTITY]),
+    },
+  },
   {
     format: 'blosc',
     accept: {
