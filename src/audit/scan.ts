@@ -107,6 +107,8 @@ const missing = ({ first, entries }: Segment, size: number): Problem & { entry: 
 const [DECISION, OUTCOME] = ['"kind":"artefact.decision"', '"kind":"artefact.outcome"'].map((text) =>
   Buffer.from(text),
 );
+/** A refusal is its own outcome. */
+const REFUSED = Buffer.from('"release":"refused"');
 /** Where what identifies a download stands in a line; the order of keys is fixed. */
 const [REQUEST, PATH] = ['"request":{"id":"', '"path":"'].map((text) => Buffer.from(text));
 
@@ -116,7 +118,7 @@ const [REQUEST, PATH] = ['"request":{"id":"', '"path":"'].map((text) => Buffer.f
  */
 const follow = (open: Set<string>, line: Buffer): void => {
   const [decided, ended] = [line.indexOf(DECISION ?? '') >= 0, line.indexOf(OUTCOME ?? '') >= 0];
-  if (decided === ended) return;
+  if (decided === ended || (decided && line.indexOf(REFUSED) >= 0)) return;
   const key = `${textAfter(line, REQUEST)} ${textAfter(line, PATH)}`;
   if (ended) open.delete(key);
   else if (open.size < MAX_OPEN) open.add(key);

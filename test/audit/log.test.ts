@@ -94,13 +94,15 @@ t.test('entries get dense indices, are on the disk when append resolves, and ver
   t.equal(lines(join(root, 'log', FIRST_SEGMENT)).length, 2000);
   log.enqueue(outcome(0));
   t.equal(await log.append(outcome(1)), 2001);
-  t.equal(log.size, 2002);
+  const refused = { status: 403, bytes: 0, release: 'refused' as const, complete: true };
+  t.equal(await log.append({ ...decision(2000), served: refused }), 2002, 'a refusal is its own outcome');
+  t.equal(log.size, 2003);
   await log.close();
-  t.equal(parseNote(log.checkpoint()).checkpoint.size, 2002);
+  t.equal(parseNote(log.checkpoint()).checkpoint.size, 2003);
   await t.rejects(log.append(decision(1)), { code: 'LOG_UNAVAILABLE' });
   t.throws(() => log.enqueue(decision(1)), { code: 'LOG_UNAVAILABLE' });
   const verdict = await verifyLog({ path: join(root, 'log'), key: log.key });
-  t.match(verdict, { ok: true, entries: 2002, signed: 2002 });
+  t.match(verdict, { ok: true, entries: 2003, signed: 2003 });
   t.ok(verdict.notices.includes('1998 decisions have no outcome yet'));
   for (const key of readdirSync(join(root, 'keys'))) t.equal(statSync(join(root, 'keys', key)).mode & 0o777, 0o600);
   t.equal(readFileSync(join(root, 'log', 'key'), 'utf8').trim(), log.key);
