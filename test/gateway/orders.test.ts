@@ -21,7 +21,7 @@ const weights = (bytes: number, seed = 1): Uint8Array => {
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const small = weights(2000);
 const other = weights(2000, 9);
-const big = weights(48 * MIB);
+const big = weights(24 * MIB);
 const pickle = torchZip({ 'a.weight': { storage: 'FloatStorage', shape: [500], data: new Uint8Array(2000).fill(3) } });
 
 const file = (repo: string, name = 'model.safetensors'): string => `${repo}/resolve/main/${name}`;
