@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GIB } from '../bytes/limits.ts';
 import type { Config } from '../config.ts';
@@ -9,6 +9,7 @@ import { loadPolicies, wordProblem } from '../policy/load.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { Sandbox, Wall } from '../sandbox/types.ts';
 import { missingWalls } from '../sandbox/walls.ts';
+import { makeFolder } from '../store/folder.ts';
 import { openStore } from '../store/store.ts';
 import { createUpstream } from '../upstream/upstream.ts';
 
@@ -24,8 +25,8 @@ export type Check = {
 const LITTLE_SPACE = 20 * GIB;
 /** Difference to an upstream's clock (s) from which signatures and waivers are judged wrongly. */
 const CLOCK_DIFFERENCE = 300;
-/** How long an upstream may take (ms). */
-const REACH_TIMEOUT = 15_000;
+/** How long an upstream may take (ms): enough for a proxy and a TLS handshake across the world. */
+const REACH_TIMEOUT = 8_000;
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -76,7 +77,7 @@ export const checkStore = async ({ data, store }: Config): Promise<readonly Chec
   const name = 'store';
   const probe = join(data, `.doctor-${randomUUID()}`);
   try {
-    await mkdir(data, { recursive: true });
+    makeFolder(data);
     await writeFile(probe, 'weighed', { flush: true });
     await rename(probe, `${probe}-renamed`);
     await rm(`${probe}-renamed`);

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Config, loadConfig } from '../config.ts';
 import { isFault } from '../errors.ts';
@@ -20,6 +21,32 @@ const worded = ({ name, state, detail, remedy }: Check): string => {
   return remedy === undefined ? line : `${line}\n      -> ${remedy}`;
 };
 
+/** How long one check may take (ms): a start of the sandbox takes 1 s, on a busy machine some. */
+const CHECK_TIMEOUT = 12_000;
+
+/** What a check finds, or that it failed or found nothing in time: then the others are told all the same. */
+export const inTime = async (
+  name: string,
+  look: () => Promise<readonly Check[]>,
+  timeout = CHECK_TIMEOUT,
+): Promise<readonly Check[]> => {
+  const clock = new AbortController();
+  const late = wait(timeout, undefined, { signal: clock.signal }).then((): readonly Check[] => [
+    { name, state: 'fail', detail: `no result within ${timeout / 1000} s`, remedy: REMEDY },
+  ]);
+  // It is told of only when it comes first.
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([look(), late]);
+  } catch (error) {
+    return [{ name, state: 'fail', detail: error instanceof Error ? error.message : String(error), remedy: REMEDY }];
+  } finally {
+    clock.abort();
+  }
+};
+
+const REMEDY = 'see that disk, network and machine are well, and look again';
+
 const run = async (args: readonly string[], io: CommandIo): Promise<number> => {
   const { values } = parseArgs({
     args: [...args],
@@ -35,7 +62,14 @@ const run = async (args: readonly string[], io: CommandIo): Promise<number> => {
   tell([{ name: 'runtime', state: 'ok', detail: `Weighbridge ${version} on Node ${process.versions.node}` }]);
   const config = checkSettings(values.config, tell);
   if (config === undefined) return EXIT.refused;
-  for (const look of [checkSandbox, checkStore, checkPolicySet, checkUpstreams]) tell(await look(config));
+  // Side by side, each with its own time, and told in this order.
+  const looks = [
+    inTime('sandbox', () => checkSandbox(config)),
+    inTime('store', () => checkStore(config)),
+    inTime('policies', () => checkPolicySet(config)),
+    inTime('upstreams', () => checkUpstreams(config)),
+  ];
+  for (const look of looks) tell(await look);
   return failures === 0 ? EXIT.ok : EXIT.refused;
 };
 

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { isFault, WeighbridgeError } from '../errors.ts';
 import { createFileBlobs } from './blobs-files.ts';
 import { diskFault } from './disk.ts';
+import { makeFolder } from './folder.ts';
 import { LAYOUT_VERSION, layout } from './layout.ts';
 import { holdLock } from './lock.ts';
 import { createSqliteRecords } from './records-sqlite.ts';
@@ -82,7 +83,7 @@ export const openRecordsAlone = async (
 
 const prepare = (data: string): (() => void) => {
   try {
-    mkdirSync(data, { recursive: true, mode: 0o700 });
+    makeFolder(data);
     return holdLock(layout(data).lock);
   } catch (error) {
     throw diskFault(error, `opening the data folder ${data}`);

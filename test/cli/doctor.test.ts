@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createSilent } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { dispatch } from '../../src/cli/dispatch.ts';
+import { inTime } from '../../src/cli/doctor.ts';
 import { openStore } from '../../src/store/store.ts';
 import { runCommand } from '../support/command-io.ts';
 import { root } from '../support/project.ts';
@@ -90,6 +91,31 @@ t.test('a running gateway holds the store, which is in order, and one that only 
   const checks = await looked(t, settings);
   t.match(checks.get('store'), { state: 'ok', detail: /in use by a running gateway/ });
   t.match(checks.get('policies'), { state: 'weak', detail: /^mode is observe/, remedy: /report observe/ });
+});
+
+t.test(
+  'a data folder where none can be made, broken policies and an upstream that never answers are told in time',
+  async (t) => {
+    const silent = createSilent(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    t.teardown(() => silent.close());
+    const { port } = silent.address() as AddressInfo;
+    const settings = `data: /proc/nope/data\npolicies: broken.yaml\nupstreams: { huggingface: { url: "http://127.0.0.1:${port}" } }\n`;
+    const before = performance.now();
+    const checks = await looked(t, settings);
+    t.ok(performance.now() - before < 15_000, 'within 15 s');
+    t.match(checks.get('store'), { state: 'fail', detail: /ENOENT.*\/proc\/nope/, remedy: /writable/ });
+    for (const name of ['policies', 'upstream: huggingface']) t.match(checks.get(name), { state: 'fail' }, name);
+    t.equal(checks.code, 1);
+  },
+);
+
+t.test('a check that never ends is told after its time, and the others are made', async (t) => {
+  const [check] = await inTime('store', () => new Promise(() => undefined), 20);
+  t.match(check, { name: 'store', state: 'fail', detail: 'no result within 0.02 s', remedy: /./ });
+  const [failed] = await inTime('store', () => Promise.reject(new Error('broken')), 20_000);
+  t.match(failed, { name: 'store', state: 'fail', detail: 'broken' });
+  t.same(await inTime('store', async () => [], 20_000), []);
 });
 
 t.test('wrong settings end the look, with their place', async (t) => {
