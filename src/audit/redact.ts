@@ -19,12 +19,10 @@ const USERINFO = /(:\/\/)[^/\s"\\@?#]+@/g;
 const PARAMETERS =
   /([?&;](?:x-(?:amz|goog|ms)-[\w-]+|signature|sig|se|sp|sr|st|sv|skoid|policy|key-pair-id|expires|awsaccesskeyid|googleaccessid|(?:access_|auth_|id_|refresh_)?token|api[_-]?key|key|secret|password|auth|credential|code)=)[^&\s"'<>\\#]*/gi;
 
-/** One cheap look for the texts, nearly all, that hold nothing of the kind: the system searches for words faster than a pattern does. */
-const MARKS = '? & ; @ hf_ api_org_ npm_ pypi- ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- AKIA ASIA xox sk- eyJ'.split(
-  ' ',
-);
+/** One cheap look for the texts, nearly all, that hold nothing of the kind. */
+const MARKS = /(?:hf|npm|gh[pousr]|api_org|github_pat)_|(?:sk|pypi|glpat|xox[abprs])-|A[KS]IA|eyJ|[?&;@]/;
 const WORDS = /bearer|basic|authorization|cookie|x-api-key/i;
-const isSuspect = (text: string): boolean => MARKS.some((mark) => text.includes(mark)) || WORDS.test(text);
+const isSuspect = (text: string): boolean => MARKS.test(text) || WORDS.test(text);
 
 /**
  * `text` without secrets: tokens, authorisation and cookie headers, credentials in URLs, presigning parameters. It may

@@ -55,9 +55,7 @@ const observed = ({ action, rule, reason }: Decision): Decision => ({
 });
 
 const enforce = (rules: Rules, facts: Facts, now: number): Decision => {
-  const prepared = prepare(facts);
-  const applying = rules.policies.filter((policy) => policy.applies(facts));
-  const matches = applying.flatMap((policy) => matchesOf(policy, prepared)).map((match) => convertOrHold(match, facts));
+  const { prepared, matches } = matching(rules, facts);
   const lifts = liftsOf(rules, facts, now);
   const enforced = matches.filter(({ policy }) => policy.mode === 'enforce');
   const verdict = combine(rules, facts, enforced, lifts);
@@ -100,6 +98,23 @@ export const refusing = (rules: Rules, facts: Facts, now: number): ReturnType<Po
   return byDefault && lifts.default(defaultAction) === undefined
     ? [{ rule: 'default', action: defaultAction }]
     : standing;
+};
+
+type Matching = { readonly prepared: Prepared; readonly matches: readonly Match[] };
+
+const matchings = new WeakMap<Rules, WeakMap<Facts, Matching>>();
+
+/** The rules that speak of these facts. It depends on nothing else, no clock either, so it is found once for each of both. */
+const matching = (rules: Rules, facts: Facts): Matching => {
+  const known = matchings.get(rules) ?? new WeakMap<Facts, Matching>();
+  const before = known.get(facts);
+  if (before !== undefined) return before;
+  const prepared = prepare(facts);
+  const applying = rules.policies.filter((policy) => policy.applies(facts));
+  const matches = applying.flatMap((policy) => matchesOf(policy, prepared)).map((match) => convertOrHold(match, facts));
+  known.set(facts, { prepared, matches });
+  matchings.set(rules, known);
+  return { prepared, matches };
 };
 
 const strength = (action: Action): number => ACTIONS.indexOf(action);
