@@ -6,7 +6,7 @@ import type { PlanSource } from './types.ts';
 /** Part of a derived dataset's identity: raised whenever the same runs would give other bytes. */
 const CUT_VERSION = 'weighbridge-rows-1';
 /** The same where it is written anew. */
-const REWRITE_VERSION = 'weighbridge-parquet-rows-1';
+const REWRITE_VERSION = 'weighbridge-parquet-rows-2';
 
 /** Bytes that are copied at a time. */
 const COPY_BYTES = 1 * MIB;

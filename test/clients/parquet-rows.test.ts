@@ -38,6 +38,8 @@ t.test('pyarrow reads what is left of a Parquet file as the original without the
     t.ok(first.written.equals(left(bytes).written), `${name}: the same bytes again`);
     const { coverage, findings, rows } = inspect(fromBytes(first.written));
     t.match([coverage.state, findings, rows?.flagged], ['complete', [], 0], `${name}: comes out clean`);
+    const most = bytes.length * 1.5 + 4096;
+    t.ok(first.written.length < most, `${name}: ${first.written.length} bytes of ${bytes.length}`);
     writeFileSync(join(folder, `${name}.left.parquet`), first.written);
   }
   const compared = jsonFrom(await runPython('hub1', SCRIPT, { args: ['compare', folder] })) as Record<string, string[]>;

@@ -1,6 +1,6 @@
 import { PAGE_TYPE } from '../pages.ts';
+import { compress } from './compress.ts';
 import { joined } from './out.ts';
-import { stored } from './stored.ts';
 import { type Fields, i32, struct, TYPE, writeTree } from './thrift-tree.ts';
 import { ENCODING } from './values.ts';
 
@@ -40,7 +40,7 @@ export const dictionaryPage = (codec: number, values: Uint8Array, count: number)
     [1, i32(count)],
     [2, i32(ENCODING.plain)],
   ]);
-  return pageOf(PAGE_TYPE.dictionary, values.length, stored(codec, values), 7, fields);
+  return pageOf(PAGE_TYPE.dictionary, values.length, compress(codec, values), 7, fields);
 };
 
 /** A page of data. It carries no statistics and no checksum: both are for readers to do without. */
@@ -62,11 +62,14 @@ const pageOne = ({ codec, count, encoding, repetitions, definitions, values }: D
     [3, i32(ENCODING.hybrid)],
     [4, i32(ENCODING.hybrid)],
   ]);
-  return pageOf(PAGE_TYPE.one, plain.length, stored(codec, plain), 5, fields);
+  return pageOf(PAGE_TYPE.one, plain.length, compress(codec, plain), 5, fields);
 };
 
-const pageTwo = ({ count, nulls, rows, encoding, repetitions, definitions, values }: DataPage): Written => {
-  const body = joined(repetitions, definitions, values);
+/** Levels of version 2 are never compressed, and values where it makes them smaller. */
+const pageTwo = ({ codec, count, nulls, rows, encoding, repetitions, definitions, values }: DataPage): Written => {
+  const packed = compress(codec, values);
+  const smaller = packed.length < values.length;
+  const body = joined(repetitions, definitions, smaller ? packed : values);
   const fields: Fields = new Map([
     [1, i32(count)],
     [2, i32(nulls)],
@@ -74,7 +77,7 @@ const pageTwo = ({ count, nulls, rows, encoding, repetitions, definitions, value
     [4, i32(encoding)],
     [5, i32(definitions.length)],
     [6, i32(repetitions.length)],
-    [7, { type: TYPE.no }],
+    [7, { type: smaller ? TYPE.yes : TYPE.no }],
   ]);
-  return pageOf(PAGE_TYPE.two, body.length, body, 8, fields);
+  return pageOf(PAGE_TYPE.two, repetitions.length + definitions.length + values.length, body, 8, fields);
 };
