@@ -67,7 +67,7 @@ const examinePiece = (written: string, about: boolean): Verdict | undefined => {
       : []),
   ];
   if (signs.length === 0) return undefined;
-  return judge(text, signs, isDiscussed(text, hits, signs, about));
+  return judge(text, signs, isDiscussed(text, spoken || about ? hits : hitsIn(text), signs, about));
 };
 
 /** Whether a decoded text has signs that the text as it stands has not. */
@@ -90,8 +90,7 @@ const INTRODUCED =
 
 /** Whether the text is about such orders, and every passage is quoted or given as an example. */
 const isDiscussed = (text: string, hits: readonly Hit[], signs: readonly Sign[], about: boolean): boolean => {
-  if (!about && !hits.some(({ group }) => group === 'talk') && !hitsIn(text).some(({ group }) => group === 'talk'))
-    return false;
+  if (!about && !hits.some(({ group }) => group === 'talk')) return false;
   return signs
     .filter(({ family }) => family !== 'disguised' && family !== 'hidden')
     .every(({ family, start, end }) => {

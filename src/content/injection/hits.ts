@@ -5,7 +5,7 @@ import { GROUPS, type Group, PHRASES } from './phrases.ts';
 export type Phrase = {
   readonly group: Group;
   readonly text: string;
-  readonly letters: string;
+  readonly letters: Uint16Array;
   /** Whether the word may go on behind it, and whether it may begin inside one. */
   readonly open: boolean;
   readonly anywhere: boolean;
@@ -24,55 +24,55 @@ export type Hit = {
 /** Letters by which phrases are looked up; Latin ones by one more. */
 const KEY = 2;
 const LATIN_KEY = KEY + 1;
+/** Keys of three Latin letters. */
+const LATIN_KEYS = 1 << 15;
 /** Characters between the letters of a phrase: letters set apart or with invisible ones between are still a phrase. */
 const STRETCH = 8;
 /** Hits kept of one text. */
 const HITS = 4000;
 
-const asText = (letters: Uint16Array): string => {
-  if (letters.length <= 4096) return Reflect.apply(String.fromCharCode, null, letters);
-  const parts: string[] = [];
-  for (let at = 0; at < letters.length; at += 4096) parts.push(asText(letters.subarray(at, at + 4096)));
-  return parts.join('');
-};
+const keyOf = (first: number, second: number): number => first * 0x10000 + second;
 
-const listPhrases = (): ReadonlyMap<string, readonly Phrase[]> => {
-  const byKey = new Map<string, Phrase[]>();
+const listPhrases = (): ReadonlyMap<number, readonly Phrase[]> => {
+  const byKey = new Map<number, Phrase[]>();
   for (const group of GROUPS)
     for (const raw of PHRASES[group].split(',')) {
       const text = raw.trim();
-      const letters = asText(Uint16Array.from(foldedLetters(text)));
+      const letters = Uint16Array.from(foldedLetters(text));
       const anywhere = isUnspaced(text.charCodeAt(0));
       const phrase = { group, text, letters, open: anywhere || text.endsWith('*'), anywhere };
-      const key = letters.slice(0, KEY);
-      byKey.set(key, [...(byKey.get(key) ?? []), phrase]);
+      const key = keyOf(letters[0] ?? 0, letters[1] ?? 0);
+      const known = byKey.get(key);
+      if (known === undefined) byKey.set(key, [phrase]);
+      else known.push(phrase);
     }
   return byKey;
 };
 
 type Listed = {
-  readonly byKey: ReadonlyMap<string, readonly Phrase[]>;
-  /** The same by three Latin letters, as far as they were asked for. */
-  readonly byLatin: Map<string, readonly Phrase[]>;
-  /** Which three Latin letters a phrase begins with, by their places in the alphabet: few words do. */
-  readonly begins: Uint8Array;
+  readonly byKey: ReadonlyMap<number, readonly Phrase[]>;
+  /** By three Latin letters, their places in the alphabet: the number of a list of `lists`, 0 for none. Few words have one. */
+  readonly byLatin: Uint16Array;
+  readonly lists: readonly (readonly Phrase[])[];
 };
 
 /** The place of a Latin letter in the alphabet, from 1; 0 for other letters. */
 const latin = (letter: number): number => (letter >= 0x61 && letter <= 0x7a ? letter - 0x60 : 0);
-const latinKey = (first: number, second: number, third: number): number =>
-  (latin(first) << 10) | (latin(second) << 5) | latin(third);
 
 const list = (): Listed => {
   const byKey = listPhrases();
-  const begins = new Uint8Array(1 << 15);
-  for (const { letters } of [...byKey.values()].flat()) {
-    const key = latinKey(letters.charCodeAt(0), letters.charCodeAt(1), letters.charCodeAt(2));
-    // Behind a shorter phrase any letter may stand.
-    if (letters.length < LATIN_KEY) begins.fill(1, key, key + 32);
-    else begins[key] = 1;
+  const byLatin = new Uint16Array(LATIN_KEYS);
+  const lists: (readonly Phrase[])[] = [[]];
+  for (const phrases of byKey.values()) {
+    const [first = 0, second = 0] = phrases[0]?.letters ?? [];
+    if (latin(first) === 0 || latin(second) === 0) continue;
+    for (let third = 1; third < 32; third++) {
+      // Behind a shorter phrase any letter may stand.
+      const fitting = phrases.filter(({ letters }) => letters.length < LATIN_KEY || latin(letters[2] ?? 0) === third);
+      if (fitting.length > 0) byLatin[(latin(first) << 10) | (latin(second) << 5) | third] = lists.push(fitting) - 1;
+    }
   }
-  return { byKey, byLatin: new Map(), begins };
+  return { byKey, byLatin, lists };
 };
 
 let listed: Listed | undefined;
@@ -82,70 +82,90 @@ export const preparePhrases = (): void => {
   listed ??= list();
 };
 
-/** The phrases that may begin at `from`. */
+/** The phrases that may begin at `from`, of `count` letters. */
 const candidatesAt = (
-  letters: string,
+  letters: Uint16Array,
   from: number,
-  { byKey, byLatin, begins }: Listed,
+  count: number,
+  { byKey, byLatin, lists }: Listed,
 ): readonly Phrase[] | undefined => {
-  const [first, second, third] = [letters.charCodeAt(from), letters.charCodeAt(from + 1), letters.charCodeAt(from + 2)];
-  if (latin(first) === 0 || latin(second) === 0 || latin(third) === 0)
-    return byKey.get(letters.slice(from, from + KEY));
-  if (begins[latinKey(first, second, third)] !== 1) return undefined;
-  const key = letters.slice(from, from + LATIN_KEY);
-  const known = byLatin.get(key);
-  if (known !== undefined) return known;
-  const found = (byKey.get(key.slice(0, KEY)) ?? []).filter((phrase) =>
-    key.startsWith(phrase.letters.slice(0, LATIN_KEY)),
-  );
-  byLatin.set(key, found);
-  return found;
+  const first = letters[from] ?? 0;
+  const second = from + 1 < count ? (letters[from + 1] ?? 0) : 0;
+  const third = from + 2 < count ? (letters[from + 2] ?? 0) : 0;
+  if (latin(first) === 0 || latin(second) === 0 || latin(third) === 0) return byKey.get(keyOf(first, second));
+  const found = byLatin[(latin(first) << 10) | (latin(second) << 5) | latin(third)] ?? 0;
+  return found === 0 ? undefined : lists[found];
 };
 
 /** A sentence ends between two places when a full stop or an empty line is there. */
 export const sentenceEnds = (between: string): boolean => /[.!?;](?:\s|$)|[。！？؟]|\n\s*\n/.test(between);
 
-/** Whether `phrase` stands at `from`; a loop costs less than a call of the engine, which most phrases are not worth. */
-const standsAt = (letters: string, phrase: string, from: number): boolean => {
-  for (let at = phrase.length - 1; at >= 0; at--)
-    if (letters.charCodeAt(from + at) !== phrase.charCodeAt(at)) return false;
+/** Whether `phrase` stands at `from`, in `count` letters. */
+const standsAt = (letters: Uint16Array, phrase: Uint16Array, from: number, count: number): boolean => {
+  if (from + phrase.length > count) return false;
+  for (let at = phrase.length - 1; at >= 0; at--) if (letters[from + at] !== phrase[at]) return false;
   return true;
+};
+
+/** A text folded: its letters, their places in it, and at which of them a phrase may begin. Overwritten by the next text. */
+type Folded = { letters: Uint16Array; places: Uint32Array; begins: Uint8Array };
+let folded: Folded = { letters: new Uint16Array(), places: new Uint32Array(), begins: new Uint8Array() };
+
+/** At the beginning of a word, or behind another phrase; and in scripts without spaces, where only some phrases may. */
+const WORD = 1;
+const INSIDE = 2;
+
+/** Folds `text` into `folded`; answers with how many letters it has. */
+const fold = (text: string): number => {
+  if (folded.letters.length <= text.length) {
+    const size = Math.max(4096, 2 * text.length);
+    folded = { letters: new Uint16Array(size), places: new Uint32Array(size), begins: new Uint8Array(size) };
+  }
+  const folds = foldsOf();
+  const { letters, places, begins } = folded;
+  let count = 0;
+  let inWord = false;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    const letter = folds[unit] ?? 0;
+    if (letter === 0) {
+      inWord = false;
+      continue;
+    }
+    letters[count] = letter;
+    places[count] = at;
+    begins[count] = (inWord ? 0 : WORD) | (letter >= 0xe01 && isUnspaced(letter) ? INSIDE : 0);
+    count += 1;
+    // As isWordUnit and isUnspaced say.
+    inWord = unit < 0x80 ? (unit | 0x20) >= 0x61 && (unit | 0x20) <= 0x7a : unit < 0xe01 || !isUnspaced(unit);
+  }
+  begins[count] = 0;
+  return count;
 };
 
 /** Every phrase in `text`, in order. Linear: at each letter the few phrases that begin with it are compared. */
 export const hitsIn = (text: string): readonly Hit[] => {
   preparePhrases();
   const known = listed ?? list();
-  const folds = foldsOf();
-  const units = new Uint16Array(text.length);
-  const places = new Uint32Array(text.length);
-  let count = 0;
-  for (let at = 0; at < text.length; at++) {
-    const letter = folds[text.charCodeAt(at)] ?? 0;
-    if (letter === 0) continue;
-    units[count] = letter;
-    places[count++] = at;
-  }
-  const letters = asText(units.subarray(0, count));
+  const count = fold(text);
+  const { letters, places, begins } = folded;
   const hits: Hit[] = [];
-  /** Letters at which a phrase ended: another may begin there inside a word. */
-  const ends = new Uint8Array(count + 1);
-  for (let from = 0; from < letters.length - 1; from++) {
-    const start = places[from] ?? 0;
-    const begins =
-      !isWordUnit(text.charCodeAt(start - 1)) || isUnspaced(text.charCodeAt(start - 1)) || ends[from] === 1;
-    if (!begins && !isUnspaced(letters.charCodeAt(from))) continue;
-    const candidates = candidatesAt(letters, from, known);
+  for (let from = 0; from < count - 1; from++) {
+    const begin = begins[from] ?? 0;
+    if (begin === 0) continue;
+    const candidates = candidatesAt(letters, from, count, known);
     if (candidates === undefined) continue;
+    const start = places[from] ?? 0;
     for (const phrase of candidates) {
-      if (!(begins || phrase.anywhere) || !standsAt(letters, phrase.letters, from)) continue;
+      if (!((begin & WORD) !== 0 || phrase.anywhere) || !standsAt(letters, phrase.letters, from, count)) continue;
       const to = from + phrase.letters.length;
       const end = (places[to - 1] ?? 0) + 1;
       if (end - start > STRETCH * phrase.letters.length) continue;
       const between = text.slice(start, end);
       if (/[.!?;]\s|\n\s{0,20}\n/.test(between)) continue;
-      if (!phrase.open && isWordUnit(text.charCodeAt(end)) && !continues(letters, to, known)) continue;
-      ends[to] = 1;
+      if (!phrase.open && isWordUnit(text.charCodeAt(end)) && !continues(letters, to, count, known)) continue;
+      // Another phrase may begin there inside a word.
+      begins[to] = (begins[to] ?? 0) | WORD;
       if (hits.length < HITS) hits.push({ phrase, group: phrase.group, start, end, from, to });
     }
   }
@@ -153,9 +173,10 @@ export const hitsIn = (text: string): readonly Hit[] => {
 };
 
 /** Words written together: another phrase begins where this one ends. */
-const continues = (letters: string, to: number, known: Listed): boolean =>
-  candidatesAt(letters, to, known)?.some((next) => next.letters.length >= 3 && letters.startsWith(next.letters, to)) ??
-  false;
+const continues = (letters: Uint16Array, to: number, count: number, known: Listed): boolean =>
+  candidatesAt(letters, to, count, known)?.some(
+    (next) => next.letters.length >= 3 && standsAt(letters, next.letters, to, count),
+  ) ?? false;
 
 /** Whether the letters of a hit were disguised: other scripts, digits, invisible characters, letters set apart. */
 export const isDisguised = (text: string, { phrase, start, end }: Hit): boolean => {
