@@ -1,6 +1,6 @@
 import { cell } from './export.ts';
 import type { Derived, Impact } from './impact.ts';
-import type { Received } from './impact-receipts.ts';
+import { cacheOf, keptAs } from './impact-caches.ts';
 
 const COLUMNS = [
   'what',
@@ -19,14 +19,15 @@ const COLUMNS = [
   'requests',
   'bytes',
   'cache',
+  'keptAs',
   'source',
   'rowsDropped',
 ] as const;
 type Row = { readonly [C in (typeof COLUMNS)[number]]?: string | number | undefined };
 
-/** The same with the name under which a client's cache keeps each. */
+/** The same with the names under which a client's cache keeps each. */
 export const withCaches = ({ received, ...rest }: Impact) => ({
-  received: received.map((one) => ({ ...one, cache: cacheOf(one) })),
+  received: received.map((one) => ({ ...one, cache: cacheOf(one), keptAs: keptAs(one) })),
   ...rest,
 });
 
@@ -40,11 +41,7 @@ export function* linesOf(found: Impact): Generator<string> {
 export const csvOf = (found: Impact): string => [...linesOf(found)].join('');
 
 function* rowsOf({ received, derived }: Impact): Generator<Row> {
-  for (const one of received) yield { what: 'received', ...one, cache: cacheOf(one) };
+  for (const one of received) yield { what: 'received', ...one, cache: cacheOf(one), keptAs: keptAs(one).join(' | ') };
   for (const { at, ...one } of derived satisfies readonly Derived[])
     yield { what: 'derived', ...one, first: at, last: at };
 }
-
-/** Where the clients of the Hub keep a revision: models--org--name/snapshots/<commit>. */
-const cacheOf = ({ ecosystem, repo, commit, servedAs }: Received): string =>
-  ecosystem === 'huggingface' && servedAs !== 'uploaded' ? `${repo.replaceAll('/', '--')}/snapshots/${commit}` : '';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Impact, impactOf } from '../audit/impact.ts';
+import { keptAs } from '../audit/impact-caches.ts';
 import type { Received } from '../audit/impact-receipts.ts';
 import { linesOf, withCaches } from '../audit/impact-table.ts';
 import { openLogIndex } from '../audit/log-index.ts';
@@ -17,7 +18,8 @@ log. KEY is a sha256, a repo (org/name or models/org/name; models/org/* is a who
 The options narrow it down, or stand in its place: impact --rule default/inert --from 7d.
 
 A file that was converted, or served without some of its rows, counts for its source, and what was made of it is followed.
-The folder cache is where a Hub client keeps the revision, below its cache folder: delete it there.
+The folder cache is where a Hub client keeps the revision, below its cache folder; keptAs is what the client that asked calls the
+file there, or where it was run: delete it there.
 DIR is ./data/log. Ends with 0 when nobody received it, with 1 when somebody did.`;
 
 export const impact: Command = {
@@ -60,7 +62,10 @@ const print = async (found: Impact, format: string, io: CommandIo): Promise<void
     for (const line of linesOf(found)) await send(io, line);
     return;
   }
-  for (const line of received) await send(io, `${printable(worded(line))}\n`);
+  for (const line of received) {
+    await send(io, `${printable(worded(line))}\n`);
+    for (const name of keptAs(line)) await send(io, `  kept as ${printable(name)}\n`);
+  }
   for (const { source, sha256, rowsDropped, repo, path, at } of derived) {
     const how = rowsDropped === undefined ? 'converted' : `without ${rowsDropped} rows`;
     await send(io, `${printable(`derived   ${at}  ${sha256} from ${source} (${how})  ${repo}/${path}`)}\n`);

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { keptAs } from '../../src/audit/impact-caches.ts';
+import type { Received } from '../../src/audit/impact-receipts.ts';
 import type { Entry } from '../../src/audit/types.ts';
 import { impact } from '../../src/cli/impact.ts';
 import { openLog } from '../audit/support.ts';
@@ -24,7 +26,7 @@ const download = async (who: string, over: Partial<Entry> & { bytes?: number; ra
     request: { id: `request-${asked}`, method: 'GET', route: '/hf' },
     actor: `p_${who}`,
     team: 'research',
-    client: { name: 'hf_hub', version: '2.4.0' },
+    client: { name: 'huggingface_hub', version: '2.4.0' },
     artefact: {
       ecosystem: 'huggingface',
       repo: 'models/org/name',
@@ -126,6 +128,10 @@ t.test('a digest finds everyone who had it, whole or in part, and whatever was m
     requests: 2,
     bytes: 2000,
     cache: `models--org--name/snapshots/${'c'.repeat(40)}`,
+    keptAs: [
+      `models--org--name/snapshots/${'c'.repeat(40)}/pytorch_model.bin`,
+      `models--org--name/blobs/${digest('a')}`,
+    ],
     team: 'research',
   });
   t.ok(whole.first < whole.last);
@@ -154,13 +160,39 @@ t.test('a repo, a namespace, an artefact and a rule are keys as well', async (t)
   t.equal((await run('org/name')).code, 1);
 });
 
+t.test('what a client calls the file in its cache is said as far as an entry tells', (t) => {
+  const [commit, sha] = ['c'.repeat(40), digest('a')];
+  const line = (client: string, over: Partial<Received> = {}): Received => ({
+    ...{ actor: 'p', team: '', client: `${client}/1.0`, ecosystem: 'huggingface', repo: 'models/org/name', commit },
+    ...{ path: 'sub/model.bin', sha256: sha, servedAs: 'itself', first: '', last: '', requests: 1, bytes: 1 },
+    ...{ extent: 'complete', ...over },
+  });
+  const link = `models--org--name/snapshots/${commit}/sub/model.bin`;
+  const blob = `models--org--name/blobs/${sha}`;
+  for (const client of ['huggingface_hub', 'transformers', 'node']) t.same(keptAs(line(client)), [link, blob]);
+  t.same(keptAs(line('huggingface_hub', { servedAs: 'converted' })), [link], 'its blob is called by another ETag');
+  t.same(keptAs(line('llama-cpp')), [link, blob, 'org_name_sub_model.bin']);
+  t.same(keptAs(line('transformers.js')), ['org/name/sub/model.bin']);
+  t.same(keptAs(line('datasets', { repo: 'datasets/Some-Org/MyBIGSet2' })).at(-1), 'Some-Org___my_big_set2');
+  t.same(keptAs(line('datasets', { repo: 'datasets/squad', path: 'x' })).slice(2), ['squad']);
+  t.same(keptAs(line('git')), ['sub/model.bin', `.git/lfs/objects/aa/aa/${sha}`]);
+  t.same(keptAs(line('ollama')), [`blobs/sha256-${sha}`]);
+  t.same(keptAs(line('curl')), ['model.bin']);
+  for (const other of ['unknown', '', 'constructor']) t.same(keptAs(line(other)), []);
+  t.same(keptAs(line('curl', { servedAs: 'uploaded' })), []);
+  t.end();
+});
+
 t.test('the table of a spreadsheet has no formula in it, and a terminal no control', async (t) => {
   const { stdout } = await run(digest('a'), '--format', 'csv');
   const rows = stdout.split('\r\n');
   t.match(rows[0], /^what,actor,team,client,ecosystem,repo,commit,path,sha256,servedAs,extent,/);
   t.equal(rows.length, 1 + 9 + 3 + 1);
   t.match(stdout, /,'=cmd\|x,/);
-  t.match((await run(digest('a'))).stdout, /^9 received it, 3 files were derived from it, 1 requests were refused/m);
+  t.match(
+    (await run(digest('a'))).stdout,
+    / {2}kept as models--org--name.*\n[\s\S]*^9 received it, 3 files were derived from it, 1 requests were refused/m,
+  );
 });
 
 t.test('a gateway that left rows out enters what is needed to find who has the rest', async (t) => {
@@ -179,7 +211,14 @@ t.test('a gateway that left rows out enters what is needed to find who has the r
   });
   const ask = (query: string) => fetch(`${world.url}/api/v1/impact?${query}`);
   const { received } = (await (await ask(`key=${sha256(rows)}`)).json()) as { received: Record<string, string>[] };
-  t.match(received, [{ extent: 'complete', servedAs: 'without rows', cache: /^datasets--org--set\/snapshots\// }]);
+  t.match(received, [
+    {
+      extent: 'complete',
+      servedAs: 'without rows',
+      cache: /^datasets--org--set\/snapshots\//,
+      keptAs: [/train.jsonl$/],
+    },
+  ]);
   const table = await ask('repo=datasets/org/set&format=csv');
   t.match(table.headers.get('content-type'), /^text\/csv/);
   t.match(await table.text(), /^what,actor,.*\r\nreceived,/);
