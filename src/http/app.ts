@@ -12,6 +12,8 @@ import type { Ecosystem, EcosystemDeps } from '../ecosystems/types.ts';
 import type { OrderOffice } from '../gateway/orders/office.ts';
 import type { ReleaseDesk } from '../gateway/quarantine/desk.ts';
 import type { TokenOffice } from '../gateway/token-office.ts';
+import type { Route } from './api/operation.ts';
+import { serveDocument } from './api/serve.ts';
 import { guard } from './auth.ts';
 import { sendContinue } from './bodies.ts';
 import { serveComparison } from './compare.ts';
@@ -61,9 +63,6 @@ export type AppParts = {
 
 export type App = { readonly server: FastifyInstance; readonly routes: readonly Route[] } & Drain;
 
-/** What is served, as it was registered. */
-export type Route = { readonly method: string; readonly url: string };
-
 /**
  * The whole HTTP face: errors, access, health, metrics, then each ecosystem below its mount. Not yet listening.
  *
@@ -78,7 +77,7 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   const routes = collectRoutes(server);
   identify(server);
   const refused: Refusals = parts.log === undefined ? () => undefined : refusalsInto(parts.log.log);
-  handleErrors(server, [...mounts, '/api/v1', '/healthz', '/readyz', '/metrics'], refused);
+  handleErrors(server, [...mounts, '/api/v1', '/openapi.json', '/healthz', '/readyz', '/metrics'], refused);
   serveMetrics(server, parts.metrics, mounts);
   const drain = drainable(server);
   guard(server, {
@@ -88,6 +87,7 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   });
   sendContinue(server);
   serveHealth(server, parts.health, drain.draining);
+  serveDocument(server, routes);
   serveLookups(server, parts.lookups);
   if (parts.lookups['reports'] !== undefined) serveComparison(server, parts.lookups['reports']);
   if (parts.scan !== undefined) await serveScan(server, parts.scan);
@@ -143,8 +143,9 @@ const quieter = (logger: FastifyBaseLogger): FastifyBaseLogger =>
 
 const collectRoutes = (server: FastifyInstance): readonly Route[] => {
   const routes: Route[] = [];
-  server.addHook('onRoute', ({ method, url }) => {
-    for (const one of [method].flat()) routes.push({ method: one, url });
+  server.addHook('onRoute', ({ config, method, url }) => {
+    const operation = config?.operation;
+    for (const one of [method].flat()) routes.push({ method: one, url, ...(operation !== undefined && { operation }) });
   });
   return routes;
 };

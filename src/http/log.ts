@@ -4,6 +4,8 @@ import type { LogSearch } from '../audit/log-search.ts';
 import { FIELDS } from '../audit/query.ts';
 import type { AccessLog } from '../audit/types.ts';
 import { WeighbridgeError } from '../errors.ts';
+import type { Operation } from './api/operation.ts';
+import { entry } from './api/shapes.ts';
 
 /** What serves the log: its index, and the log itself, where each read is entered. */
 export type LogParts = { readonly search: LogSearch; readonly log: AccessLog };
@@ -38,12 +40,28 @@ const query = z.strictObject({
   before: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
 });
 
+const operation: Operation = {
+  about: 'Entries of the access log, the newest first, a page at a time',
+  query,
+  answers: {
+    200: {
+      about: 'A page; `next` is the `before` of the next one',
+      json: z.strictObject({
+        entries: z.array(z.strictObject({ index: z.int(), entry })),
+        total: z.int(),
+        searched: z.int(),
+        next: z.int().nullable(),
+      }),
+    },
+  },
+};
+
 /**
  * `GET /api/v1/log`: the newest entries that match, newest first, a page at a time: `next` is the `before` of the next
  * one. Each read is an entry itself.
  */
 export const serveLog = (app: FastifyInstance, { search, log }: LogParts): void => {
-  app.get(PATH, async (request, reply) => {
+  app.get(PATH, { config: { operation } }, async (request, reply) => {
     const parsed = query.safeParse(request.query);
     if (!parsed.success) throw invalid(parsed.error);
     const { limit, before, ...rest } = parsed.data;

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AccessLog, Entry } from '../audit/types.ts';
+import type { Operation } from './api/operation.ts';
 
 /** What is counted. One object for one gateway; the registry's default metrics include the event-loop delay. */
 export type Metrics = {
@@ -92,6 +93,11 @@ export const counted = (log: AccessLog, metrics: Metrics): AccessLog => ({
   },
 });
 
+const operation: Operation = {
+  about: 'Metrics for Prometheus',
+  answers: { 200: { about: 'The text format of Prometheus', types: ['text/plain'] } },
+};
+
 /** Counts the requests of `app` by mount, and serves `/metrics` in the text format of Prometheus. */
 export const serveMetrics = (app: FastifyInstance, metrics: Metrics, mounts: readonly string[]): void => {
   const mountOf = (url: string): string =>
@@ -104,7 +110,7 @@ export const serveMetrics = (app: FastifyInstance, metrics: Metrics, mounts: rea
       metrics.requests.inc({ ...labels, status: reply.raw.statusCode });
     });
   });
-  app.get('/metrics', async (_request, reply) =>
+  app.get('/metrics', { config: { operation } }, async (_request, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
 };

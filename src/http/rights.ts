@@ -14,6 +14,7 @@ export const MAY_LOAD: readonly Subject[] = ['pipeline', 'admin', 'anyone'];
 
 /** Who may do what, by method and route. A route that is not here is for admins only. */
 export const RIGHTS: Readonly<Record<string, readonly Subject[]>> = {
+  'GET /openapi.json': EVERYBODY,
   'GET /metrics': [...PEOPLE, 'anyone'],
   'GET /api/v1/reports/:digest': EVERYBODY,
   'GET /api/v1/statements/:digest': EVERYBODY,

@@ -129,7 +129,8 @@ const isSmall = (value: unknown): boolean => {
 
 const details = z.record(z.string(), z.custom<Json>()).refine(isSmall, 'expected few and small details');
 
-const schema = z.strictObject({
+/** A report as it comes out of a worker, is kept and is shown. */
+export const reportSchema = z.strictObject({
   format: ascii(60).min(1),
   content: z.enum(CONTENTS),
   coverage,
@@ -165,7 +166,7 @@ export const readFailure = (json: string): SandboxFault => {
 
 /** What a report may not say about a file of `size` bytes, however well it is formed; undefined when it is plausible. */
 const contradiction = (
-  { coverage: { state, bytesInspected, bytesTotal, reason }, plan: made, rows: said }: z.infer<typeof schema>,
+  { coverage: { state, bytesInspected, bytesTotal, reason }, plan: made, rows: said }: z.infer<typeof reportSchema>,
   size: number,
 ) => {
   if (bytesTotal !== size) return `it speaks of ${bytesTotal} bytes where the file has ${size}`;
@@ -209,7 +210,7 @@ export const readReport = (json: string, size: number): Report => {
   } catch {
     return lied('it is not JSON');
   }
-  const parsed = schema.safeParse(value);
+  const parsed = reportSchema.safeParse(value);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     return lied(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'wrong'}`);

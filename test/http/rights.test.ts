@@ -2,7 +2,8 @@ import { pino } from 'pino';
 import t from 'tap';
 import { loadConfig } from '../../src/config.ts';
 import { huggingface } from '../../src/ecosystems/huggingface/plugin.ts';
-import { type AppParts, createApp, type Route } from '../../src/http/app.ts';
+import type { Route } from '../../src/http/api/operation.ts';
+import { type AppParts, createApp } from '../../src/http/app.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
 import { MAY_LOAD, OPEN, RIGHTS } from '../../src/http/rights.ts';
 import { ROLES } from '../../src/identity/roles.ts';
@@ -85,6 +86,20 @@ t.test('every route has a row in the table of rights, and every row a route', as
   t.same(
     Object.keys(RIGHTS).filter((row) => !served.has(row)),
     [],
+  );
+});
+
+t.test('every route of our own is described, with what it answers when all goes well', async (t) => {
+  const { routes } = await build(t, `auth:\n  tokens:\n${tokens}\n`);
+  const own = routes.filter(({ url }) => !url.startsWith('/hf'));
+  t.ok(own.length > 25, `${own.length} routes`);
+  const undescribed = own.filter(
+    ({ operation }) => !Object.keys(operation?.answers ?? {}).some((status) => status.startsWith('2')),
+  );
+  t.same(
+    undescribed.map(({ method, url }) => `${method} ${url}`),
+    [],
+    'registered without config.operation',
   );
 });
 

@@ -3,6 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { KIB } from '../../bytes/limits.ts';
 import { isFault, WeighbridgeError } from '../../errors.ts';
+import { reportSchema } from '../../sandbox/answer.ts';
+import type { Operation } from '../api/operation.ts';
+import { decided, digest, evidence } from '../api/shapes.ts';
 import { allowUpload } from '../bodies.ts';
 import { sendError } from '../errors.ts';
 import { type Arriving, enterFailure, faultOf, type Uploader } from './enter.ts';
@@ -25,6 +28,36 @@ const PATH = '/api/v1/scan';
 
 const query = z.strictObject({ keep: z.enum(['true', 'false']).default('false') });
 
+const verdict = z.strictObject({
+  path: z.string(),
+  sha256: digest,
+  size: z.int(),
+  kept: z.boolean(),
+  decision: decided,
+  evidence,
+  convertible: z.boolean(),
+  report: reportSchema.omit({ plan: true }),
+});
+const said = z.strictObject({
+  limits: z.strictObject({ bytes: z.int(), files: z.int() }),
+  type: z.string(),
+  keep: z.string(),
+});
+const operations = {
+  limits: { about: 'What an upload may be', answers: { 200: { about: 'Limits, and how to send one', json: said } } },
+  scan: {
+    about: 'Weighs files',
+    query,
+    uploads: true,
+    answers: {
+      200: { about: 'A report and a decision for each', json: z.strictObject({ files: z.array(verdict) }) },
+      413: { about: 'Too large, or too many' },
+      415: { about: 'Not multipart/form-data' },
+      503: { about: 'Others are being weighed' },
+    },
+  },
+} satisfies Record<string, Operation>;
+
 /**
  * `POST /api/v1/scan`: files as `multipart/form-data`, each weighed while the next waits, with a report and a decision
  * for each. `GET` says the limits, which are also held against `Content-Length` before a byte of the body is read.
@@ -32,7 +65,11 @@ const query = z.strictObject({ keep: z.enum(['true', 'false']).default('false') 
 export const serveScan = async (app: FastifyInstance, parts: ScanParts): Promise<void> => {
   const limits = { bytes: parts.limit, files: MAX_FILES };
   let running = 0;
-  app.get(PATH, async () => ({ limits, type: 'multipart/form-data', keep: `${PATH}?keep=true` }));
+  app.get(PATH, { config: { operation: operations.limits } }, async () => ({
+    limits,
+    type: 'multipart/form-data',
+    keep: `${PATH}?keep=true`,
+  }));
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     await scope.register(multipart, {
@@ -50,6 +87,7 @@ export const serveScan = async (app: FastifyInstance, parts: ScanParts): Promise
     scope.route({
       method: 'POST',
       url: PATH,
+      config: { operation: operations.scan },
       onRequest: async (request, reply) => {
         const objection = objectionTo(request, parts.limit, running);
         if (objection === undefined) return undefined;
