@@ -168,7 +168,10 @@ const mayApprove = ({ log, policies, signers }: ReleaseDesk, release: Filed, who
   const forbidden = (why: string): WeighbridgeError => new WeighbridgeError('FORBIDDEN', why);
   if (release.approvals.some((one) => one.by === who)) throw forbidden('the same person cannot approve twice');
   if (terms.differ.includes('requester') && release.by === who)
-    throw forbidden('whoever asked for a release may not approve it: the policies want somebody else');
+    throw forbidden(
+      'whoever asked for a release may not approve it: the policies want somebody else, with a token of their own ' +
+        '(weighbridge token create --role approver), unless they say releases: { differ: [] }',
+    );
   const owners = rules.flatMap(({ name, owner }) =>
     owner !== undefined && release.rules.includes(name) ? [owner] : [],
   );
