@@ -16,7 +16,7 @@ export const dropsRows = ({ decision }: Judgement): boolean =>
 export type Dropping = { readonly sha256: string; readonly report: Weighed['report']; readonly judgement: Judgement };
 
 /** How a derived dataset stands in listings and answers: in its own place. */
-const describe = ({ file }: Derived): Described => ({
+export const describe = ({ file }: Derived): Described => ({
   path: file.path,
   size: file.size,
   etag: file.oid,
@@ -70,16 +70,28 @@ export const serveDerived = async (
   wanted: ByteRangeRequest | undefined,
   who: Requester,
 ): Promise<Answer> => {
-  const { blobs, derivations, judge } = parts;
+  const { derivations, judge } = parts;
   const derived = await unlessGone(derivations.of(repo, file, source), who.signal);
   const final = await judged(judge, repo, derived, judgement, who);
   if (final.decision.action !== 'convert') return enterRefusal(parts, final, repo, file.path, who);
+  return release(parts, derived, final, { rowsDropped: derived.dropped }, source.sha256, wanted);
+};
+
+/** Takes the bytes of what was derived for an answer, and enters them with what was left out. */
+export const release = async (
+  parts: Parts,
+  derived: Derived,
+  { decision, entry }: Judgement,
+  left: Readonly<Record<string, number>>,
+  sourceSha256: string,
+  wanted: ByteRangeRequest | undefined,
+): Promise<Answer> => {
   const { sha256, size } = derived.file;
   const range = resolveRange(wanted, size);
-  const entry = { ...final.entry, detail: { derived: sha256, rowsDropped: derived.dropped } };
-  const served = serving('transcoded', range, size, source.sha256);
-  const body = await releaseBlob(parts, await openStored(blobs, sha256), range, entry, served);
-  return { kind: 'ready', file: describe(derived), decision: final.decision, body };
+  const served = serving('transcoded', range, size, sourceSha256);
+  const detailed = { ...entry, detail: { derived: sha256, ...left } };
+  const body = await releaseBlob(parts, await openStored(parts.blobs, sha256), range, detailed, served);
+  return { kind: 'ready', file: describe(derived), decision, body };
 };
 
 /** What stands in a listing in the place of this file: undefined for the file itself, and for one that is refused. */

@@ -5,6 +5,7 @@ import type { Decision, PolicySet } from '../policy/types.ts';
 import type { Sandbox } from '../sandbox/types.ts';
 import type { Blobs, Records } from '../store/types.ts';
 import { described, type Parts, refusal, subject, told } from './answers.ts';
+import { describeCard } from './cards.ts';
 import { type Conversion, createConversions } from './conversions.ts';
 import { describeConverted, serveConverted } from './converted.ts';
 import { createDerivations } from './derivations.ts';
@@ -13,7 +14,7 @@ import { createExplainingJudge } from './explained.ts';
 import { createIntakes, type Stored } from './intake.ts';
 import { createJudge, refuses } from './judge.ts';
 import { createLineages, createTracingJudge } from './lineage/lineage.ts';
-import { mayHoldRows } from './names.ts';
+import { isCard, mayHoldRows } from './names.ts';
 import type { Restrain } from './orders/restrain.ts';
 import { createRunning, type RunningBodies } from './orders/running.ts';
 import { serveOriginal } from './originals.ts';
@@ -82,10 +83,10 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
     const early = await judge(repo, file, who, {});
     if (refuses(early.decision)) return refusal(views, repo, path, early.decision, who);
     const weighed = await unlessGone(within(scales.early(repo, file), timings.answerWithin), who.signal);
-    if (weighed === undefined) return unweighed(file, early.decision);
+    if (weighed === undefined) return unweighed(repo, file, early.decision);
     const judging = judge(repo, file, who, { ...weighed, provisional: weighed.ranges !== undefined });
     const judged = await unlessGone(within(judging, timings.answerWithin), who.signal);
-    if (judged === undefined) return unweighed(file, early.decision);
+    if (judged === undefined) return unweighed(repo, file, early.decision);
     const { decision } = judged;
     if (dropsRows(judged) && weighed.sha256 !== undefined) {
       const dropping = { report: weighed.report, sha256: weighed.sha256, judgement: judged };
@@ -93,12 +94,18 @@ export const createGateway = (deps: GatewayDeps): Gateway & { idle(): Promise<vo
       return (await unlessGone(answer, who.signal)) ?? NOT_YET;
     }
     if (decision.action !== 'allow') return refusal(views, repo, path, decision, who);
+    if (isCard(repo, path) && weighed.sha256 !== undefined) {
+      const answer = within(describeCard(parts, repo, file, weighed.sha256, judged, who), timings.answerWithin);
+      return (await unlessGone(answer, who.signal)) ?? NOT_YET;
+    }
     return { kind: 'ready', file: described(file), decision };
   };
 
   /** What upstream says of a file that is not judged yet; nothing of one that may be served without some of its rows. */
-  const unweighed = (file: ListedFile, decision: Decision): Answer =>
-    deps.policies().dropsRows && mayHoldRows(file.path) ? NOT_YET : { kind: 'ready', file: described(file), decision };
+  const unweighed = (repo: RepoAt, file: ListedFile, decision: Decision): Answer =>
+    deps.policies().dropsRows && (mayHoldRows(file.path) || isCard(repo, file.path))
+      ? NOT_YET
+      : { kind: 'ready', file: described(file), decision };
 
   const get: Gateway['get'] = async (repo, path, wanted, who) => {
     const began = performance.now();
@@ -147,7 +154,7 @@ const assemble = (deps: GatewayDeps): Parts => {
   const enterConversion = (repo: RepoAt, { source, sourceSha256, etag }: Conversion, stored: Stored): Promise<void> =>
     enter(repo, source.path, stored, { source: sourceSha256, etag });
   const conversions = createConversions(blobs, records, intakes, scales, enterConversion);
-  const derivations = createDerivations(blobs, records, intakes, scales, sandbox, enter);
+  const derivations = createDerivations(blobs, records, intakes, scales, sandbox, enter, mayDropRows);
   const views = createViews({ blobs, intakes, scales, conversions, derivations, judge, mayDropRows });
   const running = orders?.running ?? createRunning();
   return {

@@ -4,7 +4,8 @@
 const TRAINER_STATE =
   /(^|\/)(optimizer|scheduler|rng_state|training_args|scaler|random_states)[^/]*\.(bin|pt|pth|pkl)$/;
 
-const PICKLED = /\.(bin|pt|pth|ckpt)$/;
+/** As torch writes them, by themselves or compressed as a whole. */
+const PICKLED = /\.(bin|pt|pth|ckpt)(\.(gz|bz2|xz|zst|lz4|lzma|zlib))?$/;
 
 /** Files that loaders take for weights; a repo in which none of these is acceptable is refused as a whole. */
 const WEIGHTS =
@@ -15,6 +16,10 @@ const ROWS = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
 
 /** True for files that loaders read row by row. */
 export const mayHoldRows = (path: string): boolean => ROWS.test(path);
+
+/** True for the card of a repo of datasets. */
+export const isCard = ({ repo }: { readonly repo: string }, path: string): boolean =>
+  path === 'README.md' && repo.startsWith('datasets/');
 
 /** True for files in the places where trainers leave their state. */
 export const isTrainerState = (path: string): boolean => TRAINER_STATE.test(path);

@@ -1,8 +1,10 @@
 import { WeighbridgeError } from '../errors.ts';
 import type { BlobHandle } from '../store/types.ts';
 import { described, enterRefusal, type Parts, serving, sha256Of } from './answers.ts';
+import { serveCard } from './cards.ts';
 import { dropsRows, serveDerived } from './derived.ts';
 import { type Judgement, refusedLate, refuses } from './judge.ts';
+import { isCard } from './names.ts';
 import { resolveRange } from './ranges.ts';
 import { entered, openStored, releaseBlob, withhold } from './release.ts';
 import type { Answer, ByteRange, ByteRangeRequest, ListedFile, RepoAt, Requester } from './types.ts';
@@ -107,6 +109,13 @@ const judged = async (
     if (decision.action !== 'allow') {
       await blob.close();
       return enterRefusal(parts, judgement, repo, file.path, who);
+    }
+    const card = isCard(repo, file.path)
+      ? await serveCard(parts, repo, file, sha256, judgement, wanted, who)
+      : undefined;
+    if (card !== undefined) {
+      await blob.close();
+      return card;
     }
     const range = resolveRange(wanted, file.size);
     const body = await releaseBlob(parts, blob, range, entry, serving(release, range, file.size));

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { GIB, MIB } from '../bytes/limits.ts';
 import type { Decision } from '../policy/types.ts';
 import type { Blobs } from '../store/types.ts';
+import { listCard } from './cards.ts';
 import type { Conversion, Conversions } from './conversions.ts';
 import type { Derivations } from './derivations.ts';
 import { listDerived } from './derived.ts';
 import { mayBeExplained } from './explained.ts';
 import type { Intakes } from './intake.ts';
 import { type Judge, refusalText, refuses } from './judge.ts';
-import { convertedIndexPath, convertedPath, isWeights, mayHoldRows, supersededBy } from './names.ts';
+import { convertedIndexPath, convertedPath, isCard, isWeights, mayHoldRows, supersededBy } from './names.ts';
 import type { ListedFile, RepoAt, Requester, View, ViewFile } from './types.ts';
 import type { Scales } from './weigh.ts';
 
@@ -171,12 +172,13 @@ export const createViews = (parts: Parts): Views => {
   /** Datasets that are served without some of their rows. Those of a repo of datasets are fetched for it, within bounds. */
   const deriveRows = async (repo: RepoAt, who: Requester, derived: Map<string, ViewFile>): Promise<void> => {
     if (!parts.mayDropRows()) return;
-    const files = [...repo.files.values()].filter(({ path }) => mayHoldRows(path));
+    const files = [...repo.files.values()].filter(({ path }) => mayHoldRows(path) || isCard(repo, path));
     const total = files.reduce((sum, { size }) => sum + size, 0);
     const fetches = repo.repo.startsWith('datasets/') && total <= FETCH_FOR_LISTING;
     await inTurn(files.slice(0, MAX_CANDIDATES), CONCURRENT, async (file) => {
       const weighed = await (fetches ? scales.early : scales.known)(repo, file);
-      const found = weighed === undefined ? undefined : await listDerived(parts, repo, file, weighed, who);
+      const list = isCard(repo, file.path) ? listCard : listDerived;
+      const found = weighed === undefined ? undefined : await list(parts, repo, file, weighed, who);
       if (found !== undefined) derived.set(file.path, found);
     });
   };

@@ -38,15 +38,22 @@ export type RowsPlan = {
   readonly dropped: number;
 };
 
+/** The plan to cut the bytes of `runs` out of a file of `size` bytes. */
+export const planCut = (size: number, runs: readonly RowRun[], version: string): RowsPlan => ({
+  runs,
+  rewrites: false,
+  version,
+  size: sizeWithout(size, runs),
+  dropped: rowsOfRuns(runs),
+});
+
 /** The plan for a file of `size` bytes; undefined when no rows can be left out. */
 export const planRows = (size: number, rows: DatasetRows | undefined): RowsPlan | undefined => {
   if (rows?.runs === undefined) return undefined;
   const { rewritten, runs } = rows;
-  const how =
-    rewritten === undefined
-      ? { rewrites: false, version: CUT_VERSION, size: sizeWithout(size, runs) }
-      : { rewrites: true, version: REWRITE_VERSION, size: rewritten };
-  return { runs, dropped: rowsOfRuns(runs), ...how };
+  return rewritten === undefined
+    ? planCut(size, runs, CUT_VERSION)
+    : { runs, rewrites: true, version: REWRITE_VERSION, size: rewritten, dropped: rowsOfRuns(runs) };
 };
 
 /** The name by which clients cache a derived dataset: 40 hex digits, the same for the same rows of the same source. */

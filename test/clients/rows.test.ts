@@ -18,6 +18,25 @@ const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
 const csv = (list: readonly { id: number; text: string }[]): string =>
   ['id,text', ...list.map(({ id, text }) => `${id},${quoted(text)}`)].join('\r\n');
 
+/** A card that declares, as `push_to_hub` writes it, the rows that upstream has; `datasets` stops at other numbers. */
+const card = (more = ''): string => `---
+dataset_info:
+  features:
+  - name: id
+    dtype: int64
+  - name: text
+    dtype: string
+${more}  splits:
+  - name: train
+    num_bytes: 2100
+    num_examples: ${all.length}
+  download_size: 2000
+  dataset_size: 2100
+---
+# Rows
+`;
+const DATA = '  - name: data\n    dtype: binary\n';
+
 type Files = Readonly<Record<string, readonly [file: string, whole: Uint8Array | string, left: string]>>;
 const files: Files = {
   jsonl: ['train.jsonl', lines(all), `${lines(rows)}\n`],
@@ -80,7 +99,7 @@ t.test('datasets and huggingface_hub load a dataset without its flagged rows, wh
     Object.entries(sets).map(([name, [file, whole]]) => ({
       kind: 'datasets' as const,
       name: `acme/${name}`,
-      files: { [file]: whole, 'README.md': '# Rows\n' },
+      files: { [file]: whole, 'README.md': card(name === 'large' ? DATA : '') },
     })),
     { settings: { POLICIES: t.testdir({ 'policy.yaml': dropRowsPolicy() }) } },
   );

@@ -200,3 +200,79 @@ t.test('an annotated dataset arrives as it is, with a notice that counts its fla
   const clean = await world.fetch(at('clean.jsonl'));
   t.equal(clean.headers.get('x-weighbridge-notice'), null);
 });
+
+const CARD = (splits: string): string => `---
+license: mit
+dataset_info:
+- config_name: one
+  features:
+  - name: splits
+    dtype: string
+${splits.replaceAll('COUNT', '4')}  download_size: 10
+- config_name: two
+${splits.replaceAll('COUNT', '7')}configs:
+- config_name: one
+  splits:
+  - kept
+---
+# Größer
+dataset_info:
+  splits:
+  - kept, as it is text
+`;
+const SPLITS = `  splits:
+  - name: train
+    num_bytes: 17
+    num_examples: COUNT
+
+  - name: test
+    num_examples: COUNT
+`;
+
+t.test('while policies drop rows, a card arrives without the numbers of rows that it declares', async (t) => {
+  const repo = { ...REPO, files: { ...files, 'README.md': CARD(SPLITS), 'docs/README.md': CARD(SPLITS) } };
+  const world = await dropping(t, repo);
+  const left = CARD('');
+  const [head, answer] = [await world.fetch(at('README.md'), { method: 'HEAD' }), await world.fetch(at('README.md'))];
+  t.match([head.status, head.headers.get('content-length')], [200, String(Buffer.byteLength(left))]);
+  t.equal(answer.headers.get('etag'), head.headers.get('etag'));
+  t.match(head.headers.get('etag'), /^"[0-9a-f]{40}"$/);
+  t.match(answer.headers.get('x-weighbridge-notice'), /numbers of rows that this card declares were left out/);
+  t.equal(await textOf(answer), left);
+  const listed = (await treeOf(world)).find(({ path }) => path === 'README.md');
+  t.equal(`"${listed?.oid}"`, head.headers.get('etag'));
+  t.equal(listed?.size, Buffer.byteLength(left));
+  t.equal(await textOf(await world.fetch(at('docs/README.md'))), CARD(SPLITS), 'only the card of the repo');
+  t.match(await jsonOf(await fetch(`${world.url}/api/v1/statements/${sha256(left)}`)), {
+    source: { sha256: sha256(CARD(SPLITS)) },
+    converter: /^weighbridge-card-\d+$/,
+    card: { lines: 14 },
+    dropped: [{ first: 8, last: 14, rule: 'dataset_info.splits' }, { rule: 'dataset_info.splits' }],
+  });
+  await sleep(50);
+  const entries = (await world.entries()).filter(({ kind }) => kind === 'artefact.outcome');
+  t.match(
+    entries.find(({ artefact }) => artefact?.path === 'README.md'),
+    { served: { release: 'transcoded' }, detail: { cardLines: 14 } },
+  );
+});
+
+t.test('other cards, and cards where no policy drops rows, arrive as they are', async (t) => {
+  const cards = [
+    '# No numbers\n',
+    '---\ndataset_info:\n  features: []\n---\n',
+    '---\nsplits:\n- a\n---\n',
+    '---\ndataset_info: { splits: [{ name: train, num_examples: 1 }] }\n---\n',
+    '---\ndataset_info:\n  splits:\n  - never closed\n',
+    '',
+  ];
+  const policies = t.testdir({ 'policy.yaml': dropRowsPolicy() });
+  const repos = cards.map((card, index) => ({ ...REPO, name: `acme/card${index}`, files: { 'README.md': card } }));
+  const world = await startWorld(t, repos, { settings: { POLICIES: policies } });
+  for (const [index, card] of cards.entries()) {
+    const answer = await world.fetch(`datasets/acme/card${index}/resolve/main/README.md`);
+    t.equal(await textOf(answer), card, `card ${index}`);
+  }
+  const other = await startWorld(t, [{ ...REPO, files: { 'README.md': CARD(SPLITS) } }]);
+  t.equal(await textOf(await other.fetch(at('README.md'))), CARD(SPLITS));
+});
