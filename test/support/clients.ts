@@ -34,7 +34,7 @@ export const runPython = (
 
 /** Runs a command that a client library installs: `hf`, `datasets-cli`. */
 export const runCommand = (
-  name: PythonEnvironment,
+  name: ClientEnvironment,
   command: string,
   options: ClientOptions = {},
 ): Promise<ClientResult> => runProgram(join(readyFolder(name), 'bin', command), options.args ?? [], options);

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 /** The clients that tests run against Weighbridge. */
 export type PythonEnvironment = 'torch' | 'hub1' | 'hub2';
-export type ClientEnvironment = PythonEnvironment | 'js';
+/** The same, what speaks the own API, and the JavaScript clients. */
+export type ClientEnvironment = PythonEnvironment | 'api' | 'js';
 
 export const repository = join(import.meta.dirname, '../..');
 export const cacheFolder = join(repository, '.cache');
@@ -24,10 +25,11 @@ const locks: Readonly<Record<ClientEnvironment, readonly string[]>> = {
   torch: ['test/clients/requirements-torch.txt'],
   hub1: ['test/clients/requirements-hub1.txt'],
   hub2: ['test/clients/requirements-hub2.txt'],
+  api: ['test/clients/requirements-api.txt'],
   js: ['test/clients/js/package.json', 'test/clients/js/package-lock.json'],
 };
 
-export const environments = ['hub1', 'torch', 'hub2', 'js'] as const satisfies readonly ClientEnvironment[];
+export const environments = ['hub1', 'torch', 'hub2', 'api', 'js'] as const satisfies readonly ClientEnvironment[];
 
 export const lockFiles = (name: ClientEnvironment): readonly string[] =>
   locks[name].map((file) => join(repository, file));
