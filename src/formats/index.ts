@@ -74,6 +74,8 @@ import { paddleParams } from './paddle/params.ts';
 import { pickle } from './pickle/format.ts';
 import { pythonBytecode } from './python-bytecode.ts';
 import { rds } from './r/rds.ts';
+import { rocksdbLog } from './rocksdb/log.ts';
+import { rocksdbTable } from './rocksdb/table.ts';
 import { safetensors } from './safetensors.ts';
 import { sentencepiece } from './sentencepiece.ts';
 import { sevenZip } from './sevenzip/sevenzip.ts';
@@ -170,6 +172,8 @@ export const formats: readonly Format[] = [
   hnswlibLinks,
   lance,
   lanceTransaction,
+  rocksdbTable,
+  rocksdbLog,
   ocdbt,
   sentencepiece,
   hdf5,

@@ -13,6 +13,7 @@ import { modelSamples } from './models.ts';
 import { partSamples } from './parts.ts';
 import { pickleSamples } from './pickles.ts';
 import { programSamples } from './programs.ts';
+import { rocksdbSamples } from './rocksdb.ts';
 import { serialisedSamples } from './serialised.ts';
 import { storeSamples } from './stores.ts';
 import { tensorflowSamples } from './tensorflow.ts';
@@ -45,5 +46,6 @@ export const samples: readonly Samples[] = [
   ...exportedSamples,
   ...vectorSamples,
   ...storeSamples,
+  ...rocksdbSamples,
   ...partSamples,
 ];
