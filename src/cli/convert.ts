@@ -1,18 +1,18 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.ts';
 import { WeighbridgeError } from '../errors.ts';
-import type { Report } from '../formats/format.ts';
+import type { Plan, Report } from '../formats/format.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import type { Sandbox } from '../sandbox/types.ts';
 import { execute } from '../transcode/execute.ts';
 import { CONVERTER_VERSION, layOut } from '../transcode/layout.ts';
-import type { TensorDigest } from '../transcode/types.ts';
+import type { PlanSource, TensorDigest } from '../transcode/types.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
 import { dropRows } from './drop-rows.ts';
 import { digest, readExactly, readInTurns } from './local-file.ts';
-import { writeWhole } from './write-whole.ts';
+import { writeAll, writeWhole } from './write-whole.ts';
 
 const usage = `usage: weighbridge convert IN OUT
        weighbridge convert -            reads IN<TAB>OUT lines
@@ -100,7 +100,8 @@ const convertFile = async (
     }
     if (report.plan === undefined) {
       const [worst] = report.findings.filter(({ severity }) => severity === 'high' || severity === 'critical');
-      const why = report.notConvertible ?? worst?.message ?? (report.coverage.reason || whyNot(report));
+      const said = [report.notConvertible, worst?.message].filter((text) => text !== undefined).join(': ');
+      const why = said || report.coverage.reason || whyNot(report);
       throw new WeighbridgeError('NOT_CONVERTIBLE', `cannot be converted (${report.format}): ${why}`);
     }
     const { plan } = report;
@@ -108,9 +109,9 @@ const convertFile = async (
     const tensors: TensorDigest[] = [];
     // The digests of single tensors are computed only for those who asked for them: they cost as much as all the rest.
     const options = statement === undefined ? {} : { onTensor: (digest: TensorDigest) => void tensors.push(digest) };
-    // One chunk is written and hashed while the next is read, and the executor may hold one more.
-    const inTurns = { size, read: readInTurns(file, 3) };
-    const sha256 = await writeWhole(output, readAhead(execute(plan, layout, inTurns, options)));
+    const sha256 = await reading(sandbox, plan, file, size, output, (bytes) =>
+      writeWhole(output, readAhead(execute(plan, layout, bytes, options))),
+    );
     if (statement !== undefined) {
       const text = {
         source: { sha256: await digest(file, size) },
@@ -125,6 +126,29 @@ const convertFile = async (
     return `${layout.placed.length} tensors, ${layout.size} bytes, sha256 ${sha256}${dropped}`;
   } finally {
     await file.close();
+  }
+};
+
+/** Hands on the bytes that the plan speaks of: the file's, or those of a wrapped one, which lie beside the output meanwhile. */
+const reading = async (
+  sandbox: Sandbox,
+  { wrapped }: Plan,
+  file: FileHandle,
+  size: number,
+  output: string,
+  work: (bytes: PlanSource) => Promise<string>,
+): Promise<string> => {
+  // One chunk is written and hashed while the next is read, and the executor may hold one more.
+  if (wrapped === undefined) return work({ size, read: readInTurns(file, 3) });
+  const path = `${output}.unwrapped-${process.pid}`;
+  const spool = await open(path, 'wx+', 0o600);
+  try {
+    await rm(path);
+    const source = { size, read: (offset: number, length: number) => readExactly(file, offset, length) };
+    await sandbox.unwrap(source, wrapped, (chunk) => writeAll(spool, chunk));
+    return await work({ size: wrapped.size, read: readInTurns(spool, 3) });
+  } finally {
+    await spool.close();
   }
 };
 

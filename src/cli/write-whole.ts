@@ -30,6 +30,7 @@ export const writeWhole = async (
   return hash.digest('hex');
 };
 
-const writeAll = async (file: FileHandle, bytes: Uint8Array): Promise<void> => {
+/** Writes the bytes behind those written before. */
+export const writeAll = async (file: FileHandle, bytes: Uint8Array): Promise<void> => {
   for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten;
 };

@@ -111,6 +111,11 @@ export type Plan = {
   readonly tensors: readonly PlanTensor[];
   /** What the checkpoint holds beside tensors and is left out: its path in the state dict and its type. */
   readonly dropped: readonly { readonly path: string; readonly type: string }[];
+  /**
+   * When the checkpoint is wrapped in compressions: the names of their formats from the outside in, and the bytes that it
+   * becomes. All places are then those of the decompressed bytes, which the sandbox writes before they are copied from.
+   */
+  readonly wrapped?: { readonly by: readonly string[]; readonly size: number };
 };
 
 /**

@@ -1,5 +1,6 @@
 import { WeighbridgeError } from '../errors.ts';
 import type { Plan, Report } from '../formats/format.ts';
+import type { Sandbox } from '../sandbox/types.ts';
 import type { Blobs, BlobWriter, Records } from '../store/types.ts';
 import { execute } from '../transcode/execute.ts';
 import { CONVERTER_VERSION, conversionIdentity, layOut } from '../transcode/layout.ts';
@@ -55,6 +56,7 @@ export const createConversions = (
   records: Records,
   intakes: Intakes,
   scales: Scales,
+  sandbox: Pick<Sandbox, 'unwrap'>,
   entered: (repo: RepoAt, conversion: Conversion, stored: Stored) => Promise<void>,
 ): Conversions => {
   const laidOut = createMemo<Conversion>(MAX_LAID_OUT, ({ report }) => weightOf(report));
@@ -115,9 +117,12 @@ export const createConversions = (
     const tensors: TensorDigest[] = [];
     const { plan, layout, sourceSha256 } = conversion;
     const { source, arrived, close } = await openSource(repo, conversion);
+    let discard = async (): Promise<void> => undefined;
     try {
+      let bytes = source;
+      if (plan.wrapped !== undefined) ({ discard, ...bytes } = await spool(source, plan.wrapped));
       const onTensor = (digest: TensorDigest): void => void tensors.push(digest);
-      for await (const chunk of execute(plan, layout, source, { onTensor })) await writer.write(chunk);
+      for await (const chunk of execute(plan, layout, bytes, { onTensor })) await writer.write(chunk);
       await arrived;
       const report = await scales.stored(sourceSha256, source);
       checkSamePlan(conversion, report);
@@ -126,7 +131,24 @@ export const createConversions = (
       await entered(repo, conversion, { sha256: digest, size: layout.size });
       return report;
     } finally {
+      await discard();
       await close();
+    }
+  };
+
+  /** The decompressed bytes that the plan of a wrapped checkpoint speaks of: on the disk until they are copied from. */
+  const spool = async (
+    source: PlanSource,
+    wrapped: NonNullable<Plan['wrapped']>,
+  ): Promise<PlanSource & { discard(): Promise<void> }> => {
+    const spooled = await blobs.create(wrapped.size);
+    const discard = (): Promise<void> => spooled.abort(new WeighbridgeError('CANCELLED', 'it is not needed any more'));
+    try {
+      await sandbox.unwrap(source, wrapped, (chunk) => spooled.write(chunk));
+      return { size: wrapped.size, read: spooled.read, discard };
+    } catch (error) {
+      await discard();
+      throw error;
     }
   };
 

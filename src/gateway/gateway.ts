@@ -153,7 +153,7 @@ const assemble = (deps: GatewayDeps): Parts => {
   };
   const enterConversion = (repo: RepoAt, { source, sourceSha256, etag }: Conversion, stored: Stored): Promise<void> =>
     enter(repo, source.path, stored, { source: sourceSha256, etag });
-  const conversions = createConversions(blobs, records, intakes, scales, enterConversion);
+  const conversions = createConversions(blobs, records, intakes, scales, sandbox, enterConversion);
   const derivations = createDerivations(blobs, records, intakes, scales, sandbox, enter, mayDropRows);
   const views = createViews({ blobs, intakes, scales, conversions, derivations, judge, mayDropRows });
   const running = orders?.running ?? createRunning();

@@ -2,7 +2,7 @@
 
 /** State of a trainer, not weights; nobody needs it to run a model, and it is never converted. */
 const TRAINER_STATE =
-  /(^|\/)(optimizer|scheduler|rng_state|training_args|scaler|random_states)[^/]*\.(bin|pt|pth|pkl)$/;
+  /(^|\/)(optimizer|scheduler|rng_state|training_args|scaler|random_states)[^/]*\.(bin|pt|pth|pkl)(\.(gz|bz2|xz|zst|lz4|lzma|zlib))?$/;
 
 /** As torch writes them, by themselves or compressed as a whole. */
 const PICKLED = /\.(bin|pt|pth|ckpt)(\.(gz|bz2|xz|zst|lz4|lzma|zlib))?$/;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MIB } from '../bytes/limits.ts';
 import { WeighbridgeError } from '../errors.ts';
 import { MAX_RUNS, MAX_SHOWN } from '../formats/dataset-rows.ts';
 import { CONTENTS, DTYPES, type Json, type Report, SEVERITIES } from '../formats/format.ts';
@@ -8,6 +9,8 @@ import type { SandboxFault } from './opaque.ts';
 const FINDINGS = 10_000;
 /** Tensors and storages of a plan, and what it drops. */
 const TENSORS = 200_000;
+/** Bytes that a wrapped checkpoint becomes: of formats/archive/sink.ts, which holds them in memory. */
+const UNWRAPPED = 128 * MIB;
 /** Dimensions of a tensor; torch allows 64. */
 const DIMENSIONS = 64;
 /** Characters of a name from inside a file: a tensor, a member. */
@@ -71,6 +74,7 @@ const plan = z.strictObject({
   storages: z.array(storage).max(TENSORS),
   tensors: z.array(tensor).max(TENSORS),
   dropped: z.array(z.strictObject({ path: name, type: name })).max(TENSORS),
+  wrapped: z.strictObject({ by: z.array(ascii(20)).min(1).max(16), size: count.max(UNWRAPPED) }).optional(),
 });
 
 /** Companions of one index, names and fixed bytes of one: of formats/companions.ts, with room. */
@@ -172,7 +176,8 @@ const contradiction = (
   if (bytesTotal !== size) return `it speaks of ${bytesTotal} bytes where the file has ${size}`;
   if (bytesInspected > size) return 'it inspected more bytes than there are';
   if (state === 'complete' && reason !== '') return 'it is complete and says why it is not';
-  if (made?.storages.some(({ offset, length }) => offset > size || length > size - offset)) {
+  const held = made?.wrapped?.size ?? size;
+  if (made?.storages.some(({ offset, length }) => offset > held || length > held - offset)) {
     return 'its plan has a storage outside the file';
   }
   if (made?.tensors.some((each) => each.storage >= made.storages.length || each.shape.length !== each.strides.length)) {

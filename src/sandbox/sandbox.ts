@@ -4,8 +4,9 @@ import { WeighbridgeError } from '../errors.ts';
 import { loadPrograms } from './bundle.ts';
 import { commandLine, findAddon, findTools, LEVELS, type Level, type Tools } from './command-line.ts';
 import type { Init } from './frames.ts';
+import type { Output } from './inspection.ts';
 import { createPool } from './pool.ts';
-import type { Sandbox, SandboxOptions, Wall } from './types.ts';
+import type { Sandbox, SandboxOptions, Source, Wall } from './types.ts';
 import { missingWalls, observeWalls } from './walls.ts';
 import { startWorker, type WorkerProcess } from './worker-process.ts';
 
@@ -55,6 +56,24 @@ export const createSandbox = async (options: SandboxOptions, internals: Internal
     reserve: options.noReserve === true ? 0 : 1,
     start: () => start(first.level),
   });
+  /** Has a worker write bytes made of `source`. Throws NOT_CONVERTIBLE, which begins with `failed`, unless all were written. */
+  const rewrite = async (failed: string, source: Source, what: object, { size, write }: Output): Promise<void> => {
+    let written = 0;
+    const counted = async (chunk: Uint8Array): Promise<void> => {
+      await write(chunk);
+      written += chunk.length;
+    };
+    const { coverage } = await pool.submit({
+      source,
+      signal: undefined,
+      timeout: options.timeout,
+      options: JSON.stringify({ limits, ...what }),
+      output: { size, write: counted },
+    });
+    const why = coverage.state === 'complete' ? `${written} of ${size} bytes were written` : coverage.reason;
+    if (coverage.state !== 'complete' || written !== size)
+      throw new WeighbridgeError('NOT_CONVERTIBLE', `${failed}: ${why}`);
+  };
   return {
     ruleset: createHash('sha256')
       .update(parsers)
@@ -67,24 +86,15 @@ export const createSandbox = async (options: SandboxOptions, internals: Internal
         timeout: options.timeout,
         options: JSON.stringify({ limits, provisional, ...counting }),
       }),
-    async withoutRows(source, dropped, { size, write }) {
-      let written = 0;
-      const counting = async (chunk: Uint8Array): Promise<void> => {
-        await write(chunk);
-        written += chunk.length;
-      };
-      const rows = dropped.map(({ first, last }) => ({ first, last }));
-      const { coverage } = await pool.submit({
+    withoutRows: (source, dropped, output) =>
+      rewrite(
+        'its rows cannot be left out',
         source,
-        signal: undefined,
-        timeout: options.timeout,
-        options: JSON.stringify({ limits, dropped: rows }),
-        output: { size, write: counting },
-      });
-      const why = coverage.state === 'complete' ? `${written} of ${size} bytes were written` : coverage.reason;
-      if (coverage.state !== 'complete' || written !== size)
-        throw new WeighbridgeError('NOT_CONVERTIBLE', `its rows cannot be left out: ${why}`);
-    },
+        { dropped: dropped.map(({ first, last }) => ({ first, last })) },
+        output,
+      ),
+    unwrap: (source, { by, size }, write) =>
+      rewrite('it cannot be unwrapped', source, { wrapped: { by, size } }, { size, write }),
     walls: () => walls,
     stats: () => pool.stats(),
     close: () => pool.close(),

@@ -40,6 +40,15 @@ export type Sandbox = {
     dropped: readonly { readonly first: number; readonly last: number }[],
     output: { readonly size: number; write(chunk: Uint8Array): Promise<void> },
   ): Promise<void>;
+  /**
+   * Decompresses a wrapped checkpoint in a worker: `write` gets the bytes that its plan speaks of, `wrapped.size` of them.
+   * Throws as `withoutRows` does.
+   */
+  unwrap(
+    source: Source,
+    wrapped: { readonly by: readonly string[]; readonly size: number },
+    write: (chunk: Uint8Array) => Promise<void>,
+  ): Promise<void>;
   walls(): readonly Wall[];
   /** Workers alive, idle and restarts so far: for metrics and tests. */
   stats(): { workers: number; idle: number; restarts: number };

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import t from 'tap';
+import { openRecordsAlone } from '../../src/store/store.ts';
 import { systemCall, type TorchTensor, torchZip } from '../support/checkpoints.ts';
 import type { HubRepo } from '../support/hub.ts';
 import { jsonOf, readWithPause, startWorld } from '../support/world.ts';
@@ -196,4 +198,57 @@ t.test('an index that upstream lies about costs the index, not the listing', asy
   t.equal((await world.fetch('api/models/acme/old')).status, 200);
   world.hub.heal();
   t.match(await (await world.fetch('api/models/acme/old/tree/main')).text(), /"model.safetensors.index.json"/);
+});
+
+t.test('a checkpoint wrapped in a compression arrives as safetensors, and listing, HEAD and body agree', async (t) => {
+  const plain = torchZip({ 'a.weight': tensor(500, 1), 'b.weight': tensor(300, 3) });
+  const files = {
+    'pytorch_model.bin': gzipSync(plain),
+    'plain.bin': plain,
+    'zstd.pt': zstdCompressSync(plain),
+    'evil.bin': gzipSync(torchZip({ a: tensor(9, 1) }, systemCall())),
+    'twice.bin': gzipSync(gzipSync(plain)),
+    'other.pt.gz': gzipSync(plain, { level: 1 }),
+  };
+  const world = await startWorld(t, [repo(files)]);
+  type Entry = { path: string; size: number; oid: string };
+  const listed = new Map<string, Entry>();
+  for (const entry of Object.values(await jsonOf(await world.fetch('api/models/acme/old/tree/main'))))
+    listed.set(entry.path, entry);
+  const bodies: Buffer[] = [];
+  for (const name of ['plain', 'model', 'zstd', 'twice', 'other']) {
+    const entry = listed.get(`${name}.safetensors`);
+    const head = await world.fetch(path(`${name}.safetensors`), { method: 'HEAD' });
+    const answer = await world.fetch(path(`${name}.safetensors`));
+    const body = await bytesOf(answer);
+    t.match(answer.headers.get('x-weighbridge-decision'), /^convert; /, name);
+    t.same([Number(head.headers.get('content-length')), body.length], [entry?.size, entry?.size], name);
+    t.same([head.headers.get('etag'), answer.headers.get('etag')], [`"${entry?.oid}"`, `"${entry?.oid}"`], name);
+    bodies.push(body);
+  }
+  t.ok(
+    bodies.every((body) => body.equals(bodies[0]!)),
+    'wrapped or not, the same tensors',
+  );
+  for (const name of ['pytorch_model.bin', 'evil.bin', 'evil.safetensors', 'twice.bin', 'zstd.pt'])
+    t.not((await world.fetch(path(name))).status, 200, name);
+  t.match(
+    (await world.fetch(path('other.pt.gz'))).headers.get('x-error-message'),
+    /Ask for other\.safetensors instead/,
+  );
+  t.match((await world.fetch(path('evil.bin'))).headers.get('x-error-message'), /os\.system/);
+  const [body] = bodies;
+  const sha256 = createHash('sha256').update(body!).digest('hex');
+  await world.restart(async () => {
+    const alone = await openRecordsAlone(world.data);
+    const statement = await alone?.records.get('statement', sha256);
+    t.match(statement, {
+      source: { sha256: /^[0-9a-f]{64}$/ },
+      converter: /./,
+      output: { sha256, size: body!.length },
+      tensors: [{ name: 'a.weight' }, { name: 'b.weight' }],
+      dropped: [],
+    });
+    await alone?.close();
+  });
 });

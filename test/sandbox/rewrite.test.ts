@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
 import { MIB } from '../../src/bytes/limits.ts';
+import { readReport } from '../../src/sandbox/answer.ts';
 import { createSandbox } from '../../src/sandbox/sandbox.ts';
 import type { Source } from '../../src/sandbox/types.ts';
 
@@ -65,6 +66,11 @@ t.test('what a worker writes is taken piece by piece, and never more than was an
   };
   for (const [way, message] of Object.entries(refused))
     await t.rejects(rewrite(way), { code: 'NOT_CONVERTIBLE', message }, way);
+  const write = async (): Promise<void> => undefined;
+  for (const way of ['m', 'f', 't', 'p']) {
+    const unwrapping = sandbox.unwrap(source(`${way}abcd`), { by: ['gzip'], size: SIZE }, write);
+    await t.rejects(unwrapping, { code: 'NOT_CONVERTIBLE', message: /^it cannot be unwrapped: / }, `unwrapped: ${way}`);
+  }
   t.equal(
     (await rewrite('e')).toString('latin1'),
     'ee\0\0\0\0',
@@ -88,4 +94,24 @@ t.test('a source or a target that fails ends it with its own fault', async (t) =
   const target = { size: SIZE, write: async () => undefined };
   await t.rejects(sandbox.withoutRows(failing, [], target), gone);
   await sandbox.withoutRows(source('habcd'), [], target);
+});
+
+t.test('a report that says what a wrapped file becomes is held to that, and to what may be kept', (t) => {
+  const storage = { name: '0', offset: 100, length: 40, size: 40, method: 'stored', byteOrder: 'little' };
+  const coverage = { state: 'complete', bytesInspected: 60, bytesTotal: 60, reason: '' };
+  const reading = (wrapped: object): unknown => {
+    const plan = { storages: [storage], tensors: [], dropped: [], wrapped };
+    return readReport(JSON.stringify({ format: 'gzip', content: 'tensors', coverage, plan, findings: [] }), 60);
+  };
+  t.match(reading({ by: ['gzip'], size: 140 }), { plan: { wrapped: { size: 140 } } });
+  const lies = [
+    { by: ['gzip'], size: 139 },
+    { by: ['gzip'], size: 2 ** 40 },
+    { by: [], size: 140 },
+    { by: Array(17).fill('xz'), size: 140 },
+    { by: ['gzip'], size: -1 },
+    { by: ['gzip'], size: 140, more: 1 },
+  ];
+  for (const lie of lies) t.throws(() => reading(lie), { code: 'SANDBOX_LIED' }, JSON.stringify(lie).slice(0, 60));
+  t.end();
 });

@@ -3,10 +3,9 @@ import { fromBytes } from '../../bytes/random-access.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import { type ByteReader, createByteReader } from '../archive/byte-reader.ts';
 import { createSink, type Sink } from '../archive/sink.ts';
-import type { Format } from '../format.ts';
 import { decodeZlib } from './gzip.ts';
 import { decodeBlock } from './lz4.ts';
-import { compressedFormat } from './stream.ts';
+import { type CompressedFormat, compressedFormat } from './stream.ts';
 import { decodeZstd } from './zstd.ts';
 
 /** Bytes of the header of a chunk, and of the place of a block. */
@@ -123,7 +122,7 @@ const decode = (input: ByteReader, sink: Sink): void => {
 };
 
 /** Chunks of arrays that Zarr and others compress with blosc. */
-export const blosc: Format = {
+export const blosc: CompressedFormat = {
   ...compressedFormat({
     name: 'blosc',
     title: 'Blosc chunk',

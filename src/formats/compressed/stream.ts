@@ -1,4 +1,4 @@
-import { exceeded } from '../../bytes/limits.ts';
+import { type Budget, exceeded } from '../../bytes/limits.ts';
 import { fromBytes, type RandomAccess, section } from '../../bytes/random-access.ts';
 import { isFault, type WeighbridgeError } from '../../errors.ts';
 import { type ByteReader, createByteReader } from '../archive/byte-reader.ts';
@@ -10,6 +10,7 @@ import {
   type Format,
   type Inspection,
   incomplete,
+  type Plan,
   worseContent,
 } from '../format.ts';
 
@@ -31,7 +32,7 @@ export type Compression = Pick<Format, 'name' | 'title' | 'recognisedBy' | 'chec
  * The format of a compressed file: it is decompressed in memory, bounded by the sink, and is what its content is. What a
  * broken stream gave before it broke is inspected too, since loaders read it as it comes.
  */
-export const compressedFormat = (compression: Compression): Format => ({
+export const compressedFormat = (compression: Compression): CompressedFormat => ({
   name: compression.name,
   title: compression.title,
   recognisedBy: compression.recognisedBy,
@@ -39,7 +40,17 @@ export const compressedFormat = (compression: Compression): Format => ({
   references: compression.references,
   recognise: (head) => compression.recognise(head),
   inspect: (source, context) => inspectStreams(compression, source, context),
+  decompress(source, budget) {
+    const sink = createSink(source.size, budget);
+    decodeStreams(compression, createByteReader(source), sink, budget, () => undefined);
+    return sink.bytes.subarray(0, sink.length);
+  },
 });
+
+export type CompressedFormat = Format & {
+  /** What `inspect` inspects, of a file without fault. Throws as the decoder does, LIMIT_EXCEEDED when it is too much. */
+  decompress(source: RandomAccess, budget: Budget): Uint8Array;
+};
 
 const inspectStreams = (compression: Compression, source: RandomAccess, context: Context): Inspection => {
   const input = createByteReader(source);
@@ -50,16 +61,28 @@ const inspectStreams = (compression: Compression, source: RandomAccess, context:
   const child = context.nested(plain, compression.name);
   const details = { size: plain.size, ...(child.format === 'unknown' ? {} : { holds: child.format }) };
   const { content, coverage } = together(child, trailing, source.size);
-  const wrapped =
-    child.plan === undefined ? {} : { notConvertible: `the checkpoint is wrapped in ${compression.title}` };
-  const reason = child.notConvertible === undefined ? wrapped : { notConvertible: child.notConvertible };
-  if (fault === undefined) return { format: compression.name, content, coverage, details, ...reason };
+  const planned = planOf(compression, child, trailing, plain.size);
+  if (fault === undefined) return { format: compression.name, content, coverage, details, ...planned };
   return {
     format: compression.name,
     content: worseContent(content, 'unknown'),
     coverage: incomplete('partial', 0, source.size, fault.message),
     details,
   };
+};
+
+/** The plan of what is inside, whose places are then those of the decompressed bytes, or why there is none. */
+const planOf = (
+  { name, title }: Compression,
+  { plan, notConvertible, coverage }: Inspection,
+  trailing: Inspection | undefined,
+  size: number,
+): { readonly plan: Plan } | { readonly notConvertible?: string } => {
+  if (plan === undefined) return notConvertible === undefined ? {} : { notConvertible };
+  if (trailing !== undefined) return { notConvertible: `bytes follow the checkpoint wrapped in ${title}` };
+  if (coverage.state !== 'complete') return { notConvertible: `wrapped in ${title}: ${coverage.reason}` };
+  const { by, size: inner } = plan.wrapped ?? { by: [], size };
+  return { plan: { ...plan, wrapped: { by: [name, ...by], size: inner } } };
 };
 
 const together = (child: Inspection, trailing: Inspection | undefined, size: number) => {
@@ -73,6 +96,23 @@ const together = (child: Inspection, trailing: Inspection | undefined, size: num
   };
 };
 
+/** Every stream of the file into the sink. */
+const decodeStreams = (
+  compression: Compression,
+  input: ByteReader,
+  sink: Sink,
+  budget: Budget,
+  note: (message: string) => void,
+): void => {
+  for (let streams = 1; ; streams += 1) {
+    compression.decode(input, sink, note);
+    budget.spend('steps', 1);
+    if (streams > STREAM_LIMIT) exceeded('compressed streams', STREAM_LIMIT);
+    if (!compression.another(input)) break;
+  }
+  sink.finish();
+};
+
 const decodeAll = (
   compression: Compression,
   input: ByteReader,
@@ -82,13 +122,7 @@ const decodeAll = (
   const note = (message: string) =>
     context.report({ rule: `${compression.name}.unverified`, severity: 'info', message, offset: input.position });
   try {
-    for (let streams = 1; ; streams += 1) {
-      compression.decode(input, sink, note);
-      context.budget.spend('steps', 1);
-      if (streams > STREAM_LIMIT) exceeded('compressed streams', STREAM_LIMIT);
-      if (!compression.another(input)) break;
-    }
-    sink.finish();
+    decodeStreams(compression, input, sink, context.budget, note);
     return undefined;
   } catch (error) {
     if (!isFault(error)) throw error;

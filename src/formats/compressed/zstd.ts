@@ -3,9 +3,8 @@ import { MIB, within } from '../../bytes/limits.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import type { ByteReader } from '../archive/byte-reader.ts';
 import type { Sink } from '../archive/sink.ts';
-import type { Format } from '../format.ts';
 import { endsWithNode } from '../ocdbt/ending.ts';
-import { compressedFormat } from './stream.ts';
+import { type CompressedFormat, compressedFormat } from './stream.ts';
 import { xxh64 } from './xxh64.ts';
 
 const MAGIC = 0xfd2fb528;
@@ -145,7 +144,7 @@ const frames = compressedFormat({
 });
 
 /** A data file of an OCDBT store begins with the frame of an array, and is not for decompressors. */
-export const zstd: Format = {
+export const zstd: CompressedFormat = {
   ...frames,
   recognise: (head, source, provisional) =>
     frames.recognise(head, source, provisional) && (provisional === true || !endsWithNode(head, source)),
