@@ -1,4 +1,5 @@
 import type { ASTNode, Environment, ParseResult } from '@marcbachmann/cel-js';
+import { oneOfEachKind, seesOnlyKinds } from './distinct.ts';
 import { complaintsAbout } from './guards.ts';
 import type { PlacedDocument } from './places.ts';
 import type { When } from './schema.ts';
@@ -104,8 +105,9 @@ const compileLeaf = (
     return { problems: [document.problem(`expected a condition of type bool, found ${value.type}`, path)] };
   }
   const { path: file, line, column } = document.problem('', path);
+  const blind = seesOnlyKinds(value.run.ast);
   const holds = (values: Values): boolean => {
-    const result: unknown = value.run(values);
+    const result: unknown = value.run(blind ? oneOfEachKind(values) : values);
     if (typeof result !== 'boolean') throw new TypeError(`the condition gave ${typeof result}, not bool`);
     return result;
   };

@@ -134,8 +134,8 @@ const pathOf = (node: ASTNode): string | undefined => {
 const isAstNode = (value: unknown): value is ASTNode =>
   typeof value === 'object' && value !== null && 'op' in value && 'args' in value;
 
-/** The operands of every other node: a node, a list of nodes, or pairs of them. */
-const children = (node: ASTNode): readonly ASTNode[] => {
+/** The operands of any node but a call: a node, a list of nodes, or pairs of them. */
+export const children = (node: ASTNode): readonly ASTNode[] => {
   const operands: readonly unknown[] = Array.isArray(node.args) ? node.args.flat() : [node.args];
   return operands.filter(isAstNode);
 };
