@@ -6,9 +6,9 @@ import { loadConfig } from '../config.ts';
 import { WeighbridgeError } from '../errors.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
 import { type Ask, openAsk } from './desk/ask.ts';
-import { detailed, lineOf, type Shown, shown } from './quarantine/print.ts';
+import { detailed, heldLineOf, lineOf, type Shown, type ShownHeld, shown, shownHeld } from './quarantine/print.ts';
 
-const usage = `usage: weighbridge quarantine list    [--state STATE] [--expiring 7d]
+const usage = `usage: weighbridge quarantine list    [--state STATE] [--expiring 7d] [--held 7d]
        weighbridge quarantine show    ID
        weighbridge quarantine request REQUEST --reason TEXT [--owner WHO] [--expires 30d] [--rule RULE]...
        weighbridge quarantine approve ID [--comment TEXT]
@@ -19,6 +19,7 @@ What the policies hold, and how it is released. Asks the gateway, which must run
 
 list      all releases, the newest first: requested, active, refused, revoked, expired; waiting and released by themselves
   --expiring TIME  those in force that end within that time
+  --held TIME      and files that were held since then and nobody has asked for: 7d, unless something is chosen
 show      one of them with the findings that it is about
 request   asks for what was refused; REQUEST is the id that the refusal prints. Needs no right but that of the refused
   --reason TEXT    why, for those who approve
@@ -39,6 +40,7 @@ const text = { type: 'string' } as const;
 const options = {
   state: text,
   expiring: text,
+  held: text,
   reason: text,
   owner: text,
   expires: text,
@@ -55,14 +57,21 @@ type Values = ReturnType<typeof parse>['values'];
 
 const wrong = (message: string): WeighbridgeError => new WeighbridgeError('REQUEST_INVALID', `${message}\n${usage}`);
 
-type Work = (ask: Ask['ask'], values: Values, id: string) => Promise<readonly Shown[]>;
+type Work = (ask: Ask['ask'], values: Values, id: string) => Promise<readonly (Shown | ShownHeld)[]>;
 
-const listed = z.object({ releases: z.array(shown) });
+/** How far back `list` looks for what nobody has asked for. */
+const HELD = '7d';
 
-const list: Work = async (ask, { state, expiring }) => {
-  const query = new URLSearchParams({ ...(state && { state }), ...(expiring && { expiring }) }).toString();
-  return (await ask(listed, `quarantine${query === '' ? '' : `?${query}`}`)).releases;
+const listed = z.object({ releases: z.array(shown), held: z.array(shownHeld) });
+
+const list: Work = async (ask, { state, expiring, held: within }) => {
+  const held = within ?? (state === undefined && expiring === undefined ? HELD : undefined);
+  const query = new URLSearchParams({ ...(state && { state }), ...(expiring && { expiring }), ...(held && { held }) });
+  const said = await ask(listed, `quarantine${query.size === 0 ? '' : `?${query}`}`);
+  return [...said.releases, ...said.held];
 };
+
+const isHeld = (one: Shown | ShownHeld): one is ShownHeld => !('id' in one);
 
 const show: Work = async (ask, _values, id) => [await ask(shown, `quarantine/${encodeURIComponent(id)}`)];
 
@@ -102,7 +111,11 @@ const run = async ([verb = '', ...args]: readonly string[], io: CommandIo): Prom
   const gateway = openAsk(loadConfig({ file: values.config }), values.gateway, token);
   try {
     const releases = await work(gateway.ask, values, positionals[0] ?? '');
-    const print = values.json === true ? JSON.stringify : verb === 'show' ? detailed : lineOf;
+    const print = (one: Shown | ShownHeld): string => {
+      if (values.json === true) return JSON.stringify(one);
+      if (isHeld(one)) return heldLineOf(one);
+      return verb === 'show' ? detailed(one) : lineOf(one);
+    };
     for (const release of releases) io.stdout.write(`${print(release)}\n`);
     return EXIT.ok;
   } finally {

@@ -12,6 +12,7 @@ import {
   revokeRelease,
   shownRelease,
 } from '../gateway/quarantine/desk.ts';
+import { type Held, heldUnasked } from '../gateway/quarantine/held.ts';
 import { lifeOf } from '../identity/terms.ts';
 import { byWhom, refuseOtherSites } from './admin.ts';
 import { readInput } from './api/input.ts';
@@ -27,7 +28,7 @@ const MAX_RULES = 200;
 const name = z.string().min(1).max(300);
 const said = z.string().trim().min(1).max(1000);
 const states = z.enum(['requested', 'active', 'refused', 'revoked', 'expired', 'waiting', 'released']);
-const query = z.strictObject({ state: states.optional(), expiring: name.optional() });
+const query = z.strictObject({ state: states.optional(), expiring: name.optional(), held: name.optional() });
 const wanted = z.strictObject({
   request: name,
   reason: said,
@@ -64,6 +65,17 @@ const shown = z.strictObject({
   ended: act.exactOptional(),
 }) satisfies z.ZodType<Awaited<ReturnType<typeof shownRelease>>>;
 
+const held = z.strictObject({
+  request: z.string(),
+  artefact: z.looseObject({ ecosystem: z.string(), repo: z.string(), commit: z.string(), path: z.string() }),
+  rule: z.string(),
+  reason: z.string(),
+  by: z.string(),
+  team: z.string(),
+  at: moment,
+  requests: z.int(),
+}) satisfies z.ZodType<Held>;
+
 const stepOf = (verb: string): Operation => ({
   about: `To ${verb} a release`,
   params,
@@ -72,9 +84,14 @@ const stepOf = (verb: string): Operation => ({
 });
 const operations = {
   list: {
-    about: 'Releases, the newest first',
+    about: 'Releases, the newest first, and with `held` what was held since then and nobody has asked for',
     query,
-    answers: { 200: { about: 'Some, of all', json: z.strictObject({ releases: z.array(shown), total: z.int() }) } },
+    answers: {
+      200: {
+        about: 'Some, of all',
+        json: z.strictObject({ releases: z.array(shown), total: z.int(), held: z.array(held) }),
+      },
+    },
   },
   show: {
     about: 'One release, with the facts that were refused',
@@ -104,14 +121,15 @@ export const serveQuarantine = (app: FastifyInstance, desk: ReleaseDesk): void =
     reply.header('cache-control', 'no-store');
   });
   app.get(PATH, { config: { operation: operations.list } }, async (request) => {
-    const { state, expiring } = readInput(query, request.query);
+    const { state, expiring, held: within } = readInput(query, request.query);
     const until = expiring === undefined ? undefined : Date.now() + (lifeOf(expiring) ?? Number.POSITIVE_INFINITY);
     const chosen = desk.book
       .list()
       .filter((one) => state === undefined || one.state === state)
       .filter((one) => until === undefined || (one.state === 'active' && (one.expiresAt ?? 0) <= until));
     const releases = await Promise.all(chosen.slice(0, MAX_SHOWN).map((one) => shownRelease(desk, one)));
-    return { releases, total: chosen.length };
+    const since = within === undefined ? undefined : Date.now() - (lifeOf(within) ?? 0);
+    return { releases, total: chosen.length, held: since === undefined ? [] : await heldUnasked(desk, since) };
   });
   app.get(`${PATH}/:id`, { config: { operation: operations.show } }, async (request) => {
     const release = findRelease(desk.book, idOf(request));

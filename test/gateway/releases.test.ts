@@ -82,11 +82,17 @@ t.test('what is held is asked for by whoever was refused and released by somebod
   await t.rejects(as('other', 'request', request, '--reason', 'mine'), /no refusal of this caller/);
   await t.rejects(as('auditor', 'request', request, '--reason', 'mine'), /not for the role auditor/);
   await t.rejects(as('pipeline', 'list'), /not for the role pipeline/);
+  const unasked = (await as('auditor', 'list')).stdout;
+  t.match(
+    unasked,
+    new RegExp(`^${request} {2}held [-0-9 :]+, 1 times, last pipeline  .*acme/odd@.*/odd\\.bin  default/`),
+  );
   const asked = await as('pipeline', 'request', request, '--reason', 'needed for the demo', '--expires', '20d');
   const id = asked.stdout.split(' ')[0] ?? '';
   t.match(asked.stdout, /^w-[0-9a-f]{12} {2}requested, 0 of 1 approved .*acme\/odd@.*\/odd\.bin .*needed for the demo/);
   t.match((await as('jane', 'request', request, '--reason', 'again')).stdout, new RegExp(`^${id} `), 'asked for once');
   t.equal((await get('odd.bin')).status, 403, 'asking changes nothing');
+  t.notMatch((await as('auditor', 'list')).stdout, / held /, 'asked for');
   await t.rejects(as('pipeline', 'approve', id), /not for the role pipeline/);
   await t.rejects(as('jane', 'approve', 'w-nothing'), /there is no release/);
 

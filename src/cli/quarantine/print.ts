@@ -32,11 +32,23 @@ export const shown = z.looseObject({
   seen: z.object({ findings: z.array(finding) }).nullish(),
 });
 
+/** A file that was held and that nobody has asked for. */
+export const shownHeld = z.looseObject({
+  request: text,
+  artefact: z.object({ ecosystem: text, repo: text, commit: text, path: text }),
+  rule: text,
+  by: text,
+  at: z.number(),
+  requests: z.number(),
+});
+
+export type ShownHeld = z.infer<typeof shownHeld>;
+
 export type Shown = z.infer<typeof shown>;
 
 const time = (at: number): string => new Date(at).toISOString().slice(0, 16).replace('T', ' ');
 
-const nameOf = ({ artefact: { ecosystem, repo, commit, path } }: Shown): string =>
+const nameOf = ({ artefact: { ecosystem, repo, commit, path } }: Shown | ShownHeld): string =>
   `${ecosystem}:${repo}@${commit.slice(0, 12)}/${path}`;
 
 const stateOf = ({ state, approvals, needed, expiresAt }: Shown): string => {
@@ -48,6 +60,13 @@ const stateOf = ({ state, approvals, needed, expiresAt }: Shown): string => {
 export const lineOf = (release: Shown): string =>
   printable(
     `${release.id}  ${stateOf(release).padEnd(29)}  ${nameOf(release)}  ${release.rules.join(',')}  ${release.reason}`,
+    MAX_LINE,
+  );
+
+/** One line for what nobody has asked for, with the request to ask by. */
+export const heldLineOf = (held: ShownHeld): string =>
+  printable(
+    `${held.request}  held ${time(held.at)}, ${held.requests} times, last ${held.by}  ${nameOf(held)}  ${held.rule}`,
     MAX_LINE,
   );
 
