@@ -1,7 +1,9 @@
 const ASCII = 128;
 
-/** Whether any of `words` (ASCII, case matters) stands in a text: one look a character, however many words. */
-export const createLiterals = (words: readonly string[]): ((text: string) => boolean) => {
+type Table = { readonly next: Uint16Array; readonly ends: Uint8Array };
+
+/** The automaton of Aho and Corasick for `words`. */
+const tableOf = (words: readonly string[]): Table => {
   const states = words.reduce((sum, word) => sum + word.length, 1);
   const next = new Uint16Array(states * ASCII);
   const ends = new Uint8Array(states);
@@ -30,11 +32,34 @@ export const createLiterals = (words: readonly string[]): ((text: string) => boo
       }
     }
   }
+  return { next, ends };
+};
+
+/** Whether any of `words` (ASCII, case matters) stands in a text: one look a character, however many words. */
+export const createLiterals = (words: readonly string[]): ((text: string) => boolean) => {
+  const { next, ends } = tableOf(words);
   return (text) => {
     let state = 0;
     for (let at = 0; at < text.length; at++) {
       const unit = text.charCodeAt(at);
       state = unit < ASCII ? (next[state * ASCII + unit] ?? 0) : 0;
+      if (ends[state] === 1) return true;
+    }
+    return false;
+  };
+};
+
+/** The same for bytes from `start` to `end`, whatever the case of their letters. */
+export const createByteLiterals = (
+  words: readonly string[],
+): ((bytes: Uint8Array, start: number, end: number) => boolean) => {
+  const { next, ends } = tableOf(words.map((word) => word.toLowerCase()));
+  return (bytes, start, end) => {
+    let state = 0;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] ?? 0;
+      const letter = byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte;
+      state = letter < ASCII ? (next[state * ASCII + letter] ?? 0) : 0;
       if (ends[state] === 1) return true;
     }
     return false;

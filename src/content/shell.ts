@@ -13,6 +13,9 @@ const OTHERS: readonly (readonly [marker: string, pattern: RegExp])[] = [
   ['powershell', /powershell[^\n]{0,200}-(?:e|enc|encodedcommand)\s/i],
 ];
 
+/** One of these stands in every such passage. */
+export const fetchMarkers: readonly string[] = [...FETCHERS, ...OTHERS.map(([marker]) => marker)];
+
 /** The passage of `text` that fetches a program and runs it, or opens a shell to elsewhere; nothing otherwise. */
 export const downloadsAndRuns = (text: string): string | undefined => {
   const relevant = FETCHERS.some((name) => text.includes(name)) || OTHERS.some(([marker]) => text.includes(marker));

@@ -6,12 +6,13 @@ import { type Remark, reportAll } from '../../content/remark.ts';
 import { type DatasetRows, type GatheredRows, notDroppable, rowsOf, UTF16 } from '../dataset-rows.ts';
 import { type Context, complete, type Format, type Inspection, type Severity } from '../format.ts';
 import { declaredInCard } from '../lineage/declared.ts';
-import { encodingOf, rawBlocksOf, textOf } from './decode.ts';
+import { checkBlock, encodingOf, type RawBlock, rawBlocksOf, textOf } from './decode.ts';
 import { kindOf } from './kind.ts';
 import { whyNotCut } from './record-edges.ts';
 import { createTextRows } from './rows.ts';
-import { checkText } from './rules.ts';
+import { checkText, spendOn } from './rules.ts';
 import type { Table } from './table.ts';
+import { mayTell } from './telling.ts';
 import { checkYaml, isYamlToCheck, YAML } from './yaml.ts';
 
 /** Text up to this length is also read as the template that a loader might take it for. */
@@ -32,6 +33,8 @@ export const plainText: Format = {
     const dataset = createDataset(context);
     const rows = createTextRows(dataset);
     for (const raw of rawBlocksOf(source)) {
+      if (source.size > TEMPLATE && rows.table() !== undefined && saysNothing(raw, context) && rows.addBytes(raw))
+        continue;
       const block = textOf(raw);
       const { text, offset } = block;
       if (source.size <= TEMPLATE) kept.push(text);
@@ -57,6 +60,15 @@ export const plainText: Format = {
       details: { rows: count, ...declaredInCard(whole) },
     };
   },
+};
+
+/** Whether the rules for text have nothing to say about a block, as far as its bytes tell. */
+const saysNothing = (raw: RawBlock, { budget }: Context): boolean => {
+  if (raw.encoding.name !== 'utf-8') return false;
+  checkBlock(raw);
+  if (mayTell(raw.bytes)) return false;
+  spendOn(raw.bytes.length, budget);
+  return true;
 };
 
 /** Which rows of a table can be left out; the passages of other text are no rows. */

@@ -15,6 +15,8 @@ const ABOUT = /prompt.?injection|jailbreak|adversarial|red.?team/i;
 export type TextRows = {
   /** `raw` is the block as it lies in the file. */
   add(block: Block, raw?: RawBlock): void;
+  /** Reads a block of valid UTF-8 of a table as it lies; answers with false when it must be added as text. */
+  addBytes(raw: RawBlock): boolean;
   /** Reads what is left when the text has ended without a line feed. */
   end(): void;
   /** How the text is a table, when it is one. */
@@ -106,6 +108,11 @@ export const createTextRows = (dataset: Dataset): TextRows => {
   };
 
   return {
+    addBytes({ bytes }) {
+      if (table === undefined || quick === undefined || rest.length > RECORD) return false;
+      readBytes(table, quick, rest.length === 0 ? bytes : together(rest, bytes));
+      return true;
+    },
     add({ text, offset, narrow }, raw) {
       if (!begun) {
         begun = true;
@@ -113,11 +120,8 @@ export const createTextRows = (dataset: Dataset): TextRows => {
         table = tableOf(text);
         if (table !== undefined && raw?.encoding.name === 'utf-8') quick = createQuickTable(dataset, table);
       }
-      if (quick !== undefined && (raw === undefined || rest.length > RECORD)) leaveBytes();
-      if (table !== undefined && quick !== undefined && raw !== undefined) {
-        readBytes(table, quick, rest.length === 0 ? raw.bytes : together(rest, raw.bytes));
-        return;
-      }
+      if (raw !== undefined && this.addBytes(raw)) return;
+      if (quick !== undefined) leaveBytes();
       about ||= table === undefined && ABOUT.test(text);
       read(carried + text, narrow && carried === '', false);
     },

@@ -28,9 +28,13 @@ const WORTH_LINES =
 /** Characters of a line that rules look at. */
 const LINE = 4096;
 
+/** Takes what looking at so many characters costs from the budget. */
+export const spendOn = (characters: number, budget: Budget): void =>
+  budget.spend('steps', Math.ceil(characters / CHARACTERS));
+
 /** What stands in a block of plain text: a model card, a requirements file, a Dockerfile, YAML, a data file. */
 export const checkText = (text: string, budget: Budget): Remark[] => {
-  budget.spend('steps', Math.ceil(text.length / CHARACTERS));
+  spendOn(text.length, budget);
   const remarks: Remark[] = [];
   const offsetOf = createOffsets(text);
   const say = (
