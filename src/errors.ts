@@ -34,6 +34,7 @@ const CODES = {
   NOT_FOUND: { status: 404, retry: false },
   UNAUTHENTICATED: { status: 401, retry: false },
   FORBIDDEN: { status: 403, retry: false },
+  RATE_LIMITED: { status: 429, retry: true },
   NOT_CONVERTIBLE: { status: 422, retry: false },
   /** A verdict that came while bytes were already on their way. */
   REFUSED: { status: 403, retry: false },

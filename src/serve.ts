@@ -7,6 +7,8 @@ import type { AccessLog } from './audit/types.ts';
 import type { Config } from './config.ts';
 import { ecosystems, mountsFor } from './ecosystems/index.ts';
 import { WeighbridgeError } from './errors.ts';
+import type { SignInOffice } from './gateway/account-office.ts';
+import { openAccounts } from './gateway/accounts.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { type KnownBadWatcher, watchKnownBad } from './gateway/known-bad.ts';
 import { type OrderBook, openOrders } from './gateway/orders/book.ts';
@@ -22,6 +24,7 @@ import { openReleases } from './gateway/quarantine/book.ts';
 import { startClock } from './gateway/quarantine/clock.ts';
 import type { ReleaseDesk } from './gateway/quarantine/desk.ts';
 import type { Releases } from './gateway/quarantine/releases.ts';
+import { openSessions } from './gateway/sessions.ts';
 import { openStreams } from './gateway/streams/open.ts';
 import type { Stream } from './gateway/streams/stream.ts';
 import type { TokenOffice } from './gateway/token-office.ts';
@@ -89,7 +92,7 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
     const health = async (): Promise<readonly HealthFact[]> => healthOf(parts);
     const lookups = lookupsOf(parts);
     const { logger } = parts;
-    const desks = { office, orders, quarantine };
+    const desks = { office, people: await peopleOf(parts), orders, quarantine };
     const served = { metrics, health, lookups, scan: scanOf(parts), log: { log, search }, ...desks, logger };
     const app = await createApp({ config, ecosystems: mounted, ...served });
     await app.server.listen({ host: config.host, port: config.port });
@@ -295,6 +298,11 @@ const officeOf = async ({ config, store, log }: Parts): Promise<TokenOffice> => 
   log,
   mounts: mountsFor(config),
 });
+
+const peopleOf = async ({ store: { records }, log }: Parts): Promise<SignInOffice> => {
+  const accounts = await openAccounts(records);
+  return { accounts, sessions: await openSessions(records, accounts), log };
+};
 
 const ordersOf = (
   parts: Parts,

@@ -23,7 +23,7 @@ export type Thinned = { readonly segment: number; readonly entries: number; read
 
 /** Kinds that are kept as long as decisions: what was decided, made, ordered and changed. All others are kept as entries. */
 const LASTING =
-  /^(?:artefact\.decision|upload\.decision|conversion|(?:policy|knownbad|config|token|credential|order|node)\..+|log\.(?:recovered|exported))$/;
+  /^(?:artefact\.decision|upload\.decision|conversion|(?:policy|knownbad|config|token|account|session|credential|order|node)\..+|log\.(?:recovered|exported))$/;
 
 /** Says what was taken out, for as long as there is a log: `verify` asks for it. */
 export const THINNED_KIND = 'log.thinned';

@@ -19,4 +19,5 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   freeze: async () => (await import('./freeze.ts')).freeze,
   'break-glass': async () => (await import('./break-glass.ts')).breakGlass,
   token: async () => (await import('./token.ts')).token,
+  account: async () => (await import('./account.ts')).account,
 };

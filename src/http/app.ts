@@ -9,9 +9,11 @@ import {
 import { KIB, MIB } from '../bytes/limits.ts';
 import type { Config } from '../config.ts';
 import type { Ecosystem, EcosystemDeps } from '../ecosystems/types.ts';
+import type { SignInOffice } from '../gateway/account-office.ts';
 import type { OrderOffice } from '../gateway/orders/office.ts';
 import type { ReleaseDesk } from '../gateway/quarantine/desk.ts';
 import type { TokenOffice } from '../gateway/token-office.ts';
+import { serveAccounts } from './accounts.ts';
 import type { Route } from './api/operation.ts';
 import { serveDocument } from './api/serve.ts';
 import { guard } from './auth.ts';
@@ -31,6 +33,7 @@ import { serveQuarantine } from './quarantine.ts';
 import { type Refusals, refusalsInto } from './refused.ts';
 import { type ScanParts, serveScan } from './scan/route.ts';
 import { createHttpServer, refuseMalformed } from './server.ts';
+import { serveSession } from './session.ts';
 import { takeTeam } from './team-path.ts';
 import { serveCredentials, serveTokens } from './tokens.ts';
 
@@ -54,6 +57,8 @@ export type AppParts = {
   readonly log?: LogParts;
   /** What tokens are made and found with; without it only those in the settings are known. */
   readonly office?: TokenOffice;
+  /** Where people have accounts and sign in; without it nobody does. */
+  readonly people?: SignInOffice;
   /** Where orders are given; without it there are none. */
   readonly orders?: OrderOffice;
   /** Where releases are asked for and decided; without it nothing is. */
@@ -84,6 +89,7 @@ export const createApp = async (parts: AppParts): Promise<App> => {
     config,
     mounts: mountsOf(ecosystems),
     ...(parts.office !== undefined && { tokens: parts.office.tokens }),
+    ...(parts.people !== undefined && { sessions: parts.people.sessions }),
   });
   sendContinue(server);
   serveHealth(server, parts.health, drain.draining);
@@ -91,9 +97,11 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   serveLookups(server, parts.lookups);
   if (parts.lookups['reports'] !== undefined) serveComparison(server, parts.lookups['reports']);
   if (parts.scan !== undefined) await serveScan(server, parts.scan);
-  const { office, orders } = parts;
+  const { office, orders, people } = parts;
   if (office !== undefined) await server.register(async (scope) => serveTokens(scope, office));
   if (office !== undefined) await server.register(async (scope) => serveCredentials(scope, office));
+  if (people !== undefined) serveSession(server, people, config);
+  if (people !== undefined) await server.register(async (scope) => serveAccounts(scope, people));
   if (orders !== undefined) await server.register(async (scope) => serveOrders(scope, orders));
   const { quarantine } = parts;
   if (quarantine !== undefined) await server.register(async (scope) => serveQuarantine(scope, quarantine));

@@ -3,12 +3,15 @@ import { isIP } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Config, type ConfiguredToken, isLoopback } from '../config.ts';
 import { WeighbridgeError } from '../errors.ts';
+import type { Sessions } from '../gateway/sessions.ts';
 import type { FoundToken, Tokens } from '../gateway/tokens.ts';
 import type { Identity } from '../identity/roles.ts';
 import type { Belonging } from '../identity/team.ts';
 import { isTokenForm } from '../identity/token-form.ts';
-import { checkRights, OPEN, type Subject } from './rights.ts';
+import { checkRights, OPEN, SIGN_IN, type Subject } from './rights.ts';
+import { refuseForgery, takeSession } from './session-cookie.ts';
 import { teamInPath } from './team-path.ts';
+import { addressKey, createThrottle } from './throttle.ts';
 
 /** Carries our token where `Authorization` is needed for the upstream's. */
 const TOKEN_HEADER = 'x-weighbridge-token';
@@ -19,7 +22,12 @@ export type Gate = {
   readonly mounts: Readonly<Record<string, string>>;
   /** Tokens that the gateway made, beside those in its settings. */
   readonly tokens?: Tokens;
+  /** People who are signed in. */
+  readonly sessions?: Sessions;
 };
+
+/** Requests of one caller to our own API, and to what needs no token: far more than any client sends, too few to wear it out. */
+const API_RATE = { burst: 2_000, perSecond: 200, slots: 65_536 };
 
 /**
  * Lets in who may come in, to what it may do. A token of ours is taken out of the request: it opens this gateway and must
@@ -31,10 +39,21 @@ export const guard = (app: FastifyInstance, gate: Gate): void => {
   const local = isLoopback(config.host);
   const asksForTokens = config.auth.required || config.auth.tokens.length > 0;
   app.decorateRequest('caller', undefined);
+  app.decorateRequest('session', undefined);
   app.decorateRequest('belongs');
+  const rate = createThrottle(API_RATE);
   app.addHook('onRequest', async (request) => {
     if (OPEN.has(request.url)) return;
-    request.caller = identify(request, gate, asksForTokens);
+    const route = request.routeOptions.url ?? '';
+    const cookie = takeSession(request.raw.headers, config);
+    if (SIGN_IN.has(`${request.method} ${route}`)) {
+      if (local) refuseRebinding(request, config.publicUrl);
+      return;
+    }
+    request.caller = identify(request, gate, asksForTokens, cookie);
+    const knocking = request.caller?.name ?? addressKey(request.ip);
+    if (route.startsWith('/api/') && !rate.take(knocking))
+      throw new WeighbridgeError('RATE_LIMITED', 'too many requests to the API; come again in a few seconds');
     request.belongs = belongsTo(request);
     if (request.caller === undefined && local) refuseRebinding(request, config.publicUrl);
     checkRights(request, subjectOf(request, config), request.caller, mounts);
@@ -58,7 +77,12 @@ const belongsTo = ({ caller, raw }: FastifyRequest): Belonging => {
   return { team: named, environment, teamFrom: named === '' ? '' : 'path' };
 };
 
-const identify = (request: FastifyRequest, gate: Gate, needed: boolean): Identity | undefined => {
+const identify = (
+  request: FastifyRequest,
+  gate: Gate,
+  needed: boolean,
+  cookie: string | undefined,
+): Identity | undefined => {
   const { headers } = request.raw;
   const own = headers[TOKEN_HEADER];
   const carried = credentials(headers.authorization ?? '');
@@ -67,11 +91,21 @@ const identify = (request: FastifyRequest, gate: Gate, needed: boolean): Identit
     if (carried.some((secret) => isOurs(secret, gate))) delete headers.authorization;
     return admitted(find(own, gate));
   }
+  if (carried.length === 0 && cookie !== undefined) return signedIn(request, gate, cookie);
   const found = carried.map((secret) => find(secret, gate));
   const known = found.find(({ state }) => state === 'live') ?? found.find(({ state }) => state !== 'unknown');
   if (known === undefined && !needed && !carried.some(isTokenForm)) return undefined;
   delete headers.authorization;
   return admitted(known ?? (carried.length === 0 ? undefined : { state: 'unknown' }));
+};
+
+/** Who holds the session of this cookie. A page may use it to change something only when it proves to be ours. */
+const signedIn = (request: FastifyRequest, { config, sessions }: Gate, secret: string): Identity => {
+  const identity = sessions?.find(secret);
+  if (identity === undefined) throw new WeighbridgeError('UNAUTHENTICATED', 'the session has ended: sign in again');
+  refuseForgery(request, secret, config);
+  request.session = secret;
+  return identity;
 };
 
 const WHERE = `as bearer, as password, or in the header ${TOKEN_HEADER}`;

@@ -23,7 +23,8 @@ const worded = (error: FastifyError): Worded => {
 };
 
 const handle = (error: FastifyError, request: FastifyRequest, reply: FastifyReply, refused: Refusals): FastifyReply => {
-  if (isFault(error, 'UNAUTHENTICATED') || isFault(error, 'FORBIDDEN')) refused(request, error);
+  const unknown = isFault(error, 'UNAUTHENTICATED') || isFault(error, 'FORBIDDEN');
+  if (unknown || isFault(error, 'RATE_LIMITED')) refused(request, error);
   const { status, code, message } = worded(error);
   if (status >= 500) request.log.error({ err: error, code, requestId: request.id }, 'request failed');
   if (isFault(error) && error.retry) reply.header('retry-after', RETRY_AFTER);

@@ -10,7 +10,7 @@ const BURST = 100;
 const PER_SECOND = 5;
 
 /**
- * Enters refused calls (401 and 403) in the log, as many as the rate allows. The next entry after that says how many were
+ * Enters refused calls (401, 403 and 429), and refused attempts to sign in, in the log, as many as the rate allows. The next entry after that says how many were
  * left out in `detail.unlisted`, so that none goes uncounted.
  */
 export const refusalsInto = (log: AccessLog, now: () => number = Date.now): Refusals => {
@@ -23,13 +23,18 @@ export const refusalsInto = (log: AccessLog, now: () => number = Date.now): Refu
       unlisted += 1;
       return;
     }
-    const token = details['token'];
-    const counted = { ...(unlisted > 0 && { unlisted }), ...(typeof token === 'string' && { token }) };
+    const { token, signIn, account } = details;
+    const named = [token, account].find((name) => typeof name === 'string');
+    const counted = {
+      ...(unlisted > 0 && { unlisted }),
+      ...(typeof token === 'string' && { token }),
+      ...(typeof signIn === 'string' && { via: signIn }),
+    };
     try {
       log.enqueue({
-        kind: 'access.refused',
+        kind: signIn === undefined ? 'access.refused' : 'session.refused',
         request: { id, method, route: routeOptions.url ?? '' },
-        actor: log.pseudonym(caller?.name ?? (typeof token === 'string' ? token : ip)),
+        actor: log.pseudonym(caller?.name ?? named ?? ip),
         ...(caller !== undefined && caller.team !== '' && { team: caller.team }),
         detail: { status, code, why: message, ...counted },
       });

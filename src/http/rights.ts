@@ -37,6 +37,12 @@ export const RIGHTS: Readonly<Record<string, readonly Subject[]>> = {
   'POST /api/v1/quarantine/:id/refuse': ['approver', 'admin'],
   'POST /api/v1/quarantine/:id/revoke': ['approver', 'admin'],
   'POST /api/v1/quarantine/:id/comment': ['approver', 'admin'],
+  'GET /api/v1/session': EVERYBODY,
+  'DELETE /api/v1/session': PEOPLE,
+  'GET /api/v1/accounts': ['admin'],
+  'POST /api/v1/accounts': ['admin'],
+  'POST /api/v1/accounts/:name/password': ['admin'],
+  'POST /api/v1/accounts/:name/disable': ['admin'],
   'GET /api/v1/tokens': ['admin'],
   'POST /api/v1/tokens': ['admin'],
   'POST /api/v1/tokens/:id/revoke': ['admin'],
@@ -51,6 +57,9 @@ export const RIGHTS: Readonly<Record<string, readonly Subject[]>> = {
 
 /** Answered to everybody, without a token: an orchestrator's probes have none. */
 export const OPEN: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
+
+/** Where people say who they are: nobody can be known there yet. By method and route. */
+export const SIGN_IN: ReadonlySet<string> = new Set(['POST /api/v1/session']);
 
 /** The ecosystem that a route belongs to, by name. Routes are asked, not URLs: those can be written in many ways. */
 const ecosystemAt = (route: string, mounts: Readonly<Record<string, string>>): string | undefined =>
@@ -74,8 +83,10 @@ export const checkRights = (
     throw new WeighbridgeError('FORBIDDEN', `this is not for ${worded(subject)}; it is for ${may.join(', ')}`);
   const scope = ecosystem ?? API_SCOPE;
   if (caller === undefined || caller.scopes.length === 0 || caller.scopes.includes(scope)) return;
-  throw new WeighbridgeError('FORBIDDEN', `the token is not for ${scope}; it is for ${caller.scopes.join(', ')}`);
+  throw new WeighbridgeError(
+    'FORBIDDEN',
+    `${request.session === undefined ? 'the token' : 'a session'} is not for ${scope}; it is for ${caller.scopes.join(', ')}`,
+  );
 };
 
-const worded = (subject: Subject): string =>
-  subject === 'anyone' ? 'callers without a token' : `the role ${subject} that the token has`;
+const worded = (subject: Subject): string => (subject === 'anyone' ? 'callers without a token' : `the role ${subject}`);

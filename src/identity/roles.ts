@@ -3,11 +3,16 @@ export const ROLES = ['pipeline', 'viewer', 'auditor', 'approver', 'admin'] as c
 
 export type Role = (typeof ROLES)[number];
 
+/** What a person who signs in may be. */
+export const PERSON_ROLES = ['viewer', 'auditor', 'approver', 'admin'] as const;
+
+export type PersonRole = (typeof PERSON_ROLES)[number];
+
 export const isRole = (text: string): text is Role => ROLES.some((role) => role === text);
 
-/** Who called with a token. */
+/** Who called: with a token, or as a person who signed in. */
 export type Identity = {
-  /** The token's id, or its name in the settings. Not secret: the log knows the caller by its pseudonym. */
+  /** The token's id, or its name in the settings, or the name of a person. Not secret: the log knows the caller by its pseudonym. */
   readonly name: string;
   readonly team: string;
   readonly environment: string;

@@ -1,4 +1,5 @@
 import type { Json, Report } from '../formats/format.ts';
+import type { PersonRole } from '../identity/roles.ts';
 import type { TokenTerms } from '../identity/terms.ts';
 
 /** What every order has: why, who gave it and who ended it, as pseudonyms; times in ms since the epoch. */
@@ -122,6 +123,25 @@ export type Tables = {
     readonly createdAt: number;
     readonly createdBy: string;
     readonly revokedAt?: number;
+  };
+  /** Name → a person who signs in here with a password (gateway/accounts.ts). Kept after its end, to be listed. */
+  account: {
+    readonly role: PersonRole;
+    /** As gateway/passwords.ts writes it. */
+    readonly password: string;
+    readonly createdAt: number;
+    readonly createdBy: string;
+    /** When the password was set: sessions from before have ended. */
+    readonly changedAt: number;
+    readonly disabledAt?: number;
+  };
+  /** sha256 of a session's secret → who signed in, how, and when they were last here. Forgotten after its end. */
+  session: {
+    readonly name: string;
+    readonly role: PersonRole;
+    readonly via: 'account' | 'oidc';
+    readonly createdAt: number;
+    readonly seenAt: number;
   };
 };
 

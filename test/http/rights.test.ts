@@ -2,11 +2,12 @@ import { pino } from 'pino';
 import t from 'tap';
 import { loadConfig } from '../../src/config.ts';
 import { huggingface } from '../../src/ecosystems/huggingface/plugin.ts';
+import { forgeryToken } from '../../src/gateway/sessions.ts';
 import type { Route } from '../../src/http/api/operation.ts';
 import { type AppParts, createApp } from '../../src/http/app.ts';
 import { createMetrics } from '../../src/http/metrics.ts';
-import { MAY_LOAD, OPEN, RIGHTS } from '../../src/http/rights.ts';
-import { ROLES } from '../../src/identity/roles.ts';
+import { MAY_LOAD, OPEN, RIGHTS, SIGN_IN } from '../../src/http/rights.ts';
+import { PERSON_ROLES, ROLES } from '../../src/identity/roles.ts';
 
 /** Stands for what handlers work on: whoever gets that far meets a defect, which is no refusal. */
 const nothing = new Proxy({}, { get: (_target, name) => (name === 'then' ? undefined : nothing) }) as never;
@@ -38,6 +39,15 @@ const build = async (t: Tap, text: string): Promise<Asking> => {
       log: nothing,
       mounts: {},
     },
+    people: {
+      accounts: { list: () => [], find: () => undefined },
+      // Who has the session `<role>`.
+      sessions: {
+        find: (role: string) => ({ name: `person-${role}`, team: '', environment: '', role, scopes: ['api'] }),
+        close: async () => undefined,
+      },
+      log: nothing,
+    },
     orders: { book: { list: () => [], find: () => undefined }, log: nothing },
     quarantine: { book: { list: () => [], find: () => undefined }, log: nothing, records: nothing },
     logger: pino({ level: 'silent' }),
@@ -68,15 +78,18 @@ const filled = (url: string): string =>
   url
     .replace(/:(digest|first|second)/g, digest)
     .replace(':id', 't-1')
+    .replace(':name', 'nobody')
     .replace('/tile/*', '/tile/0/000')
     .replace('*', 'api/telemetry/x');
 const rowOf = ({ method, url }: Route): readonly string[] | undefined =>
   url.startsWith('/hf') ? MAY_LOAD : RIGHTS[`${method} ${url}`];
+const isSignIn = ({ method, url }: Route): boolean => SIGN_IN.has(`${method} ${url}`);
+const isOpen = (route: Route): boolean => OPEN.has(route.url) || isSignIn(route);
 
 t.test('every route has a row in the table of rights, and every row a route', async (t) => {
   const { routes } = await build(t, `auth:\n  tokens:\n${tokens}\n`);
   t.ok(routes.length > 15, `${routes.length} routes`);
-  const closed = routes.filter(({ url }) => !OPEN.has(url));
+  const closed = routes.filter((route) => !isOpen(route));
   t.same(
     closed.filter((route) => rowOf(route) === undefined),
     [],
@@ -111,6 +124,10 @@ t.test('each role may do what its row says, and nothing else', async (t) => {
       t.equal(await ask(route, {}), 200, `${route.url} is open`);
       continue;
     }
+    if (isSignIn(route)) {
+      t.equal(await ask(route, {}), 400, `${route.url} asks everybody who they are`);
+      continue;
+    }
     t.equal(await ask(route, {}), 401, `${route.method} ${route.url} without a token`);
     for (const role of ROLES) {
       const status = await ask(route, { authorization: `Bearer ${tokenOf(role)}` });
@@ -124,9 +141,29 @@ t.test('each role may do what its row says, and nothing else', async (t) => {
   t.ok(allowed > 20 && refused > 20, `${allowed} allowed, ${refused} refused`);
 });
 
+t.test('a person who signed in may do what the role says, but for what pipelines load', async (t) => {
+  const { ask, routes } = await build(t, `auth:\n  tokens:\n${tokens}\n`);
+  let [allowed, refused] = [0, 0];
+  for (const route of routes.filter((one) => !isOpen(one))) {
+    for (const role of PERSON_ROLES) {
+      const headers = { cookie: `weighbridge=${role}`, 'x-weighbridge-csrf': forgeryToken(role) };
+      const status = await ask(route, headers);
+      const may = !route.url.startsWith('/hf') && rowOf(route)?.includes(role) === true;
+      if (may) t.notOk([401, 403].includes(status), `${role} may ${route.method} ${route.url}: ${status}`);
+      else t.equal(status, 403, `${role} may not ${route.method} ${route.url}`);
+      if (may) allowed += 1;
+      else refused += 1;
+      if (['GET', 'HEAD', 'OPTIONS'].includes(route.method)) continue;
+      const forged = await ask(route, { cookie: `weighbridge=${role}` });
+      t.equal(forged, 403, `nobody makes ${role} ${route.method} ${route.url} from elsewhere`);
+    }
+  }
+  t.ok(allowed > 20 && refused > 20, `${allowed} allowed, ${refused} refused`);
+});
+
 t.test('at an open gateway anyone is no admin', async (t) => {
   const { ask, routes } = await build(t, 'host: 0.0.0.0\nauth: { none: true }\n');
-  for (const route of routes.filter(({ url }) => !OPEN.has(url))) {
+  for (const route of routes.filter((route) => !isOpen(route))) {
     const statusCode = await ask(route, {});
     const may = rowOf(route)?.includes('anyone') === true;
     t.equal(statusCode === 403, !may, `${route.method} ${route.url}: ${statusCode}`);

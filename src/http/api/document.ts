@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { version } from '../../package.ts';
-import { OPEN, RIGHTS } from '../rights.ts';
+import { OPEN, RIGHTS, SIGN_IN } from '../rights.ts';
 import type { Answer, Operation, Route } from './operation.ts';
 
 type Part = Record<string, unknown>;
@@ -44,7 +44,8 @@ export const openApi = (routes: readonly Route[]): Part => {
 };
 
 const told = (method: string, url: string, operation: Operation): Part => {
-  const roles = OPEN.has(url) ? undefined : (RIGHTS[`${method} ${url}`] ?? ['admin']);
+  const open = OPEN.has(url) || SIGN_IN.has(`${method} ${url}`);
+  const roles = open ? undefined : (RIGHTS[`${method} ${url}`] ?? ['admin']);
   const body = bodyOf(operation);
   const without = roles === undefined || roles.includes('anyone') ? [{}] : [];
   return {
