@@ -13,8 +13,8 @@ export type PlacedLine = { readonly position: number; readonly place: Place; rea
 export type Cursor = { readonly position: number; readonly segment: number; readonly offset: number };
 
 const LINE_FEED = 10;
-/** Bytes read at a time: neighbours come along. */
-const WINDOW = 4 * (MAX_ENTRY + 1);
+/** Bytes read at first: some entries, so that neighbours come along. More only when the line is longer. */
+const WINDOW = 8192;
 
 /** The position of the first entry that is still there. */
 export const startOf = (directory: string): Cursor => {
@@ -63,23 +63,29 @@ export type LineReader = {
 /** Opens the segments of a log as their lines are asked for. */
 export const openLines = (directory: string): LineReader => {
   const files = new Map<number, number>();
-  const bytes = Buffer.allocUnsafe(WINDOW);
+  const bytes = Buffer.allocUnsafe(MAX_ENTRY + 1);
   let held = { segment: -1, offset: 0, length: 0 };
   const fileOf = (segment: number): number => {
     const file = files.get(segment) ?? openSync(segmentAt(directory, segment).entries, 'r');
     files.set(segment, file);
     return file;
   };
+  /** The line, when all of it is among the bytes that were read last. */
+  const inHand = (segment: number, offset: number): Buffer | undefined => {
+    if (held.segment !== segment || offset < held.offset || offset >= held.offset + held.length) return undefined;
+    const from = bytes.subarray(offset - held.offset, held.length);
+    const end = from.indexOf(LINE_FEED);
+    return end < 0 ? undefined : Buffer.from(from.subarray(0, end));
+  };
+  const readAt = (segment: number, offset: number, size: number): Buffer | undefined => {
+    held = { segment: -1, offset, length: 0 };
+    held = { segment, offset, length: readSync(fileOf(segment), bytes, 0, size, offset) };
+    return inHand(segment, offset);
+  };
   return {
     at(segment, offset) {
       try {
-        const inWindow = held.segment === segment && offset >= held.offset;
-        if (!inWindow || offset + MAX_ENTRY >= held.offset + held.length) {
-          held = { segment, offset, length: readSync(fileOf(segment), bytes, 0, bytes.length, offset) };
-        }
-        const from = bytes.subarray(offset - held.offset, held.length);
-        const end = from.indexOf(LINE_FEED);
-        return end < 0 ? undefined : Buffer.from(from.subarray(0, end));
+        return inHand(segment, offset) ?? readAt(segment, offset, WINDOW) ?? readAt(segment, offset, bytes.length);
       } catch {
         // No such segment, or not such a byte in it: there is no line.
         return undefined;
