@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { fromBytes } from '../../src/bytes/random-access.ts';
@@ -5,7 +8,7 @@ import { inspect } from '../../src/formats/index.ts';
 import { factsOfFile } from '../../src/gateway/local.ts';
 import { readPolicyFiles } from '../../src/gateway/policies.ts';
 import { loadPolicies } from '../../src/policy/load.ts';
-import { attack, calls, containers, gadgets, protocols } from '../support/attack-matrix.ts';
+import { attack, calls, containers, gadgets, MARKER, protocols } from '../support/attack-matrix.ts';
 import { assemble, op } from '../support/pickle-assembler.ts';
 
 const policies = loadPolicies(
@@ -80,4 +83,41 @@ t.test('the same containers pass with what is data', async (t) => {
         `${container}, protocol ${protocol}`,
       );
   }
+});
+
+t.test('a scan of every gadget and every container in the real sandbox executes none of them', async (t) => {
+  const folder = t.testdir({ attacks: {} });
+  const kinds = Object.values(containers);
+  const forms = Object.entries(calls).filter(([name]) => OPCODES.includes(name));
+  for (const [index, gadget] of gadgets.entries()) {
+    const [, call] = forms[index % forms.length] ?? [];
+    const wrap = kinds[index % kinds.length];
+    if (call === undefined || wrap === undefined) throw new Error('nothing to build of');
+    writeFileSync(join(folder, 'attacks', `${index}.bin`), attack(gadget, call, wrap, protocols[index % 6] ?? 2));
+  }
+  const program = join(import.meta.dirname, '..', '..', 'bin', 'weighbridge.mjs');
+  const { code, stdout } = await new Promise<{ code: unknown; stdout: string }>((resolve) => {
+    execFile(
+      process.execPath,
+      [program, 'scan', '--json', 'attacks'],
+      { cwd: folder, timeout: 120_000, maxBuffer: 2 ** 26 },
+      (error, out) => resolve({ code: error?.code ?? 0, stdout: out }),
+    );
+  });
+  const results = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.equal(code, 1);
+  t.equal(results.length, gadgets.length);
+  t.same(
+    results.filter(({ action }) => !STOPPED.includes(action)),
+    [],
+  );
+  t.same(readdirSync(folder), ['attacks'], 'nothing was written beside them');
+  t.equal(readdirSync(join(folder, 'attacks')).length, gadgets.length);
+});
+
+t.test('after all of it no marker file exists', async (t) => {
+  for (const place of [process.cwd(), tmpdir(), homedir(), '/']) t.notOk(existsSync(join(place, MARKER)), place);
 });

@@ -50,6 +50,10 @@ export const gadgets: readonly Gadget[] = GADGETS.trim()
     return { module, name };
   });
 
+/** The file that a shell would leave where one of these was executed: it must be nowhere after any run. */
+export const MARKER = 'weighbridge-attack-was-executed';
+const ARGUMENT = `touch ${MARKER}`;
+
 export const protocols: readonly number[] = [0, 1, 2, 3, 4, 5];
 
 const text = (value: string, protocol: number): Uint8Array => {
@@ -58,14 +62,14 @@ const text = (value: string, protocol: number): Uint8Array => {
 };
 const imported = ({ module, name }: Gadget, protocol: number): Uint8Array =>
   protocol >= 4 ? assemble(text(module, 4), text(name, 4), op.stackGlobal()) : op.global(module, name);
-const tuple = (protocol: number): Uint8Array => assemble(op.mark(), text('x', protocol), op.tuple());
+const tuple = (protocol: number): Uint8Array => assemble(op.mark(), text(ARGUMENT, protocol), op.tuple());
 
 /** Each opcode that calls a name, or what amounts to it, and the pickle that uses it. */
 export const calls: Readonly<Record<string, (gadget: Gadget, protocol: number) => Uint8Array>> = {
   REDUCE: (gadget, at) => assemble(imported(gadget, at), tuple(at), op.reduce()),
   'GLOBAL and REDUCE': ({ module, name }, at) => assemble(op.global(module, name), tuple(at), op.reduce()),
-  INST: ({ module, name }, at) => assemble(op.mark(), text('x', at), op.inst(module, name)),
-  OBJ: (gadget, at) => assemble(op.mark(), imported(gadget, at), text('x', at), op.object()),
+  INST: ({ module, name }, at) => assemble(op.mark(), text(ARGUMENT, at), op.inst(module, name)),
+  OBJ: (gadget, at) => assemble(op.mark(), imported(gadget, at), text(ARGUMENT, at), op.object()),
   NEWOBJ: (gadget, at) => assemble(imported(gadget, at), tuple(at), op.newobj()),
   NEWOBJ_EX: (gadget, at) => assemble(imported(gadget, at), tuple(at), op.emptyDict(), op.newobjEx()),
   BUILD: (gadget, at) => assemble(imported(gadget, at), op.emptyDict(), op.build()),
