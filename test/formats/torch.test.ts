@@ -205,6 +205,15 @@ t.test('what cannot be written exactly is not converted, with the reason', async
       [a],
       /neither text nor a number/,
     ],
+    [
+      'an empty key beside another',
+      dict([
+        ['', w],
+        ['x', w],
+      ]),
+      [a],
+      /key that is empty/,
+    ],
     ['conjugated', dict([['w', conjugated(dict([['conj', op.true()]]))]]), [a], /conjugated/],
     [
       'quantised storage',

@@ -68,14 +68,14 @@ export const collectTensors = (root: Value): StateDict => {
     else if (dropped.length === DROPPED_LIMIT) dropped.push({ path: '...', type: 'more' });
   };
   /** Visits the parts; those without tensors are left out one by one, unless none has any. */
-  const visitParts = (parts: readonly { path: string | undefined; value: Value }[], path: string): boolean => {
+  const visitParts = (parts: readonly Part[], path: string): boolean => {
     const without: { path: string; value: Value }[] = [];
     let found = false;
     for (const part of parts) {
       const name = part.path ?? `${path}[?]`;
       const here = visit(part.value, name);
       if (here && part.path === undefined)
-        refuse(path, 'a tensor stands under a key that is neither text nor a number');
+        refuse(path, `a tensor stands under a key that ${part.nameless ?? 'has no name'}`);
       found ||= here;
       if (!here) without.push({ path: name, value: part.value });
     }
@@ -86,7 +86,9 @@ export const collectTensors = (root: Value): StateDict => {
     visitParts(
       entries.map(([key, value]) => {
         const text = keyText(key);
-        return { path: text === undefined ? undefined : joined(path, text), value };
+        return text === undefined
+          ? { path: text, nameless: nameless(key), value }
+          : { path: joined(path, text), value };
       }),
       path,
     );
@@ -119,6 +121,15 @@ export const collectTensors = (root: Value): StateDict => {
 };
 
 const joined = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);
+
+/** What is found under a key or an index; `nameless` says why there is no path. */
+type Part = { readonly path: string | undefined; readonly nameless?: string; readonly value: Value };
+
+/** Why a key makes no name. */
+const nameless = (key: Value): string => {
+  if (key.kind !== 'str') return 'is neither text nor a number';
+  return key.text === '' ? 'is empty' : 'is longer than names are kept';
+};
 
 const keyText = (key: Value): string | undefined => {
   if (key.kind === 'str' && key.whole && key.text !== '') return key.text;
