@@ -17,8 +17,19 @@ const PYTHON_WHOLE = 8 * MIB;
 const FIRST_LINE = 1 * MIB;
 const DIALECT = { depth: 512, python: true };
 
+/** What was told of a source by so many bytes of its beginning: each format of text asks, and the answer may take all of it. */
+const known = new WeakMap<RandomAccess, { readonly bytes: number; readonly kind: TextKind | undefined }>();
+
 /** The kind of a text, or nothing when the file is not text. */
 export const kindOf = (head: Uint8Array, source: RandomAccess): TextKind | undefined => {
+  const told = known.get(source);
+  if (told?.bytes === head.length) return told.kind;
+  const kind = readKind(head, source);
+  known.set(source, { bytes: head.length, kind });
+  return kind;
+};
+
+const readKind = (head: Uint8Array, source: RandomAccess): TextKind | undefined => {
   const text = headText(head, source.size);
   if (text === undefined || text.trim() === '') return text === undefined ? undefined : 'plain';
   const start = text.trimStart();
