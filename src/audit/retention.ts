@@ -101,20 +101,22 @@ const thin = async (segment: Segment, { held, keep, keepDecisions }: Retention, 
 /** Lines looked at in one go, some 3 ms of the thread that serves. */
 const SLICE = 300;
 const EMPTY = Buffer.alloc(0);
-const LINE_FEED = Buffer.from('\n');
+export const LINE_FEED = Buffer.from('\n');
 
-const split = (content: Buffer): Buffer[] => {
+/** The complete lines of a file without their line breaks. */
+export const split = (content: Buffer): Buffer[] => {
   const lines: Buffer[] = [];
   for (let start = 0, end = content.indexOf(10); end >= 0; start = end + 1, end = content.indexOf(10, start))
     lines.push(content.subarray(start, end));
   return lines;
 };
 
-const notAsSigned = ({ entries }: Segment, why: string): WeighbridgeError =>
+/** For a segment that is not what its leaf hashes say. */
+export const notAsSigned = ({ entries }: Segment, why: string): WeighbridgeError =>
   new WeighbridgeError('LOG_CORRUPT', `nothing is taken out of ${entries}: ${why}; run \`weighbridge log verify\``);
 
 /** Puts the whole content in the place of a file, or nothing. */
-const replace = async (directory: string, path: string, bytes: Uint8Array): Promise<void> => {
+export const replace = async (directory: string, path: string, bytes: Uint8Array): Promise<void> => {
   await written(`${path}.new`, 'w', bytes);
   await rename(`${path}.new`, path);
   await written(directory, 'r');

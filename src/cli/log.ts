@@ -11,6 +11,7 @@ import { evidence } from './log/evidence.ts';
 import { exportLog, verifyExport } from './log/export.ts';
 import { countOf, directoryOf, keyFrom, timeOf, wrong } from './log/options.ts';
 import { proof, verifyProof } from './log/proof.ts';
+import { redact } from './log/redact.ts';
 import { search } from './log/search.ts';
 import { printable, table } from './log/table.ts';
 import { witnessLog } from './log/witness.ts';
@@ -26,6 +27,7 @@ const usage = `usage: weighbridge log show   [DIR] [--since TIME] [--action ACTI
        weighbridge log witness [DIR | --gateway URL] --state DIR --name NAME --key KEY [--every 1m]
        weighbridge log export [DIR] --format jsonl|csv|ocsf [OPTIONS of search] [--proofs] [--manifest FILE [--keys DIR]]
        weighbridge log evidence [DIR] --out FOLDER [OPTIONS of search] [--keys DIR]
+       weighbridge log redact ENTRY --reason TEXT [--config FILE] [--data DIR]
 
 DIR is the folder of the log (./data/log). It may be read while the gateway writes it.
 
@@ -74,7 +76,10 @@ export   all entries that match, oldest first, to stdout; they are chosen as by 
   --keys DIR       the folder of the signing key (keys beside DIR)
 
 evidence all entries that match in a folder, with proofs, and the facts, reports and policies that they name; its README says
-         how to check them on another machine`;
+         how to check them on another machine
+
+redact   takes one entry out, by position or id, while no gateway runs: its line is left empty, its leaf hash stays, and an
+         entry log.thinned says so with the reason. The log, and every proof and checkpoint of it, verify as before`;
 
 const DEFAULT_LIMIT = 50;
 /** Entries that `show` keeps in memory. */
@@ -92,7 +97,8 @@ export const log: Command = {
     if (verb === 'proof') return proof(args, io);
     if (verb === 'evidence') return evidence(args, io);
     if (verb === 'witness') return witnessLog(args, io);
-    throw wrong(`'${verb}' is none of show, search, verify, export, proof, witness, evidence`);
+    if (verb === 'redact') return redact(args, io);
+    throw wrong(`'${verb}' is none of show, search, verify, export, proof, witness, evidence, redact`);
   },
 };
 

@@ -12,7 +12,10 @@ export const HERE = { name: 'command line' };
 export type Alone = { readonly records: Records; readonly log: AccessLog; close(): Promise<void> };
 
 /** Opens records and log of the data folder of `config`; undefined while a gateway runs there. */
-export const openAlone = async (config: Config): Promise<Alone | undefined> => {
+export const openAlone = async (
+  config: Config,
+  options: { readonly rotate?: number } = {},
+): Promise<Alone | undefined> => {
   const store = await openRecordsAlone(config.data);
   if (store === undefined) return undefined;
   const { records } = store;
@@ -20,7 +23,8 @@ export const openAlone = async (config: Config): Promise<Alone | undefined> => {
     records.add('person', pseudonym, { value, at: Date.now() }).catch(() => undefined);
   };
   try {
-    const log = await createAccessLog({ directory: join(config.data, 'log'), origin: config.log.origin, remember });
+    const directory = join(config.data, 'log');
+    const log = await createAccessLog({ ...options, directory, origin: config.log.origin, remember });
     const close = async (): Promise<void> => {
       await log.close();
       await store.close();
