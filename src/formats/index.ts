@@ -75,6 +75,7 @@ import { pickle } from './pickle/format.ts';
 import { pythonBytecode } from './python-bytecode.ts';
 import { rds } from './r/rds.ts';
 import { rocksdbLog } from './rocksdb/log.ts';
+import { qdrantLog } from './rocksdb/qdrant-log.ts';
 import { rocksdbTable } from './rocksdb/table.ts';
 import { safetensors } from './safetensors.ts';
 import { sentencepiece } from './sentencepiece.ts';
@@ -174,6 +175,7 @@ export const formats: readonly Format[] = [
   lanceTransaction,
   rocksdbTable,
   rocksdbLog,
+  qdrantLog,
   ocdbt,
   sentencepiece,
   hdf5,

@@ -15,25 +15,73 @@ const BEGINNING = /^(?:\x08[\x80-\xff]{0,9}[\x01-\x7f])?\x12\x24[0-9a-f]{8}(?:-[
 const HEAD = 64;
 
 /**
- * Transactions that add, delete or replace rows (protos/transaction.proto, table.proto, file.proto). Of other operations,
- * and of later fields, nothing is known: the report then is not complete.
+ * Transactions that change rows, columns, indexes or settings (protos/transaction.proto, table.proto, file.proto). Of the
+ * operations that are missing here, and of later fields, nothing is known: the report then is not complete.
  */
 const TRANSACTION = schemaOf({
-  Transaction:
-    '1 read_version int, 2 uuid text, 3 tag text, 100 append Append, 101 delete Delete, 102 overwrite Overwrite',
+  Transaction: `
+    1 read_version int, 2 uuid text, 3 tag text, 4* transaction_properties Metadata, 100 append Append,
+    101 delete Delete, 102 overwrite Overwrite, 103 create_index CreateIndex, 104 rewrite Rewrite, 105 merge Merge,
+    106 restore Restore, 107 reserve_fragments ReserveFragments, 108 update Update, 109 project Project,
+    110 update_config UpdateConfig, 111 data_replacement DataReplacement, 114 update_bases UpdateBases`,
   Append: '1* fragments Fragment',
   Delete: '1* updated_fragments Fragment, 2* deleted_fragment_ids int, 3 predicate text',
-  Overwrite: '1* fragments Fragment, 2* schema Field, 3* schema_metadata Metadata, 4* config_upsert_values Metadata',
-  Fragment: '1 id int, 2* files File, 3 deletion_file Deletion, 4 physical_rows int, 5 inline_row_ids bytes',
+  Overwrite: `
+    1* fragments Fragment, 2* schema Field, 3* schema_metadata Metadata, 4* config_upsert_values Metadata,
+    5* initial_bases BasePath`,
+  CreateIndex: '1* new_indices Index, 2* removed_indices Index',
+  Rewrite: `
+    1* old_fragments Fragment, 2* new_fragments Fragment, 3* groups RewriteGroup, 4* rewritten_indices RewrittenIndex`,
+  RewriteGroup: '1* old_fragments Fragment, 2* new_fragments Fragment',
+  RewrittenIndex: `
+    1 old_id Identity, 2 new_id Identity, 3 new_index_details Details, 4 new_index_version int,
+    5* new_index_files IndexFile`,
+  Merge: '1* fragments Fragment, 2* schema Field, 3* schema_metadata Metadata, 4 preserves_nullability int',
+  Restore: '1 version int',
+  ReserveFragments: '1 num_fragments int',
+  Update: `
+    1* removed_fragment_ids int, 2* updated_fragments Fragment, 3* new_fragments Fragment, 4* fields_modified int,
+    6* fields_for_preserving_frag_bitmap int, 7 update_mode int, 8 inserted_rows KeyFilter,
+    10* updated_fragment_offset_bitmaps NumberedBytes`,
+  KeyFilter: '1* field_ids int, 2 exact KeySet, 3 bloom Bloom',
+  KeySet: '1* key_hashes int',
+  Bloom: '1 bitmap bytes, 2 num_bits int, 3 number_of_items int, 4 probability f64',
+  NumberedBytes: '1 key int, 2 value bytes',
+  Project: '1* schema Field, 2 preserves_nullability int',
+  UpdateConfig: `
+    1* upsert_values Metadata, 2* delete_keys text, 3* schema_metadata Metadata, 4* field_metadata FieldMetadata,
+    6 config_updates UpdateMap, 7 table_metadata_updates UpdateMap, 8 schema_metadata_updates UpdateMap,
+    9* field_metadata_updates FieldUpdates`,
+  FieldMetadata: '1 key int, 2 value FieldMetadataUpdate',
+  FieldMetadataUpdate: '5* metadata Metadata',
+  FieldUpdates: '1 key int, 2 value UpdateMap',
+  UpdateMap: '1* update_entries Metadata, 2 replace int',
+  DataReplacement: '1* replacements Replacement',
+  Replacement: '1 fragment_id int, 2 new_file File',
+  UpdateBases: '1* new_bases BasePath',
+  BasePath: '1 id int, 2 name text, 3 is_dataset_root int, 4 path text',
+  Index: `
+    1 uuid Identity, 2* fields int, 3 name text, 4 dataset_version int, 5 fragment_bitmap bytes, 6 index_details Details,
+    7 index_version int, 8 created_at int, 9 base_id int, 10* files IndexFile`,
+  Identity: '1 uuid bytes',
+  Details: '1 type_url text, 2 value bytes',
+  IndexFile: '1 path text, 2 size_bytes int',
+  Fragment: `
+    1 id int, 2* files File, 3 deletion_file Deletion, 4 physical_rows int, 5 inline_row_ids bytes,
+    7 inline_last_updated_at_versions bytes, 9 inline_created_at_versions bytes`,
   File: `
     1 path text, 2* fields int, 3* column_indices int, 4 file_major_version int, 5 file_minor_version int,
-    6 file_size_bytes int`,
-  Deletion: '1 file_type int, 2 read_version int, 3 id int, 4 num_deleted_rows int',
+    6 file_size_bytes int, 7 base_id int`,
+  Deletion: '1 file_type int, 2 read_version int, 3 id int, 4 num_deleted_rows int, 7 base_id int',
   Field: `
     1 type int, 2 name text, 3 id int, 4 parent_id int, 5 logical_type text, 6 nullable int, 7 encoding int,
     10* metadata Metadata`,
   Metadata: '1 key text, 2 value bytes',
 });
+/** What a transaction may be; it is one of them. */
+const OPERATIONS = [...(TRANSACTION.get('Transaction')?.values() ?? [])]
+  .filter(({ kind, repeated }) => kind === 'message' && !repeated)
+  .map(({ name }) => name);
 
 /** What a Lance table (LanceDB) keeps of each change: which files it brought. */
 export const lanceTransaction: Format = {
@@ -41,7 +89,7 @@ export const lanceTransaction: Format = {
   title: 'Lance transaction (LanceDB)',
   recognisedBy: 'a message that begins with a version and the identity of a transaction',
   checks:
-    'every field of transactions that add, delete or replace rows; files of a table lie in its folder; no pickled extension types of Arrow; other operations are not read, and the report says so',
+    'every field of transactions that change rows, columns, indexes or settings; files of a table lie in its folder; no pickled extension types of Arrow; other operations are not read, and the report says so',
   references: ['https://lancedb.github.io/lance/format.html', 'CVE-2023-47248', 'CWE-22'],
   recognise: (head) => BEGINNING.test(String.fromCharCode(...head.subarray(0, HEAD))),
   inspect(source: RandomAccess, context: Context): Inspection {
@@ -55,12 +103,14 @@ export const lanceTransaction: Format = {
       { start: 0, end: source.size },
       {
         Transaction: (fields) => {
-          for (const name of ['append', 'delete', 'overwrite']) operations += all(fields, name).length;
+          for (const name of OPERATIONS) operations += all(fields, name).length;
         },
         File: (fields, { start }) => {
           files += 1;
           checkPath(wire, text(wire, fields, 'path'), start);
         },
+        IndexFile: (fields, { start }) => checkPath(wire, text(wire, fields, 'path'), start),
+        BasePath: (fields, { start }) => checkPath(wire, text(wire, fields, 'path'), start),
       },
     );
     if (operations !== 1 && wire.unknown.count === 0)

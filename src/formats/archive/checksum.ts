@@ -44,9 +44,9 @@ const CRC32C = Int32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-/** CRC-32C (RFC 3720, B.4) of `bytes`. */
-export const crc32c = (bytes: Uint8Array): number => {
-  let crc = -1;
+/** CRC-32C (RFC 3720, B.4) of `bytes`; some writers let the register start with another number than all ones. */
+export const crc32c = (bytes: Uint8Array, register = -1): number => {
+  let crc = register;
   for (const byte of bytes) crc = (crc >>> 8) ^ (CRC32C[(crc ^ byte) & 255] ?? 0);
   return ~crc >>> 0;
 };

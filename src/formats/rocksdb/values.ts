@@ -6,6 +6,7 @@ import { createSecretCells } from '../../content/secret-cells.ts';
 import { type DatasetRows, notDroppable } from '../dataset-rows.ts';
 import { type Content, type Context, worseContent } from '../format.ts';
 import { pickle } from '../pickle/format.ts';
+import { cborTexts } from './cbor.ts';
 
 /** Bytes of text in binary values from which it can say something; values shorter than a file are none. */
 const TEXT = 8;
@@ -88,11 +89,18 @@ const continues = (bytes: Uint8Array, at: number, more: number): boolean => {
   return !((lead === 0xf0 && second < 0x90) || (lead === 0xf4 && second > 0x8f));
 };
 
-/** The texts in a value, which may be CBOR or another binary form: what lies between bytes that are no text. */
+/**
+ * The texts in a value: those of CBOR; and what lies between bytes that are no text, where a length may stand before it.
+ */
 const textsIn = function* (bytes: Uint8Array): Generator<string> {
   for (let at = 0; at < bytes.length; ) {
     const length = lengthOfText(bytes, at);
-    if (length >= TEXT) yield decodeUtf8(bytes.subarray(at, at + length));
+    if (length >= TEXT) {
+      yield decodeUtf8(bytes.subarray(at, at + length));
+      if (length < bytes.length && (bytes[at] ?? 0) < 0x80) yield decodeUtf8(bytes.subarray(at + 1, at + length));
+    }
     at += Math.max(1, length);
   }
+  for (const text of cborTexts(bytes))
+    if (text.length >= TEXT && lengthOfText(text, 0) === text.length) yield decodeUtf8(text);
 };

@@ -77,18 +77,32 @@ const transaction = ({
   return message([1, 3], [2, IDENTITY], [operation, message([1, fragment], [2, column])]);
 };
 
+const COLUMN = message([2, 'x'], [5, 'int64']);
+/** A transaction of another operation. */
+const changed = (
+  operation: number,
+  ...fields: readonly (readonly [number, number | string | Uint8Array])[]
+): Uint8Array => message([1, 3], [2, IDENTITY], [operation, message(...fields)]);
+
 /** Files of which one index or store consists. */
 export const partSamples: readonly Samples[] = [
   {
     format: 'lance-transaction',
     accept: {
       'rows replaced': () => transaction(),
+      'an index made': () =>
+        changed(103, [1, message([1, message([1, IDENTITY])], [3, 'x'], [10, message([1, 'i.idx'])])]),
+      'a column merged': () => changed(105, [1, message([2, message([1, '2.lance'])], [4, 5])], [2, COLUMN]),
+      'a setting changed': () => changed(110, [6, message([1, message([1, 'a'], [2, 'b'])])]),
       'rows deleted': () => message([2, IDENTITY], [101, message([2, bytes([1, 2])], [3, 'id < 10'])]),
     },
     reject: {
       'a file outside of the folder': () => transaction({ path: '../../etc/passwd' }),
       'a file elsewhere': () => transaction({ path: 's3://bucket/1.lance' }),
-      'an operation that is not known': () => transaction({ operation: 104 }),
+      'an operation that is not known': () => transaction({ operation: 113 }),
+      'a file of an index outside of the folder': () => changed(103, [1, message([10, message([1, '../../x'])])]),
+      'a base elsewhere': () => changed(114, [1, message([1, 1], [4, 's3://bucket/'])]),
+      'a pickled type of a merged column': () => changed(105, [2, message([2, 'x'], [5, 'arrow.py_extension_type'])]),
       'a field that is not known': () => transaction({ field: 77 }),
       'a pickled type of a column': () => transaction({ kind: 'arrow.py_extension_type' }),
       'two operations': () => bytes(transaction(), message([101, message([3, 'id < 10'])])),
