@@ -35,6 +35,7 @@ import type { Timings } from './gateway/waiting.ts';
 import { createApp, type Mounted } from './http/app.ts';
 import type { HealthFact } from './http/health.ts';
 import { createLogger } from './http/logger.ts';
+import { measured } from './http/measured.ts';
 import { counted, createMetrics, type Metrics } from './http/metrics.ts';
 import type { ScanParts } from './http/scan/route.ts';
 import type { Signing } from './policy/signatures.ts';
@@ -134,7 +135,7 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
   const directory = join(config.data, 'log');
   const log = counted(opened(await createAccessLog({ directory, origin: config.log.origin, remember })), metrics);
   const search = opened(createLogSearch(directory));
-  const sandbox = opened(await createSandbox(config.sandbox));
+  const sandbox = measured(opened(await createSandbox(config.sandbox)), metrics.registry);
   const last = await lastSet(records);
   const policies = opened(
     await watchPolicies(

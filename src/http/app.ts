@@ -36,6 +36,7 @@ import { createHttpServer, refuseMalformed } from './server.ts';
 import { serveSession } from './session.ts';
 import { takeTeam } from './team-path.ts';
 import { serveCredentials, serveTokens } from './tokens.ts';
+import { traceRequests } from './trace.ts';
 
 /** A list of some ten thousand paths; nothing larger is ever asked with. */
 const BODY_LIMIT = 2 * MIB;
@@ -79,6 +80,7 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   const mounts = ecosystems.map(({ mount }) => mount);
   const server = createInstance(config, mounts, quieter(parts.logger ?? createLogger(config.log.level)));
 
+  traceRequests(server);
   const routes = collectRoutes(server);
   identify(server);
   const refused: Refusals = parts.log === undefined ? () => undefined : refusalsInto(parts.log.log);
@@ -124,7 +126,7 @@ const createInstance = (
 ): FastifyInstance => {
   const options: FastifyServerOptions = {
     loggerInstance,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     frameworkErrors: refuseUnroutable,
     serverFactory: (listener) => createHttpServer(config, listener),
     clientErrorHandler: refuseMalformed,

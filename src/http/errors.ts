@@ -26,7 +26,7 @@ const handle = (error: FastifyError, request: FastifyRequest, reply: FastifyRepl
   const unknown = isFault(error, 'UNAUTHENTICATED') || isFault(error, 'FORBIDDEN');
   if (unknown || isFault(error, 'RATE_LIMITED')) refused(request, error);
   const { status, code, message } = worded(error);
-  if (status >= 500) request.log.error({ err: error, code, requestId: request.id }, 'request failed');
+  if (status >= 500) request.log.error({ err: error, code }, 'request failed');
   if (isFault(error) && error.retry) reply.header('retry-after', RETRY_AFTER);
   if (isFault(error, 'UNAUTHENTICATED')) reply.header('www-authenticate', 'Basic realm="weighbridge"');
   // The one code with which clients of the Hub print the text of a 403.

@@ -11,12 +11,17 @@ export type Metrics = {
   readonly policyLoadErrors: Counter;
   /** Counts what an entry of the access log tells: decisions and bytes. */
   observe(entry: Entry): void;
+  /** Measures how long an entry takes to the disk. */
+  written(writing: Promise<number>): Promise<number>;
   /** Adds a number that is asked for whenever the metrics are read. */
   gauge(name: string, help: string, read: () => number | Promise<number>): void;
 };
 
 /** Upper bounds (s): a cached file begins in milliseconds, a held one can take an hour. */
 const BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600, 3600];
+
+/** Upper bounds (s): a group commit takes milliseconds on a disk, seconds on one that is full or busy. */
+const LOG_BUCKETS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10];
 
 export const createMetrics = (): Metrics => {
   const registry = new Registry();
@@ -34,8 +39,41 @@ export const createMetrics = (): Metrics => {
     labelNames: ['ecosystem', 'release'] as const,
     registers,
   });
+  const outcomes = new Counter({
+    name: 'weighbridge_outcomes_total',
+    help: 'Answers with artefacts, by the way they were released: `cached` is what the store had',
+    labelNames: ['ecosystem', 'release'] as const,
+    registers,
+  });
+  const logWait = new Histogram({
+    name: 'weighbridge_log_wait_seconds',
+    help: 'Time from handing an entry to the access log until it is on the disk',
+    buckets: LOG_BUCKETS,
+    registers,
+  });
+  /** When entries were handed over that are not on the disk, the oldest first. */
+  const unwritten = new Set<{ readonly from: number }>();
+  new Gauge({
+    name: 'weighbridge_log_lag_seconds',
+    help: 'Age of the oldest entry that somebody waits for and that is not on the disk',
+    registers,
+    collect() {
+      const [oldest] = unwritten;
+      this.set(oldest === undefined ? 0 : (performance.now() - oldest.from) / 1000);
+    },
+  });
   return {
     registry,
+    async written(writing) {
+      const entry = { from: performance.now() };
+      unwritten.add(entry);
+      try {
+        return await writing;
+      } finally {
+        unwritten.delete(entry);
+        logWait.observe((performance.now() - entry.from) / 1000);
+      }
+    },
     requests: new Counter({
       name: 'weighbridge_requests_total',
       help: 'Requests answered',
@@ -58,6 +96,7 @@ export const createMetrics = (): Metrics => {
       const ecosystem = artefact?.ecosystem ?? '';
       const decides = kind === 'artefact.decision' || kind === 'upload.decision';
       if (decides && decision !== undefined) decisions.inc({ ecosystem, action: decision.action });
+      if (kind === 'artefact.outcome' && served !== undefined) outcomes.inc({ ecosystem, release: served.release });
       if (served !== undefined) bytes.inc({ ecosystem, release: served.release }, served.bytes);
     },
     gauge(name, help, read) {
@@ -83,7 +122,7 @@ export const counted = (log: AccessLog, metrics: Metrics): AccessLog => ({
   pseudonym: (value) => log.pseudonym(value),
   close: () => log.close(),
   async append(entry) {
-    const index = await log.append(entry);
+    const index = await metrics.written(log.append(entry));
     metrics.observe(entry);
     return index;
   },
