@@ -68,4 +68,7 @@ export const openAccounts = async (records: Records, now: () => number = Date.no
   };
 };
 
-const show = (name: string, { password: _, ...shown }: Kept): ShownAccount => ({ name, ...shown });
+const show = (name: string, account: Kept): ShownAccount => {
+  const { password: _, ...shown } = account;
+  return { name, ...shown };
+};
