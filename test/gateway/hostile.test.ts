@@ -94,6 +94,69 @@ t.test('a decompression bomb is refused, and the next file is judged', async (t)
   t.equal((await world.fetch(path('model.safetensors'))).status, 200);
 });
 
+/** The processes that this one started, which are the sandbox's workers and nothing else here. */
+const children = async (): Promise<readonly number[]> => {
+  const { readdir, readFile } = await import('node:fs/promises');
+  const found: number[] = [];
+  for (const name of (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))) {
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
+    if (Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === process.pid) found.push(Number(name));
+  }
+  return found;
+};
+
+const killAll = async (): Promise<void> => {
+  for (const pid of await children()) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+};
+
+t.test('a file that takes a worker its time, memory or life is refused, and the next file is served', async (t) => {
+  /** A pickle of 8 million opcodes, which takes longer than the time here. */
+  const slow = (end: string): Buffer =>
+    Buffer.concat([Buffer.from([0x80, 4]), Buffer.alloc(16 * MIB, 'N0'), Buffer.from(end)]);
+  const large = Buffer.alloc(120 * MIB);
+  for (let at = 0; at < large.length; at += 64) large.writeUInt32LE((at * 2654435761) >>> 0, at);
+  const files: Record<string, Uint8Array> = {
+    'time.pkl': slow('N.'),
+    'memory.bin': gzipSync(large, { level: 1 }),
+    'killed.pkl': slow('NN0.'),
+  };
+  for (let at = 0; at < 6; at++) files[`good-${at}.safetensors`] = weights(1000 + at);
+  const world = await startWorld(t, [repo(files)], {
+    settings: { SANDBOX_TIMEOUT: '400ms', SANDBOX_MEMORY: '64MiB' },
+  });
+  let good = 0;
+  const next = async (after: string): Promise<void> => {
+    const answer = await world.fetch(path(`good-${good++}.safetensors`));
+    t.equal(answer.status, 200, `after ${after}`);
+    t.equal((await bytesOf(answer)).length, files[`good-${good - 1}.safetensors`]!.length);
+  };
+  for (const [name, why] of Object.entries({ 'time.pkl': /time/i, 'memory.bin': /memory|limit/i })) {
+    const answer = await world.fetch(path(name));
+    t.equal(answer.status, 403, name);
+    t.match(answer.headers.get('x-error-message'), why, name);
+    await next(name);
+  }
+  const asked = world.fetch(path('killed.pkl'));
+  const before = await children();
+  t.ok(before.length > 0, 'there are workers');
+  const killing = setInterval(() => void killAll(), 150);
+  const answer = await asked.finally(() => clearInterval(killing));
+  t.not(answer.status, 200, 'killed in mid-inspection');
+  // New workers take a moment to start; what no worker could judge is not remembered, and asked for again it is judged.
+  let again = await world.fetch(path('good-3.safetensors'));
+  for (let tries = 0; again.status !== 200 && tries < 20; tries++) {
+    await sleep(500);
+    again = await world.fetch(path('good-3.safetensors'));
+  }
+  t.equal(again.status, 200, 'after workers that were killed');
+});
+
 t.test('a redirect of the Hub to an internal address is not followed', async (t) => {
   const world = await startWorld(t, [repo({ 'model.safetensors': weights(2000) })], {
     settings: { UPSTREAMS_ALLOW_PRIVATE: 'false' },
