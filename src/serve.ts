@@ -141,7 +141,7 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
     await watchPolicies(
       config.policies,
       {
-        loaded: (set, previous = last, signers = []) => {
+        loaded: (set, previous = last, signers) => {
           records.put('policySet', set.digest, { files: set.files, at: Date.now() }).catch(() => undefined);
           enterLoaded(log, set, previous, signers);
         },

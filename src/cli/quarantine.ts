@@ -67,7 +67,7 @@ const listed = z.object({ releases: z.array(shown), held: z.array(shownHeld) });
 const list: Work = async (ask, { state, expiring, held: within }) => {
   const held = within ?? (state === undefined && expiring === undefined ? HELD : undefined);
   const query = new URLSearchParams({ ...(state && { state }), ...(expiring && { expiring }), ...(held && { held }) });
-  const said = await ask(listed, `quarantine${query.size === 0 ? '' : `?${query}`}`);
+  const said = await ask(listed, `quarantine${query.size === 0 ? '' : `?${query.toString()}`}`);
   return [...said.releases, ...said.held];
 };
 

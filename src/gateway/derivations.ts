@@ -77,10 +77,12 @@ export const createDerivations = (
     if (!mayDropRows() || !isCard(repo, file.path) || file.size > CARD_BYTES) return undefined;
     await stored(repo, file, sha256);
     const source = await openStored(blobs, sha256);
-    const runs = await source
-      .read(0, source.size)
-      .then(declaredSplits)
-      .finally(() => source.close());
+    const text = await source.read(0, source.size).catch(async (error: unknown) => {
+      await source.close();
+      throw error;
+    });
+    await source.close();
+    const runs = declaredSplits(text);
     if (runs.length === 0) return undefined;
     const plan = planCut(file.size, runs, CARD_VERSION);
     const said = { lines: plan.dropped };
