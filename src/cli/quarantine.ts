@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { text as readAll } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { loadConfig } from '../config.ts';
 import { WeighbridgeError } from '../errors.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
 import { type Ask, openAsk } from './desk/ask.ts';
+import { readToken } from './desk/token.ts';
 import { detailed, heldLineOf, lineOf, type Shown, type ShownHeld, shown, shownHeld } from './quarantine/print.ts';
 
 const usage = `usage: weighbridge quarantine list    [--state STATE] [--expiring 7d] [--held 7d]
@@ -105,9 +104,7 @@ const run = async ([verb = '', ...args]: readonly string[], io: CommandIo): Prom
   const work = VERBS.get(verb);
   if (work === undefined) throw wrong(`'${verb}' is none of ${[...VERBS.keys()].join(', ')}`);
   if (positionals.length !== (verb === 'list' ? 0 : 1)) throw wrong(`expected ${verb === 'list' ? 'no id' : 'one id'}`);
-  const file = values['token-file'];
-  const token =
-    file === undefined ? undefined : (file === '-' ? await readAll(io.stdin) : readFileSync(file, 'utf8')).trim();
+  const token = await readToken(values['token-file'], io.stdin);
   const gateway = openAsk(loadConfig({ file: values.config }), values.gateway, token);
   try {
     const releases = await work(gateway.ask, values, positionals[0] ?? '');

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.ts';
@@ -6,6 +5,7 @@ import { WeighbridgeError } from '../errors.ts';
 import { printable } from '../formats/format.ts';
 import type { ShownToken } from '../gateway/tokens.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
+import { readToken } from './desk/token.ts';
 import { type Desk, openHere, openRemote } from './token/desk.ts';
 
 const usage = `usage: weighbridge token create --team TEAM [--environment NAME] [--mounts hf,api] [--expires 90d] [--note TEXT]
@@ -71,10 +71,7 @@ const openDesk = async (values: Values, io: CommandIo): Promise<Desk> => {
   const config = loadConfig({ file: values.config, overrides: { data: values.data } });
   const here = values.gateway === undefined ? await openHere(config) : undefined;
   if (here !== undefined) return here;
-  const file = values['token-file'];
-  const token =
-    file === undefined ? undefined : (file === '-' ? await text(io.stdin) : readFileSync(file, 'utf8')).trim();
-  return openRemote(config, values.gateway, token);
+  return openRemote(config, values.gateway, await readToken(values['token-file'], io.stdin));
 };
 
 type Work = (desk: Desk, values: Values, ids: readonly string[], io: CommandIo) => Promise<number>;

@@ -76,17 +76,20 @@ export const createDerivations = (
   const card: Derivations['card'] = async (repo, file, sha256) => {
     if (!mayDropRows() || !isCard(repo, file.path) || file.size > CARD_BYTES) return undefined;
     await stored(repo, file, sha256);
-    const source = await openStored(blobs, sha256);
-    const text = await source.read(0, source.size).catch(async (error: unknown) => {
-      await source.close();
-      throw error;
-    });
-    await source.close();
-    const runs = declaredSplits(text);
+    const runs = await splitsOf(sha256);
     if (runs.length === 0) return undefined;
     const plan = planCut(file.size, runs, CARD_VERSION);
     const said = { lines: plan.dropped };
     return derive(repo, file, sha256, { plan, statement: { card: said }, detail: { cardLines: plan.dropped } });
+  };
+
+  const splitsOf = async (sha256: string): Promise<ReturnType<typeof declaredSplits>> => {
+    const source = await openStored(blobs, sha256);
+    try {
+      return declaredSplits(await source.read(0, source.size));
+    } finally {
+      await source.close();
+    }
   };
 
   const derive = async (repo: RepoAt, file: ListedFile, sha256: string, cut: Cut): Promise<Derived> => {

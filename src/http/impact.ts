@@ -4,31 +4,23 @@ import type { Impact } from '../audit/impact.ts';
 import { csvOf, withCaches } from '../audit/impact-table.ts';
 import { readInput } from './api/input.ts';
 import type { Operation } from './api/operation.ts';
-import { digest } from './api/shapes.ts';
+import { digest, sought, time } from './api/shapes.ts';
 import type { LogParts } from './log.ts';
 
 const PATH = '/api/v1/impact';
-/** Characters of a name or pattern: an artefact's repo and path. */
-const MAX_TEXT = 8192;
 
-const text = z.string().min(1).max(MAX_TEXT).optional();
-const time = z.iso
-  .datetime({ offset: true })
-  .or(z.iso.date())
-  .transform((written) => Date.parse(written))
-  .optional();
 const query = z
   .strictObject({
-    key: text,
-    digest: text,
-    repo: text,
-    artefact: text,
-    rule: text,
-    actor: text,
-    team: text,
-    client: text,
-    from: time,
-    to: time,
+    key: sought,
+    digest: sought,
+    repo: sought,
+    artefact: sought,
+    rule: sought,
+    actor: sought,
+    team: sought,
+    client: sought,
+    from: time.optional(),
+    to: time.optional(),
     format: z.enum(['json', 'csv']).default('json'),
   })
   .refine(({ format: _format, ...asked }) => Object.values(asked).some((value) => value !== undefined), {

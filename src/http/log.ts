@@ -5,7 +5,7 @@ import { FIELDS } from '../audit/query.ts';
 import type { AccessLog } from '../audit/types.ts';
 import { WeighbridgeError } from '../errors.ts';
 import type { Operation } from './api/operation.ts';
-import { entry } from './api/shapes.ts';
+import { entry, sought, time } from './api/shapes.ts';
 
 /** What serves the log: its index, and the log itself, where each read is entered. */
 export type LogParts = { readonly search: LogSearch; readonly log: AccessLog };
@@ -13,29 +13,21 @@ export type LogParts = { readonly search: LogSearch; readonly log: AccessLog };
 /** Entries of a page when no limit is asked for, and the most that may be. */
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 1000;
-/** Characters of a name or pattern. The longest name is an artefact's: repo and path. */
-const MAX_TEXT = 8192;
 const PATH = '/api/v1/log';
 
-const text = z.string().min(1).max(MAX_TEXT).optional();
-const time = z.iso
-  .datetime({ offset: true })
-  .or(z.iso.date())
-  .transform((written) => Date.parse(written))
-  .optional();
 const query = z.strictObject({
-  artefact: text,
-  digest: text,
-  repo: text,
-  actor: text,
-  team: text,
-  client: text,
-  decision: text,
-  rule: text,
-  kind: text,
-  request: text,
-  from: time,
-  to: time,
+  artefact: sought,
+  digest: sought,
+  repo: sought,
+  actor: sought,
+  team: sought,
+  client: sought,
+  decision: sought,
+  rule: sought,
+  kind: sought,
+  request: sought,
+  from: time.optional(),
+  to: time.optional(),
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
   before: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
 });

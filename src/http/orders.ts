@@ -5,7 +5,7 @@ import { approveOrder, liftOrder, type OrderOffice, placeOrder } from '../gatewa
 import { byWhom, refuseOtherSites } from './admin.ts';
 import { readInput } from './api/input.ts';
 import type { Operation } from './api/operation.ts';
-import { digest, moment } from './api/shapes.ts';
+import { digest, moment, time } from './api/shapes.ts';
 
 const PATH = '/api/v1/orders';
 /** Rules that one pass may name. */
@@ -13,10 +13,6 @@ const MAX_RULES = 50;
 
 const text = z.string().min(1).max(300);
 const reason = z.string().max(1000);
-const time = z.iso
-  .datetime({ offset: true })
-  .or(z.iso.date())
-  .transform((written) => Date.parse(written));
 const wanted = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.enum(['hold', 'keep']),

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { sha256 } from '../../audit/digest.ts';
@@ -12,6 +11,7 @@ import { parseNote, parseVerifierKey } from '../../merkle/checkpoint.ts';
 import { formatWitnessKey } from '../../merkle/cosignature.ts';
 import { createUpstream } from '../../upstream/upstream.ts';
 import { type CommandIo, EXIT } from '../command.ts';
+import { readToken } from '../desk/token.ts';
 import { directoryOf, keyFrom, timeOf, wrong } from './options.ts';
 
 /** ms between two looks at least. */
@@ -65,9 +65,7 @@ const fromFolder = (directory: string): Source => ({
 });
 
 const fromGateway = async (url: string, tokenFile: string | undefined, io: CommandIo): Promise<Source> => {
-  const written =
-    tokenFile === undefined ? undefined : tokenFile === '-' ? await readAll(io.stdin) : readFileSync(tokenFile, 'utf8');
-  const token = written?.trim();
+  const token = await readToken(tokenFile, io.stdin);
   const upstream = createUpstream({ origin: { url, ...(token !== undefined && { token }) }, allowPrivate: true });
   const get = async (path: string): Promise<string> => {
     const { body, status } = await upstream.request({ method: 'GET', url: `/api/v1/log/${path}` });

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { text as readAll } from 'node:stream/consumers';
 import { z } from 'zod';
 import { loadConfig } from '../../config.ts';
 import { openOrders, type Placed } from '../../gateway/orders/book.ts';
@@ -13,6 +11,7 @@ import {
 import type { CommandIo } from '../command.ts';
 import { HERE, openAlone } from '../desk/alone.ts';
 import { openAsk } from '../desk/ask.ts';
+import { readToken } from '../desk/token.ts';
 
 /** Where orders are given: in the data folder when no gateway runs on it, else at the running gateway. */
 export type Desk = {
@@ -59,10 +58,7 @@ export const openDesk = async (values: Values, io: CommandIo): Promise<Desk> => 
       close,
     };
   }
-  const file = values['token-file'];
-  const token =
-    file === undefined ? undefined : (file === '-' ? await readAll(io.stdin) : readFileSync(file, 'utf8')).trim();
-  const { ask, close } = openAsk(config, values.gateway, token);
+  const { ask, close } = openAsk(config, values.gateway, await readToken(values['token-file'], io.stdin));
   return {
     place: (wanted) => ask(placed, 'orders', onWire(wanted)),
     approve: (id) => ask(placed, `orders/${encodeURIComponent(id)}/approve`, {}),

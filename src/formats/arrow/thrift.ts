@@ -11,7 +11,8 @@ const DEPTH = 32;
 /** Elements of one list; a footer lists every column of every row group. */
 const ELEMENTS = 4_000_000;
 
-const varint = (cursor: Cursor): bigint => {
+/** A number of Thrift's compact protocol: seven bits a byte, the lowest first. Throws FORMAT_TRUNCATED or FORMAT_INVALID. */
+export const varint = (cursor: Cursor): bigint => {
   let value = 0n;
   for (let shift = 0n; shift < 70n; shift += 7n) {
     const byte = cursor.u8();
@@ -21,7 +22,8 @@ const varint = (cursor: Cursor): bigint => {
   throw new WeighbridgeError('FORMAT_INVALID', 'a number goes on for more than ten bytes', { offset: cursor.position });
 };
 
-const zigzag = (cursor: Cursor): bigint => {
+/** A number with a sign, which stands in its lowest bit. */
+export const zigzag = (cursor: Cursor): bigint => {
   const value = varint(cursor);
   return (value >> 1n) ^ -(value & 1n);
 };

@@ -5,6 +5,18 @@ import { ACTIONS } from '../../policy/types.ts';
 
 export const digest = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** Characters of a name or pattern that entries are looked for by. The longest name is an artefact's: repo and path. */
+const MAX_TEXT = 8192;
+
+/** A name or pattern that entries are looked for by. */
+export const sought = z.string().min(1).max(MAX_TEXT).optional();
+
+/** A time or a date as people write it, as ms since the epoch. */
+export const time = z.iso
+  .datetime({ offset: true })
+  .or(z.iso.date())
+  .transform((written) => Date.parse(written));
+
 /** ms since the epoch. */
 export const moment = z.number();
 

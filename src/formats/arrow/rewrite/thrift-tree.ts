@@ -1,6 +1,7 @@
 import type { Cursor } from '../../../bytes/cursor.ts';
 import { exceeded, within } from '../../../bytes/limits.ts';
 import { WeighbridgeError } from '../../../errors.ts';
+import { varint, zigzag } from '../thrift.ts';
 import { createOut, type Out } from './out.ts';
 
 /** Structs and lists inside each other; Parquet's metadata nests nine deep. */
@@ -37,16 +38,6 @@ const invalid = (message: string, cursor: Cursor): never => {
   throw new WeighbridgeError('FORMAT_INVALID', message, { offset: cursor.position });
 };
 
-const varint = (cursor: Cursor): bigint => {
-  let value = 0n;
-  for (let shift = 0n; shift < 70n; shift += 7n) {
-    const byte = cursor.u8();
-    value |= BigInt(byte & 0x7f) << shift;
-    if (byte < 0x80) return value;
-  }
-  return invalid('a number goes on for more than ten bytes', cursor);
-};
-
 /**
  * One struct, with the types of its values. Throws FORMAT_TRUNCATED, FORMAT_INVALID or LIMIT_EXCEEDED; `step` is called
  * once a value. Fields that are out of order are invalid: no writer of Parquet leaves them so.
@@ -60,15 +51,13 @@ export const readTree = (cursor: Cursor, step: () => void, depth = 1): Fields =>
     const byte = cursor.u8();
     const type = byte & 0x0f;
     if (type === 0) return fields;
-    const more = byte >> 4 === 0 ? 0 : byte >> 4;
-    const next = more === 0 ? Number(unzigzag(varint(cursor))) : field + more;
+    const more = byte >> 4;
+    const next = more === 0 ? Number(zigzag(cursor)) : field + more;
     if (next <= field) invalid('fields are not in order', cursor);
     field = next;
     fields.set(field, type === TYPE.yes || type === TYPE.no ? { type } : readValue(cursor, type, step, depth));
   }
 };
-
-const unzigzag = (value: bigint): bigint => (value >> 1n) ^ -(value & 1n);
 
 const readValue = (cursor: Cursor, type: number, step: () => void, depth: number): Tree => {
   step();
@@ -81,7 +70,7 @@ const readValue = (cursor: Cursor, type: number, step: () => void, depth: number
     case TYPE.i16:
     case TYPE.i32:
     case TYPE.i64:
-      return { type, number: unzigzag(varint(cursor)) };
+      return { type, number: zigzag(cursor) };
     case TYPE.double:
       return { type, bytes: cursor.bytes(8) };
     case TYPE.binary:
