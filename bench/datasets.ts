@@ -4,10 +4,12 @@ import { MIB } from '../src/bytes/limits.ts';
 import { createSandbox } from '../src/sandbox/sandbox.ts';
 import type { Sandbox } from '../src/sandbox/types.ts';
 import type { Bench, Row } from './support/bench.ts';
-import { convertedFiles, jsonLinesFile } from './support/dataset-files.ts';
+import { archiveOfTexts, convertedFiles, jsonLinesFile } from './support/dataset-files.ts';
 
 const CLEAN = 1_000_000;
 const LOOK_ALIKES = 300_000;
+/** Members of an archive, each of which is a file that every format is asked about. */
+const MEMBERS = 30_000;
 /** What the gateway gives by default. */
 const OPTIONS = { workers: 1, memory: 512 * MIB, timeout: 120_000, require: 'isolate' } as const;
 
@@ -21,7 +23,7 @@ const TICKS = 100;
  */
 export const bench: Bench = {
   name: 'datasets',
-  title: 'Inspecting a dataset of a million rows in the sandbox, one core',
+  title: 'Inspecting a dataset of a million rows, and one of many small files, in the sandbox, one core',
   async run() {
     const clean = jsonLinesFile(CLEAN, 'clean');
     const close = jsonLinesFile(LOOK_ALIKES, 'look-alikes');
@@ -33,6 +35,7 @@ export const bench: Bench = {
       { what: 'JSON Lines, every row a candidate', path: close.file, aim: 5 },
       { what: 'Parquet, every row a candidate', path: closeTables.parquet, aim: 5 },
       { what: 'CSV, every row a candidate', path: closeTables.csv, aim: 5 },
+      { what: 'zip of 30,000 texts of a line each', path: archiveOfTexts(MEMBERS).file, aim: 3 },
     ];
     const rows: Row[] = [];
     for (const { what, path, aim } of files) {

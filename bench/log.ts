@@ -34,6 +34,7 @@ const searches: Readonly<Record<string, Query>> = {
   'search by digest': { digest: digestOf(4321) },
   'search by artefact': { artefact: `${repoOf(77)}/folder/file-3.safetensors` },
   'search by a glob over all artefacts': { artefact: '**/file-3.*' },
+  'search by a glob that all repos meet': { repo: 'models/**' },
   'search by repos of an organisation': { repo: 'models/organisation-5/*' },
   'search by actor and decision': { actor: actorOf(7), decision: 'deny' },
   'search by team, client and rule': { team: 'team-3', client: 'hf_hub/2.1.0', rule: 'default/code' },
@@ -47,6 +48,7 @@ const impacts: Readonly<Record<string, Query>> = {
   'impact of a repo': { repo: repoOf(77) },
   'impact of an organisation': { repo: 'models/organisation-5/*' },
   'impact of a rule': { rule: 'default/code' },
+  'impact of a team': { team: 'team-3' },
 };
 
 export const bench: Bench = {

@@ -7,6 +7,7 @@ import { type Environment, readEnvironment } from './config/environment.ts';
 import { proxyFor } from './config/proxy.ts';
 import { type Settings, schema } from './config/schema.ts';
 import { WeighbridgeError } from './errors.ts';
+import type { DirectorySettings } from './identity/directory.ts';
 import type { Role } from './identity/roles.ts';
 import { packageRoot } from './package.ts';
 
@@ -29,10 +30,10 @@ export type ConfiguredToken = {
 };
 
 /** Everything that was set, checked, with absolute paths. Sizes are bytes, times milliseconds. */
-export type Config = Omit<Settings, 'upstreams' | 'tls' | 'policies' | 'policyControl' | 'knownBad' | 'auth'> & {
-  readonly policies: string;
-  /** Public keys as PEM by name, of which so many must have signed the policies; without keys nobody must. */
-  readonly policyControl: {
+export type Config = Omit<Settings, 'upstreams' | 'tls' | 'policies' | 'knownBad' | 'auth'> & {
+  readonly policies: {
+    readonly path: string;
+    /** Public keys as PEM by name, of which so many must have signed the policies; without keys nobody must. */
     readonly signers: Readonly<Record<string, string>>;
     readonly signatures: number;
     readonly shadow: string | undefined;
@@ -48,8 +49,12 @@ export type Config = Omit<Settings, 'upstreams' | 'tls' | 'policies' | 'policyCo
     /** Nobody is answered without a token, also when all tokens were made by the gateway itself. */
     readonly required: boolean;
     readonly none: boolean;
+    /** Whether a password alone opens a gateway that other machines reach. */
+    readonly passwords: 'here' | 'anywhere';
     /** 64 hex digits that stored credentials are encrypted with; otherwise a key in the data folder. */
     readonly vaultKey?: string | undefined;
+    /** The provider that people sign in with; undefined where they have accounts only. */
+    readonly oidc: DirectorySettings | undefined;
   };
 };
 
@@ -63,6 +68,8 @@ export type ConfigSources = {
 
 const DEFAULT_FILE = 'weighbridge.yaml';
 const DEFAULT_POLICIES = join(packageRoot, 'policies', 'default.yaml');
+/** `policies: PATH` is short for `policies: { path: PATH }`. */
+const POLICIES = ['policies', 'path'];
 const DEFAULT_UPSTREAMS: Readonly<Record<string, string>> = { huggingface: 'https://huggingface.co' };
 
 /**
@@ -76,11 +83,11 @@ export const loadConfig = ({ file, env = process.env, overrides = {} }: ConfigSo
   const settings = parsed.data;
   refuseOpenDoor(settings, sources.whence);
   refuseShortLog(settings, sources.whence);
+  refuseOpenSignIn(settings, sources.whence);
   return deepFreeze({
     ...settings,
     data: sources.path(['data'], settings.data),
-    policies: settings.policies === undefined ? DEFAULT_POLICIES : sources.path(['policies'], settings.policies),
-    policyControl: controlOf(settings, sources),
+    policies: policiesOf(settings, sources),
     knownBad: settings.knownBad && {
       list: sources.path(['knownBad', 'list'], settings.knownBad.list),
       key: readAt(sources, ['knownBad', 'key'], settings.knownBad.key),
@@ -89,29 +96,29 @@ export const loadConfig = ({ file, env = process.env, overrides = {} }: ConfigSo
       cert: readAt(sources, ['tls', 'cert'], settings.tls.cert),
       key: readAt(sources, ['tls', 'key'], settings.tls.key),
     },
+    auth: { ...settings.auth, oidc: directoryOf(settings, sources, env) },
     upstreams: origins(settings, sources, env),
     allowPrivate: settings.upstreams.allowPrivate,
   });
 };
 
-const controlOf = (
-  { policyControl: { signers, signatures, shadow } }: Settings,
+const policiesOf = (
+  { policies: { path, signers, signatures, shadow } }: Settings,
   sources: Sources,
-): Config['policyControl'] => {
-  const place = ['policyControl', 'signatures'];
+): Config['policies'] => {
+  const place = ['policies', 'signatures'];
   const people = Object.keys(signers).length;
   if (people > 0 && signatures > people)
-    throw invalid([
-      `${sources.whence(place)}: policyControl.signatures: expected at most ${people}, as there are signers`,
-    ]);
+    throw invalid([`${sources.whence(place)}: policies.signatures: expected at most ${people}, as there are signers`]);
   const keys = Object.entries(signers).map(([name, file]) => [
     name,
-    readAt(sources, ['policyControl', 'signers', name], file),
+    readAt(sources, ['policies', 'signers', name], file),
   ]);
   return {
+    path: path === undefined ? DEFAULT_POLICIES : sources.path(POLICIES, path),
     signers: Object.fromEntries(keys),
     signatures,
-    shadow: shadow === undefined ? undefined : sources.path(['policyControl', 'shadow'], shadow),
+    shadow: shadow === undefined ? undefined : sources.path(['policies', 'shadow'], shadow),
   };
 };
 
@@ -137,19 +144,30 @@ const gather = (
         ? []
         : [{ path: [name], value: name === 'port' ? Number(value) : value, origin: `--${name}` }],
     ),
-  ];
+  ].map((one) => (one.path.join('.') === 'policies' ? { ...one, path: POLICIES } : one));
   const outside = new Map(written.map(({ path, origin }) => [path.join('.'), origin]));
   const origin = (path: readonly PropertyKey[]): string | undefined =>
     path.map((_, depth) => outside.get(path.slice(0, depth + 1).join('.'))).find((found) => found !== undefined);
+  const inFile = (path: readonly string[]): boolean =>
+    document?.has(path) === true || (path === POLICIES && document?.has(['policies']) === true);
   return {
-    value: written.reduce<unknown>((tree, { path, value }) => withValue(tree, path, value), document?.value ?? {}),
+    value: written.reduce<unknown>(
+      (tree, { path, value }) => withValue(tree, path, value),
+      withoutShort(document?.value ?? {}),
+    ),
     whence: (path) => origin(path) ?? document?.locate(path) ?? 'settings',
     path: (path, value) => {
-      const fromFile = file !== undefined && origin(path) === undefined && document?.has(path) === true;
+      const fromFile = file !== undefined && origin(path) === undefined && inFile(path);
       return fromFile ? resolve(dirname(file), value) : resolve(value);
     },
   };
 };
+
+/** What a file says, with the policies as a map. */
+const withoutShort = (tree: unknown): unknown =>
+  isMap(tree) && Object.hasOwn(tree, 'policies') && !isMap(tree['policies'])
+    ? { ...tree, policies: { path: tree['policies'] } }
+    : tree;
 
 const readDocument = (file: string): SettingsFile => {
   const text = readFile(file, (reason) => `expected a readable settings file: ${reason}`);
@@ -213,6 +231,22 @@ const origins = (settings: Settings, sources: Sources, env: Environment): Record
   );
 };
 
+const directoryOf = (
+  { auth: { oidc } }: Settings,
+  sources: Sources,
+  env: Environment,
+): DirectorySettings | undefined => {
+  if (oidc === undefined) return undefined;
+  const { ca, clientSecret, proxy, ...rest } = oidc;
+  const through = proxy ?? proxyFor(oidc.issuer, env);
+  return {
+    ...rest,
+    ...(clientSecret !== undefined && { clientSecret }),
+    ...(ca !== undefined && { ca: readAt(sources, ['auth', 'oidc', 'ca'], ca) }),
+    ...(through !== undefined && { proxy: through }),
+  };
+};
+
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
@@ -244,6 +278,26 @@ const refuseShortLog = ({ log }: Settings, whence: Sources['whence']): void => {
       `${whence(['log', name])}: log.${name}: expected 183d or more; log.keepLess: true says that less is meant`,
     ]);
   }
+};
+
+/** Who signs people in, and where they come back to, is known for sure over TLS only, or within this machine. */
+const refuseOpenSignIn = ({ auth: { oidc }, host, publicUrl }: Settings, whence: Sources['whence']): void => {
+  if (oidc === undefined) return;
+  const safe = (url: string): boolean => {
+    const { protocol, hostname } = new URL(url);
+    return protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
+  };
+  const at = (...path: readonly string[]): string => `${whence(path)}: ${path.join('.')}`;
+  if (!URL.canParse(oidc.issuer) || !safe(oidc.issuer))
+    throw invalid([
+      `${at('auth', 'oidc', 'issuer')}: expected an https:// URL: who vouches for people is asked over TLS`,
+    ]);
+  if (publicUrl === undefined ? !isLoopback(host) : !safe(publicUrl))
+    throw invalid([`${at('publicUrl')}: expected an https:// URL, to which people come back who sign in by auth.oidc`]);
+  if (Object.values(oidc.groups.roles).every((groups) => groups.length === 0))
+    throw invalid([
+      `${at('auth', 'oidc', 'groups', 'roles')}: expected at least one group with a role: nobody can sign in`,
+    ]);
 };
 
 const deepFreeze = <T>(value: T): T => {

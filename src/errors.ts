@@ -15,6 +15,8 @@ const CODES = {
   SANDBOX_TIMEOUT: { status: 500, retry: true },
   SANDBOX_MEMORY: { status: 500, retry: true },
   SANDBOX_LIED: { status: 500, retry: true },
+  /** No worker judged the file, through no fault of the file: a verdict would be wrong. */
+  SANDBOX_UNAVAILABLE: { status: 503, retry: true },
   SANDBOX_WALLS: { status: 500, retry: false },
   // The store and the log.
   STORE_CORRUPT: { status: 500, retry: false },
@@ -34,6 +36,8 @@ const CODES = {
   NOT_FOUND: { status: 404, retry: false },
   UNAUTHENTICATED: { status: 401, retry: false },
   FORBIDDEN: { status: 403, retry: false },
+  /** Who vouches for people cannot be asked. */
+  IDENTITY_UNAVAILABLE: { status: 503, retry: true },
   RATE_LIMITED: { status: 429, retry: true },
   NOT_CONVERTIBLE: { status: 422, retry: false },
   /** A verdict that came while bytes were already on their way. */
@@ -42,6 +46,11 @@ const CODES = {
 } as const;
 
 export type ErrorCode = keyof typeof CODES;
+/**
+ * What says of bytes that they are not what they were taken for, dozens of times for a small file. Finding out where in
+ * the parser takes longer than that, and tells nothing: the message has the place in the file.
+ */
+const OF_BYTES: ReadonlySet<ErrorCode> = new Set(['FORMAT_TRUNCATED', 'FORMAT_INVALID', 'LIMIT_EXCEEDED']);
 type Details = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export class WeighbridgeError extends Error {
@@ -50,7 +59,10 @@ export class WeighbridgeError extends Error {
   readonly details: Details;
 
   constructor(code: ErrorCode, message: string, details: Details = {}, options?: ErrorOptions) {
+    const { stackTraceLimit } = Error;
+    if (OF_BYTES.has(code)) Error.stackTraceLimit = 0;
     super(message, options);
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.details = details;
   }

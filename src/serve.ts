@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createAccessLog } from './audit/access-log.ts';
 import { createLogSearch, type LogSearch } from './audit/log-search.ts';
@@ -11,6 +12,7 @@ import type { SignInOffice } from './gateway/account-office.ts';
 import { openAccounts } from './gateway/accounts.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { type KnownBadWatcher, watchKnownBad } from './gateway/known-bad.ts';
+import { type Directory, directoryDigest, openDirectory } from './gateway/oidc/directory.ts';
 import { type OrderBook, openOrders } from './gateway/orders/book.ts';
 import { createKeeping } from './gateway/orders/kept.ts';
 import type { OrderOffice } from './gateway/orders/office.ts';
@@ -26,6 +28,7 @@ import type { ReleaseDesk } from './gateway/quarantine/desk.ts';
 import type { Releases } from './gateway/quarantine/releases.ts';
 import { openSessions } from './gateway/sessions.ts';
 import { openStreams } from './gateway/streams/open.ts';
+import { openPosts } from './gateway/streams/post.ts';
 import type { Stream } from './gateway/streams/stream.ts';
 import type { TokenOffice } from './gateway/token-office.ts';
 import { openTokens } from './gateway/tokens.ts';
@@ -38,11 +41,13 @@ import { createLogger } from './http/logger.ts';
 import { measured } from './http/measured.ts';
 import { counted, createMetrics, type Metrics } from './http/metrics.ts';
 import type { ScanParts } from './http/scan/route.ts';
+import { openTracing, type Tracing } from './http/tracing/tracing.ts';
 import type { Signing } from './policy/signatures.ts';
 import { createSandbox } from './sandbox/sandbox.ts';
 import type { Sandbox } from './sandbox/types.ts';
 import { loadSecretKey } from './store/secret-key.ts';
 import { openStore, type Store } from './store/store.ts';
+import { createExchange } from './upstream/exchange.ts';
 import { createUpstream } from './upstream/upstream.ts';
 
 /** A gateway that listens. */
@@ -62,6 +67,7 @@ type Closing = { <P extends { close(): unknown }>(part: P): P; all(): Promise<vo
 
 type Parts = {
   readonly config: Config;
+  readonly tracing: Tracing;
   readonly metrics: Metrics;
   readonly store: Store;
   readonly log: AccessLog;
@@ -79,23 +85,24 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
   const opened = createClosing();
   try {
     const parts = await openParts(config, opened);
-    const { metrics, store, log, search, sandbox, policies, knownBad } = parts;
-    const judging = { policies: policies.current, knownBad: knownBad.lookup };
+    const { metrics, store, log, search, sandbox, policies, knownBad, tracing } = parts;
+    const judging = { policies: tracing.policies(policies.current), knownBad: knownBad.lookup };
     const { orders, restrain, running } = ordersOf(parts);
     const { quarantine, releases } = await quarantineOf(parts, opened);
     const beside = { orders: { restrain, running }, releases, shadow: parts.shadow?.current };
-    const gateway = createGateway({ ...store, sandbox, log, ...judging, ...beside, ...options });
+    const gateway = tracing.gateway(createGateway({ ...store, sandbox, log, ...judging, ...beside, ...options }));
     const office = { ...(await officeOf(parts)), ended: running.bar };
     const mounted = ecosystems.map((ecosystem) => mount(parts, gateway, office, ecosystem, opened));
     watch(parts);
     opened(retain(parts));
-    opened(await streamsOf(parts));
+    for (const stream of streamsOf(parts)) opened(await stream);
     const health = async (): Promise<readonly HealthFact[]> => healthOf(parts);
     const lookups = lookupsOf(parts);
     const { logger } = parts;
-    const desks = { office, people: await peopleOf(parts), orders, quarantine };
+    const people = await peopleOf(parts);
+    const desks = { office, people, ...directoryOf(parts, people, opened), orders, quarantine };
     const served = { metrics, health, lookups, scan: scanOf(parts), log: { log, search }, ...desks, logger };
-    const app = await createApp({ config, ecosystems: mounted, ...served });
+    const app = await createApp({ config, ecosystems: mounted, traced: tracing.requests, ...served });
     await app.server.listen({ host: config.host, port: config.port });
     await log.append({
       kind: 'node.start',
@@ -124,6 +131,8 @@ export const serve = async (config: Config, options: { timings?: Partial<Timings
 
 const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
   const metrics = createMetrics();
+  const logger = createLogger(config.log.level);
+  const tracing = opened(await openTracing(config.telemetry, metrics.registry, logger));
   // Legal holds are known once the records are open, and nothing is evicted before that.
   const keeping: { blob?: (sha256: string) => boolean } = {};
   const kept = (sha256: string): boolean => keeping.blob?.(sha256) ?? true;
@@ -133,13 +142,14 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
     records.add('person', pseudonym, { value, at: Date.now() }).catch(() => undefined);
   };
   const directory = join(config.data, 'log');
-  const log = counted(opened(await createAccessLog({ directory, origin: config.log.origin, remember })), metrics);
+  const written = opened(await createAccessLog({ directory, origin: config.log.origin, remember }));
+  const log = tracing.log(counted(written, metrics));
   const search = opened(createLogSearch(directory));
-  const sandbox = measured(opened(await createSandbox(config.sandbox)), metrics.registry);
+  const sandbox = tracing.sandbox(measured(opened(await createSandbox(config.sandbox)), metrics.registry));
   const last = await lastSet(records);
   const policies = opened(
     await watchPolicies(
-      config.policies,
+      config.policies.path,
       {
         loaded: (set, previous = last, signers) => {
           records.put('policySet', set.digest, { files: set.files, at: Date.now() }).catch(() => undefined);
@@ -170,19 +180,18 @@ const openParts = async (config: Config, opened: Closing): Promise<Parts> => {
       },
     }),
   );
-  const logger = createLogger(config.log.level);
   const book = await openOrders(records);
   keeping.blob = createKeeping(book).blob;
-  return { config, metrics, store, log, search, sandbox, policies, shadow, knownBad, logger, book };
+  return { config, tracing, metrics, store, log, search, sandbox, policies, shadow, knownBad, logger, book };
 };
 
 /** Who must have signed the policies; undefined where nobody must. */
-const signingOf = ({ policyControl: { signers, signatures } }: Config): Signing | undefined =>
+const signingOf = ({ policies: { signers, signatures } }: Config): Signing | undefined =>
   Object.keys(signers).length === 0 ? undefined : { signers, needed: signatures };
 
 /** The policies that decide beside those in force. */
 const shadowOf = async (
-  { policyControl: { shadow } }: Config,
+  { policies: { shadow } }: Config,
   records: Store['records'],
   log: AccessLog,
   opened: Closing,
@@ -200,7 +209,7 @@ const shadowOf = async (
       );
 
 const mount = (
-  { config, store }: Parts,
+  { config, store, tracing }: Parts,
   gateway: Gateway,
   { vault }: TokenOffice,
   ecosystem: (typeof ecosystems)[number],
@@ -208,24 +217,27 @@ const mount = (
 ): Mounted => {
   const origin = config.upstreams[ecosystem.name];
   if (origin === undefined) throw new WeighbridgeError('CONFIG_INVALID', `no upstream for ${ecosystem.name}`);
-  const upstream = opened(createUpstream({ origin, allowPrivate: config.allowPrivate }));
+  const upstream = tracing.upstream(opened(createUpstream({ origin, allowPrivate: config.allowPrivate })));
   const path = mountsFor(config)[ecosystem.name] ?? ecosystem.mount;
   const publicUrl = config.publicUrl === undefined ? undefined : config.publicUrl.replace(/\/$/, '') + path;
   const credentialOf = (team: string): string | undefined => vault.get(ecosystem.name, team);
   return { ecosystem, mount: path, deps: { gateway, upstream, records: store.records, credentialOf, publicUrl } };
 };
 
-/** Sends entries of the log to where the settings say. */
-const streamsOf = ({ config, log, logger, store }: Parts): Promise<Stream> =>
-  openStreams(config.log.streams, {
-    directory: join(config.data, 'log'),
-    log,
-    records: store.records,
-    tell: (stream, problem) =>
+/** Sends entries of the log, and posts its checkpoints, to where the settings say. */
+const streamsOf = ({ config, log, logger, search, store }: Parts): readonly Promise<Stream>[] => {
+  const tell =
+    (what: string) =>
+    (to: string, problem: string | undefined): void =>
       problem === undefined
-        ? logger.warn({ stream }, 'entries of the access log arrive again')
-        : logger.error({ stream, problem }, 'entries of the access log do not arrive'),
-  });
+        ? logger.warn({ to }, `${what} of the access log arrive again`)
+        : logger.error({ to, problem }, `${what} of the access log do not arrive`);
+  const from = { directory: join(config.data, 'log'), log, search, records: store.records };
+  return [
+    openStreams(config.log.streams, { ...from, tell: tell('entries') }),
+    openPosts(config.log.post, { ...from, tell: tell('checkpoints') }),
+  ];
+};
 
 /** ms between two looks at what is past its time. */
 const RETENTION_INTERVAL = 24 * 3_600_000;
@@ -300,9 +312,24 @@ const officeOf = async ({ config, store, log }: Parts): Promise<TokenOffice> => 
   mounts: mountsFor(config),
 });
 
-const peopleOf = async ({ store: { records }, log }: Parts): Promise<SignInOffice> => {
+const peopleOf = async ({ config, store: { records }, log }: Parts): Promise<SignInOffice> => {
   const accounts = await openAccounts(records);
-  return { accounts, sessions: await openSessions(records, accounts), log };
+  const { oidc } = config.auth;
+  const digest = oidc === undefined ? undefined : directoryDigest(oidc);
+  return { accounts, sessions: await openSessions(records, accounts, Date.now, digest), log };
+};
+
+const directoryOf = (
+  { config }: Parts,
+  { sessions }: SignInOffice,
+  opened: Closing,
+): { readonly directory?: Directory } => {
+  const { oidc } = config.auth;
+  if (oidc === undefined) return {};
+  const { issuer, ca, proxy, allowPrivate } = oidc;
+  const origin = { url: issuer, ...(ca !== undefined && { ca }), ...(proxy !== undefined && { proxy }) };
+  const exchange = opened(createExchange(origin, allowPrivate));
+  return { directory: openDirectory(oidc, exchange, sessions, vaultKey(config)) };
 };
 
 const ordersOf = (
@@ -334,8 +361,11 @@ const scanOf = ({ config, store, sandbox, policies, knownBad, log }: Parts): Sca
   limit: config.uploads.limit,
 });
 
+/** The URL with which others reach what listens on every address: by the name of this machine. */
+export const reachable = (url: string): string => url.replace(/\/\/(?:0\.0\.0\.0|\[::\])(?=[:/]|$)/, `//${hostname()}`);
+
 const greet = ({ publicUrl, mode }: Config, local: string, mounted: readonly Mounted[]): string => {
-  const url = (publicUrl ?? local).replace(/\/$/, '');
+  const url = (publicUrl ?? reachable(local)).replace(/\/$/, '');
   const settings = mounted.map(({ ecosystem, mount: path }) => ecosystem.setting(url + path));
   const observing = mode === 'observe' ? ' and observes only: nothing is refused' : '';
   return `Weighbridge is listening${observing}. Point your pipeline at it: ${settings.join('  ')}`;

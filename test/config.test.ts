@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import t from 'tap';
 import { DEFAULT_LIMITS } from '../src/bytes/limits.ts';
 import { keys } from '../src/config/keys.ts';
@@ -29,7 +29,7 @@ t.test('without any setting it is a gateway to the Hub on the loopback interface
   t.match(config, { host: '127.0.0.1', port: 8080, allowPrivate: false, auth: { tokens: [], none: false } });
   t.same(config.upstreams, { huggingface: { url: 'https://huggingface.co' } });
   t.equal(config.data, join(process.cwd(), 'data'));
-  t.ok(existsSync(config.policies), 'the shipped policies are there');
+  t.ok(existsSync(config.policies.path), 'the shipped policies are there');
   t.throws(() => Object.assign(config.sandbox, { workers: 9 }), TypeError, 'frozen to the bottom');
 });
 
@@ -52,6 +52,40 @@ t.test('a file is read, with sizes and times in words and paths against its own 
   t.same(config.upstreams['huggingface'], { url: 'https://huggingface.co', token: 'hf_x' });
   t.same(config.upstreams['mirror'], { url: 'http://10.0.0.1:81/hub' });
   t.same(config.mounts, { huggingface: '/hub' });
+});
+
+t.test('policies is their path, or a map of it and of who has to sign them', async (t) => {
+  const tree = {
+    'jane.pub': 'KEY',
+    'short.yaml': 'policies: own\n',
+    'map.yaml': 'policies: { path: own, shadow: next }\n',
+  };
+  const folder = t.testdir(tree);
+  const at = (name: string) => join(folder, name);
+  const load = (name: string, more: Record<string, string> = {}, overrides = {}) =>
+    loadConfig({ file: at(name), env: more, overrides }).policies;
+  t.match(load('short.yaml'), { path: at('own'), signers: {}, signatures: 1, shadow: undefined });
+  t.match(load('map.yaml'), { path: at('own'), signers: {}, shadow: at('next') });
+  const signer = { WEIGHBRIDGE_POLICIES_SIGNERS_JANE: at('jane.pub') };
+  t.match(load('short.yaml', signer), { path: at('own'), signers: { jane: 'KEY' } }, 'a signer takes no path away');
+  const here = { WEIGHBRIDGE_POLICIES: 'here' };
+  for (const more of [
+    { ...signer, ...here },
+    { ...here, ...signer },
+  ])
+    t.match(load('map.yaml', more), { path: resolve('here'), signers: { jane: 'KEY' }, shadow: at('next') });
+  t.match(load('map.yaml', signer, { policies: 'there' }), { path: resolve('there'), signers: { jane: 'KEY' } });
+  t.match(loadConfig({ env: signer }).policies, { path: /default\.yaml$/, signers: { jane: 'KEY' } });
+
+  const wrong = (text: string): string => refusal({ file: written(t, `port: 1\npolicies: ${text}\n`) });
+  t.match(wrong('{ signer: { jane: x } }'), /weighbridge\.yaml:2:\d+: policies\.signer: no setting has this name/);
+  for (const text of ['', '[a]', '7', '{ path: 7 }'])
+    t.match(wrong(text), /weighbridge\.yaml:2:\d+: policies\.path: .*expected string/, text);
+  t.match(wrong('{ signers: [jane.pub] }'), /policies\.signers: /);
+  t.match(
+    refusal({ file: written(t, 'policyControl: { signatures: 1 }\n') }),
+    /policyControl: no setting has this name/,
+  );
 });
 
 t.test('every limit of an inspection can be set, within what the sandbox can carry', async (t) => {
@@ -201,6 +235,41 @@ t.test('the usual proxy variables are honoured, and their exceptions', async (t)
     t.equal(through({ HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: exempt }), undefined, exempt);
   }
   t.equal(through({ HTTPS_PROXY: 'http://p:1', NO_PROXY: 'face.co, huggingface.co:8443' }), 'http://p:1');
+});
+
+t.test('people sign in by OpenID Connect only where nobody can listen or come between', async (t) => {
+  const oidc = (issuer: string, rest = '') =>
+    `auth: { oidc: { issuer: "${issuer}", clientId: w, clientSecret: canary, groups: { roles: { admin: [a, b] } }${rest} } }\n`;
+  const { auth } = loadConfig({
+    file: written(t, oidc('https://idp.example/realms/ml', ', scopes: [groups]')),
+    env: {},
+  });
+  t.match(auth.oidc, {
+    issuer: 'https://idp.example/realms/ml',
+    scopes: ['groups'],
+    groups: { claim: 'groups', roles: { admin: ['a', 'b'], viewer: [] } },
+    allowPrivate: false,
+  });
+  t.equal(loadConfig({ file: written(t, oidc('http://localhost:8081')), env: {} }).auth.oidc?.proxy, undefined);
+  const proxied = loadConfig({ file: written(t, oidc('https://idp.example')), env: { HTTPS_PROXY: 'http://p:1' } });
+  t.equal(proxied.auth.oidc?.proxy, 'http://p:1');
+  const fault = (text: string): string => refusal({ file: written(t, text), env: {} });
+  t.match(fault(oidc('http://idp.example')), /:1:\d+: auth\.oidc\.issuer: expected an https:\/\/ URL/);
+  for (const issuer of [
+    'idp.example',
+    'https://a:b@idp.example',
+    'https://idp.example/?x',
+    'https://idp.example/#x',
+    'https://',
+  ])
+    t.match(fault(oidc(issuer)), /auth\.oidc\.issuer: expected/, issuer);
+  const outside = `host: 0.0.0.0\n${oidc('https://idp.example').replace('auth: {', 'auth: { required: true,')}`;
+  t.match(fault(outside), /publicUrl: expected an https/);
+  t.match(fault(`publicUrl: http://w.example\n${outside}`), /publicUrl: expected an https/);
+  t.ok(loadConfig({ file: written(t, `publicUrl: https://w.example\n${outside}`), env: {} }).auth.oidc);
+  t.match(fault(oidc('https://idp.example').replace('[a, b]', '[]')), /at least one group with a role/);
+  t.match(fault(oidc('https://idp.example').replace('admin:', 'root:')), /auth\.oidc\.groups\.roles\.root: no setting/);
+  t.notMatch(fault(oidc('http://idp.example')), /canary/);
 });
 
 t.test('docs/configuration.md lists every setting, its variable and its default, and nothing else', async (t) => {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomFrom } from '../../test/support/pickle-weigh.ts';
+import { writeZip } from '../../test/support/zip-writer.ts';
 import { type Made, once } from './files.ts';
 import { run } from './processes.ts';
 import { python } from './python.ts';
@@ -68,3 +69,13 @@ export const convertedFiles = ({ file }: Made): { readonly parquet: string; read
     run(join(python('pyarrow', ['pyarrow==26.0.1']), 'python'), ['-c', CONVERT, file, base]);
   return { parquet, csv };
 };
+
+/** A dataset of one small text for each example, as archives of samples and labels hold them. */
+export const archiveOfTexts = (members: number): Made =>
+  once(`texts-${members}.zip`, (write) => {
+    const text = (index: number) => ({
+      name: `data/sample_${index}.txt`,
+      data: `label ${index % 10}: value ${index * 7}\n`,
+    });
+    write(writeZip(Array.from({ length: members }, (_, index) => text(index))));
+  });

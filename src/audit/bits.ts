@@ -15,12 +15,6 @@ export const setBit = (bits: Bits, at: number): void => {
   bits[at >>> 5] = (bits[at >>> 5] ?? 0) | (1 << (at & 31));
 };
 
-/** Adds what is in `others`. */
-export const join = (bits: Bits, others: Bits): Bits => {
-  for (let word = 0; word < WORDS; word += 1) bits[word] = (bits[word] ?? 0) | (others[word] ?? 0);
-  return bits;
-};
-
 /** Keeps what is in `others` as well. */
 export const meet = (bits: Bits, others: Bits): Bits => {
   for (let word = 0; word < WORDS; word += 1) bits[word] = (bits[word] ?? 0) & (others[word] ?? 0);
@@ -52,17 +46,37 @@ export const packed = (members: readonly number[]): Uint8Array => {
   return bytesOf(bits);
 };
 
-/** Adds a stored set to `bits`; undefined when it is none. */
-export const unpack = (stored: Uint8Array, bits: Bits): Bits | undefined => {
-  // A copy, since what SQLite hands out may begin anywhere.
-  const { buffer } = Uint8Array.from(stored);
-  if (stored.length === BITMAP_BYTES) return join(bits, new Uint32Array(buffer));
-  if (stored.length > BITMAP_BYTES || stored.length % 2 !== 0) return undefined;
-  for (const at of new Uint16Array(buffer)) {
-    if (at >= BLOCK_ENTRIES) return undefined;
+/** Bytes before a stored set in a row of them: number of the block, and bytes of the set; big-endian. */
+const FRAME_HEAD = 8;
+
+/** Adds sets as they are stored, each behind its block and its length, to those of their blocks; false when one is none. */
+export const unpackFrames = (frames: Buffer, found: Map<number, Bits>): boolean => {
+  let at = 0;
+  while (at < frames.length) {
+    if (at + FRAME_HEAD > frames.length) return false;
+    const [block, from] = [frames.readUInt32BE(at), at + FRAME_HEAD];
+    at = from + frames.readUInt32BE(at + 4);
+    if (at > frames.length) return false;
+    const bits = found.get(block) ?? noBits();
+    found.set(block, bits);
+    if (!unpack(frames, from, at, bits)) return false;
+  }
+  return true;
+};
+
+/** Adds the set that is stored from `from` to `end`; false when it is none. */
+const unpack = (stored: Buffer, from: number, end: number, bits: Bits): boolean => {
+  if (end - from === BITMAP_BYTES) {
+    for (let word = 0; word < WORDS; word += 1) bits[word] = (bits[word] ?? 0) | stored.readUInt32LE(from + 4 * word);
+    return true;
+  }
+  if (end - from > BITMAP_BYTES || (end - from) % 2 !== 0) return false;
+  for (let next = from; next < end; next += 2) {
+    const at = stored.readUInt16LE(next);
+    if (at >= BLOCK_ENTRIES) return false;
     setBit(bits, at);
   }
-  return bits;
+  return true;
 };
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Uint16Array | Uint32Array): Uint8Array =>

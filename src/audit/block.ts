@@ -1,6 +1,6 @@
 import { type Bits, BLOCK_ENTRIES, noBits, setBit } from './bits.ts';
 import type { LoggedEntry } from './entry.ts';
-import { type Condition, FIELDS, type Field, termsOf } from './query.ts';
+import { type Condition, eachTerm, FIELDS, type Field } from './query.ts';
 
 /** Where a line stands: the first entry of its segment, its first byte in there, and its length without line break. */
 export type Place = { readonly segment: number; readonly offset: number; readonly length: number };
@@ -33,12 +33,12 @@ export const openBlock = (number: number): OpenBlock => {
       const time = entry === undefined ? Number.NaN : Date.parse(entry.time);
       if (entry === undefined || Number.isNaN(time)) return;
       times[at] = time;
-      for (const [field, text] of termsOf(entry)) {
-        const names = terms.get(field);
-        const members = names?.get(text);
-        if (members === undefined) names?.set(text, [at]);
-        else if (members.at(-1) !== at) members.push(at);
-      }
+      for (const [field, names] of terms)
+        eachTerm(entry, field, (text) => {
+          const members = names.get(text);
+          if (members === undefined) names.set(text, [at]);
+          else if (members.at(-1) !== at) members.push(at);
+        });
     },
   };
 };

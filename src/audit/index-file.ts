@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { WeighbridgeError } from '../errors.ts';
-import { type Bits, noBits, packed, unpack } from './bits.ts';
+import { type Bits, packed, unpackFrames } from './bits.ts';
 import type { OpenBlock, Place } from './block.ts';
 import { type Condition, FIELDS } from './query.ts';
 
@@ -76,9 +76,12 @@ export const makeIndexFile = (path: string): IndexFile => {
 const fileOf = (database: DatabaseSync): IndexFile => {
   const one = database.prepare('SELECT id FROM name WHERE field = ? AND text = ?');
   const range = database.prepare('SELECT id, text FROM name WHERE field = ? AND text >= ? ORDER BY text');
-  const intern = database.prepare('INSERT INTO name (field, text) VALUES (?, ?) RETURNING id');
+  const intern = database.prepare('INSERT INTO name (field, text) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id');
   const addMembers = database.prepare('INSERT OR REPLACE INTO member VALUES (?, ?, ?)');
-  const members = database.prepare('SELECT block, bits FROM member WHERE name = ?');
+  // One row for each name, in hexadecimal digits: a row for each block costs ten times as much to hand over.
+  const members = database.prepare(
+    "SELECT group_concat(format('%08x%08x', block, length(bits)) || hex(bits), '') AS frames FROM member WHERE name = ?",
+  );
   const addBlock = database.prepare('INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
   const blocks = database.prepare('SELECT number, earliest, latest FROM block ORDER BY number DESC');
   const detail = database.prepare('SELECT times, offsets FROM block WHERE number = ?');
@@ -100,7 +103,8 @@ const fileOf = (database: DatabaseSync): IndexFile => {
     const key = `${field} ${text}`;
     const known = numbers.get(key);
     if (known !== undefined) return known;
-    const id = Number((one.get(field, text) ?? intern.get(field, text))?.['id']);
+    // Most that are not remembered are new: every request has a name of its own.
+    const id = Number((intern.get(field, text) ?? one.get(field, text))?.['id']);
     if (numbers.size >= MAX_REMEMBERED) numbers.clear();
     numbers.set(key, id);
     return id;
@@ -162,7 +166,12 @@ const fileOf = (database: DatabaseSync): IndexFile => {
     },
     members(condition) {
       const found = new Map<number, Bits>();
-      for (const name of namesOf(condition)) joinMembers(members, name, found);
+      for (const name of namesOf(condition)) {
+        const frames = members.get(name)?.['frames'];
+        // Null where a name is in no block.
+        if (typeof frames === 'string' && !unpackFrames(Buffer.from(frames, 'hex'), found))
+          throw broken('a set of entries');
+      }
       return found;
     },
     blocks: () =>
@@ -185,15 +194,6 @@ const fileOf = (database: DatabaseSync): IndexFile => {
     },
     close: () => database.close(),
   };
-};
-
-const joinMembers = (members: StatementSync, name: number, found: Map<number, Bits>): void => {
-  for (const { block, bits } of members.iterate(name)) {
-    const number = Number(block);
-    const joined = bits instanceof Uint8Array ? unpack(bits, found.get(number) ?? noBits()) : undefined;
-    if (joined === undefined) throw broken('a set of entries');
-    found.set(number, joined);
-  }
 };
 
 const prepared = (path: string): DatabaseSync => {

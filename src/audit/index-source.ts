@@ -15,6 +15,8 @@ export type Cursor = { readonly position: number; readonly segment: number; read
 const LINE_FEED = 10;
 /** Bytes read at first: some entries, so that neighbours come along. More only when the line is longer. */
 const WINDOW = 8192;
+/** Bytes read at once when line after line is asked for that lie near each other: a read costs as much as parsing a line. */
+const MAX_WINDOW = 256 * 1024;
 
 /** The position of the first entry that is still there. */
 export const startOf = (directory: string): Cursor => {
@@ -53,9 +55,12 @@ export const isThere = (directory: string, { segment, offset, length, leaf }: La
   }
 };
 
-/** Reads single lines of a log. */
+/** Reads single lines of a log; those that are asked for in the order in which they stand cost much less. */
 export type LineReader = {
-  /** The line that begins at a byte of the segment with this first entry; undefined when none does. */
+  /**
+   * The line that begins at a byte of the segment with this first entry; undefined when none does. Its bytes are good until
+   * the next call.
+   */
   at(segment: number, offset: number): Buffer | undefined;
   close(): void;
 };
@@ -63,8 +68,9 @@ export type LineReader = {
 /** Opens the segments of a log as their lines are asked for. */
 export const openLines = (directory: string): LineReader => {
   const files = new Map<number, number>();
-  const bytes = Buffer.allocUnsafe(MAX_ENTRY + 1);
+  let bytes = Buffer.allocUnsafe(MAX_ENTRY + 1);
   let held = { segment: -1, offset: 0, length: 0 };
+  let size = WINDOW;
   const fileOf = (segment: number): number => {
     const file = files.get(segment) ?? openSync(segmentAt(directory, segment).entries, 'r');
     files.set(segment, file);
@@ -73,19 +79,29 @@ export const openLines = (directory: string): LineReader => {
   /** The line, when all of it is among the bytes that were read last. */
   const inHand = (segment: number, offset: number): Buffer | undefined => {
     if (held.segment !== segment || offset < held.offset || offset >= held.offset + held.length) return undefined;
-    const from = bytes.subarray(offset - held.offset, held.length);
-    const end = from.indexOf(LINE_FEED);
-    return end < 0 ? undefined : Buffer.from(from.subarray(0, end));
+    const from = offset - held.offset;
+    const end = bytes.indexOf(LINE_FEED, from);
+    return end < 0 || end >= held.length ? undefined : bytes.subarray(from, end);
   };
-  const readAt = (segment: number, offset: number, size: number): Buffer | undefined => {
+  const readAt = (segment: number, offset: number, length: number): Buffer | undefined => {
     held = { segment: -1, offset, length: 0 };
-    held = { segment, offset, length: readSync(fileOf(segment), bytes, 0, size, offset) };
+    if (length > bytes.length) bytes = Buffer.allocUnsafe(length);
+    held = { segment, offset, length: readSync(fileOf(segment), bytes, 0, length, offset) };
     return inHand(segment, offset);
+  };
+  /** Twice as much as before when the next read would have had the line, as little as at first when not. */
+  const windowFor = (segment: number, offset: number): number => {
+    const beyond = offset - held.offset;
+    const near = held.segment === segment && beyond >= 0 && beyond < held.length + size;
+    return near ? Math.min(2 * size, MAX_WINDOW) : WINDOW;
   };
   return {
     at(segment, offset) {
       try {
-        return inHand(segment, offset) ?? readAt(segment, offset, WINDOW) ?? readAt(segment, offset, bytes.length);
+        const known = inHand(segment, offset);
+        if (known !== undefined) return known;
+        size = windowFor(segment, offset);
+        return readAt(segment, offset, size) ?? readAt(segment, offset, Math.max(size, MAX_ENTRY + 1));
       } catch {
         // No such segment, or not such a byte in it: there is no line.
         return undefined;

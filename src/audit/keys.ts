@@ -7,12 +7,13 @@ import {
   randomBytes,
   sign,
 } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WeighbridgeError } from '../errors.ts';
 import { createVerifierKey, type VerifierKey } from '../merkle/checkpoint.ts';
 import { createWitnessKey } from '../merkle/cosignature.ts';
 import { sha256 } from './digest.ts';
+import { writeWhole } from './whole-file.ts';
 
 /** The key that signs checkpoints. */
 export type Signer = { readonly key: VerifierKey; sign(text: string): Uint8Array };
@@ -80,11 +81,5 @@ const readKey = (path: string): KeyObject => {
 
 const writeSecret = (folder: string, path: string, text: string): void => {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const file = openSync(path, 'wx', 0o600);
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+  writeWhole(path, text, 0o600);
 };

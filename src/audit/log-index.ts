@@ -67,13 +67,13 @@ export const openLogIndex = (directory: string): LogIndex => {
       resumed = false;
     }
     // Lines that the writer took back after a fault of the disk, or another log in the place of this one.
-    if (!resumed || (reading.last !== undefined && !isThere(directory, reading.last))) resume();
+    if (!resumed || (reading.last !== undefined && !isThere(directory, reading.last()))) resume();
     for await (const lines of linesFrom(directory, reading.cursor)) {
       for (const { position, place, line } of lines) {
         const number = Math.floor(position / BLOCK_ENTRIES);
         if (number !== reading.block.number) finish(file, reading, number);
         reading.block.add(position, place, parseEntry(line.toString()));
-        reading.last = { ...place, leaf: tree.leaf(line) };
+        reading.last = () => ({ ...place, leaf: tree.leaf(line) });
         reading.cursor = { position: position + 1, segment: place.segment, offset: place.offset + place.length + 1 };
         if ((position + 1) % BLOCK_ENTRIES === 0) finish(file, reading, number + 1);
       }
@@ -109,8 +109,8 @@ export const openLogIndex = (directory: string): LogIndex => {
   };
 };
 
-/** How far a log was read. */
-type Reading = { cursor: Cursor; block: OpenBlock; last: LastLine | undefined };
+/** How far a log was read. The last line is hashed when that is asked for: most lines never are. */
+type Reading = { cursor: Cursor; block: OpenBlock; last: (() => LastLine) | undefined };
 
 const atStart = (directory: string): Reading => {
   const cursor = startOf(directory);
@@ -120,11 +120,11 @@ const atStart = (directory: string): Reading => {
 const behind = (block: number, last: LastLine): Reading => {
   const position = (block + 1) * BLOCK_ENTRIES;
   const cursor = { position, segment: last.segment, offset: last.offset + last.length + 1 };
-  return { cursor, block: openBlock(block + 1), last };
+  return { cursor, block: openBlock(block + 1), last: () => last };
 };
 
 /** Stores the block and begins another. */
 const finish = (file: IndexFile, reading: Reading, next: number): void => {
-  if (reading.last !== undefined) file.write(reading.block, reading.last);
+  if (reading.last !== undefined) file.write(reading.block, reading.last());
   reading.block = openBlock(next);
 };

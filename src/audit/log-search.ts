@@ -10,6 +10,8 @@ import type { TreeQuestion } from './tiles.ts';
 
 /** ms that a search may take; one of ten million entries takes a second. */
 const SEARCH_TIMEOUT = 30_000;
+/** ms that the thread has to close its index. What it leaves is found again: the log is the truth. */
+const CLOSE_TIMEOUT = 5_000;
 /** Searches under way: more mean that somebody asks faster than is answered. */
 const MAX_SEARCHES = 32;
 
@@ -92,8 +94,10 @@ export const createLogSearch = (directory: string): LogSearch => {
       if (dead !== undefined) return;
       thread.ref();
       const ended = once(thread, 'exit');
+      const impatient = setTimeout(() => void thread.terminate(), CLOSE_TIMEOUT);
       thread.postMessage('close' satisfies SearchRequest);
       await ended;
+      clearTimeout(impatient);
     },
   };
 };

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { isFault } from '../errors.ts';
 import { formatVerifierKey } from '../merkle/checkpoint.ts';
@@ -6,6 +6,7 @@ import { loadSigner } from './keys.ts';
 import { listSegments, logFiles } from './layout.ts';
 import { createLogWriter, type LogWriter, type Rotation } from './log-writer.ts';
 import { recover } from './recover.ts';
+import { writeWhole } from './whole-file.ts';
 
 /** What the thread is started with. Times are ms, sizes bytes. */
 export type LogThreadOptions = {
@@ -89,7 +90,7 @@ const start = async (
     const writer = createLogWriter(directory, signer, recovered, rotate);
     // A log that has entries always has a checkpoint: the first is of nothing.
     const note = recovered.checkpoint === undefined ? await writer.checkpoint() : recovered.note;
-    if (!existsSync(files.key)) writeFileSync(files.key, `${key}\n`, { mode: 0o644 });
+    if (textOf(files.key) !== `${key}\n`) writeWhole(files.key, `${key}\n`, 0o644);
     answer({ kind: 'ready', size: writer.size, key, note: note ?? '', droppedBytes: recovered.droppedBytes });
     return writer;
   } catch (error) {
@@ -101,5 +102,7 @@ const start = async (
     return undefined;
   }
 };
+
+const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'latin1') : '');
 
 if (parentPort !== null) void serve(parentPort, workerData);

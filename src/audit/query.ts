@@ -24,7 +24,8 @@ export type Query = { readonly [F in Field]?: string } & { readonly from?: numbe
 export const isPattern = (text: string): boolean => /[*?]/.test(text);
 
 /** A name as it is compared: NUL and lone surrogates, which no index keeps as they are, are the replacement character. */
-const comparable = (text: string): string => text.toWellFormed().replaceAll('\0', '\ufffd');
+const comparable = (text: string): string =>
+  text.isWellFormed() && !text.includes('\0') ? text : text.toWellFormed().replaceAll('\0', '\ufffd');
 
 /** Digests that say where an entry's bytes came from or went to, beside that of the artefact itself. */
 const digestsOf = ({ artefact, served, detail }: LoggedEntry): readonly unknown[] => [
@@ -38,25 +39,23 @@ const digestsOf = ({ artefact, served, detail }: LoggedEntry): readonly unknown[
 export const artefactName = ({ repo, path }: NonNullable<LoggedEntry['artefact']>): string =>
   repo === '' ? path : `${repo}/${path}`;
 
-/** What an entry can be found by. A client is found by its name, and by name and version. */
-export const termsOf = (entry: LoggedEntry): (readonly [Field, string])[] => {
-  const { artefact, client, decision } = entry;
-  const terms: (readonly [Field, unknown])[] = [
-    ['artefact', artefact?.path && artefactName(artefact)],
-    ...[...new Set(digestsOf(entry))].map((digest) => ['digest', digest] as const),
-    ['repo', artefact?.repo],
-    ['actor', entry.actor],
-    ['team', entry.team],
-    ['client', client?.name],
-    ['client', client?.version && `${client.name}/${client.version}`],
-    ['decision', decision?.action],
-    ['rule', decision?.rule],
-    ['kind', entry.kind],
-    ['request', entry.request?.id],
-  ];
-  return terms.flatMap(([field, text]) =>
-    typeof text === 'string' && text !== '' ? [[field, comparable(text)] as const] : [],
-  );
+/** What an entry can be found by, in each field. A client is found by its name, and by name and version. */
+const VALUES: { readonly [F in Field]: (entry: LoggedEntry) => readonly unknown[] } = {
+  artefact: ({ artefact }) => [artefact?.path && artefactName(artefact)],
+  digest: (entry) => digestsOf(entry),
+  repo: ({ artefact }) => [artefact?.repo],
+  actor: ({ actor }) => [actor],
+  team: ({ team }) => [team],
+  client: ({ client }) => [client?.name, client?.version && `${client.name}/${client.version}`],
+  decision: ({ decision }) => [decision?.action],
+  rule: ({ decision }) => [decision?.rule],
+  kind: ({ kind }) => [kind],
+  request: ({ request }) => [request?.id],
+};
+
+/** Calls `take` with each name that an entry can be found by in a field; with one that stands there twice, twice. */
+export const eachTerm = (entry: LoggedEntry, field: Field, take: (text: string) => void): void => {
+  for (const text of VALUES[field](entry)) if (typeof text === 'string' && text !== '') take(comparable(text));
 };
 
 /** What a query asks of each field that it names. Throws REQUEST_INVALID for a pattern that is too long. */
@@ -88,8 +87,12 @@ export const createMatcher = (query: Query): ((entry: LoggedEntry) => boolean) =
   return (entry) => {
     const time = Date.parse(entry.time);
     if (!(time >= from && time < to)) return false;
-    if (conditions.length === 0) return true;
-    const terms = termsOf(entry);
-    return conditions.every(({ field, accepts }) => terms.some(([name, text]) => name === field && accepts(text)));
+    return conditions.every(({ field, accepts }) => {
+      let met = false;
+      eachTerm(entry, field, (text) => {
+        met ||= accepts(text);
+      });
+      return met;
+    });
   };
 };

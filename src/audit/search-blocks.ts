@@ -108,7 +108,8 @@ export const entriesAt = (
   const segments = listSegments(directory).map(({ first }) => first);
   const lines = openLines(directory);
   try {
-    const entries = found.map(({ position, offset }): ReadEntry => {
+    // In the order in which they stand in the log: the next line is often among what was read with the last.
+    const entries = found.toReversed().map(({ position, offset }): ReadEntry => {
       const segment = segments.findLast((first) => first <= position);
       const line = segment === undefined ? undefined : lines.at(segment, offset)?.toString();
       const entry = line === undefined ? undefined : parseEntry(line);
@@ -118,7 +119,7 @@ export const entriesAt = (
         `entry ${position} is not what the index says: one of the two was changed`,
       );
     });
-    return { entries, total, next, searched };
+    return { entries: entries.reverse(), total, next, searched };
   } finally {
     lines.close();
   }

@@ -73,4 +73,7 @@ const outside = (size: number): WeighbridgeError =>
   new WeighbridgeError('NOT_FOUND', `the newest checkpoint covers ${size} entries, which does not reach that far`);
 
 const gone = (): WeighbridgeError =>
-  new WeighbridgeError('NOT_FOUND', 'some of these entries are past their time and were taken out of the log');
+  new WeighbridgeError(
+    'NOT_FOUND',
+    'some of these entries were taken out of the log: they are past their time, or were redacted',
+  );

@@ -24,6 +24,7 @@ export type Entry = {
     | 'token.revoked'
     | 'account.added'
     | 'account.changed'
+    | 'account.assigned'
     | 'account.disabled'
     | 'session.opened'
     | 'session.refused'

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { WeighbridgeError } from '../errors.ts';
-import { parseVerifierKey, type VerifierKey } from '../merkle/checkpoint.ts';
+import { parseNote, parseVerifierKey, type VerifierKey } from '../merkle/checkpoint.ts';
 import { cosignedAt } from '../merkle/cosignature.ts';
 import { sameDigest } from '../merkle/hash.ts';
+import { listCosigned } from './cosigned.ts';
 import { sha256, verifyEd25519 } from './digest.ts';
 import { gatherEvidence, type Signed } from './evidence.ts';
 import { listSegments, type Segment } from './layout.ts';
@@ -49,15 +50,17 @@ export type Verdict = {
 export const verifyLog = async ({ path, key, checkpoints = [], witness }: VerifyOptions): Promise<Verdict> => {
   const verifier = parseVerifierKey(key, sha256);
   const { directory, segments } = find(path);
-  const evidence = await gatherEvidence(directory, verifier, checkpoints);
+  const cosigned = witness === undefined ? [] : listCosigned(directory);
+  const evidence = await gatherEvidence(directory, verifier, [...checkpoints, ...cosigned]);
   const hashes = openLeafHashes(directory);
   try {
     const scan = await scanLog(segments, hashes, [...new Set(evidence.signed.map(({ size }) => size))]);
     const problems: Problem[] = evidence.problems.map((text) => ({ kind: 'signature', text }));
     problems.push(...(await judge(scan, evidence.signed, hashes, segments)), ...(await unaccounted(scan)));
     const signed = evidence.signed.at(-1)?.size ?? 0;
-    if (witness !== undefined) problems.push(...unwitnessed(checkpoints, witness));
-    const notices = [...evidence.notices, ...remarks(scan, signed, checkpoints.length > 0)];
+    const seen = witness === undefined ? [] : witnessed([...checkpoints, ...cosigned], witness);
+    if (witness !== undefined && seen.length === 0) problems.push(unwitnessed(witness));
+    const notices = [...evidence.notices, ...seen.slice(-1), ...remarks(scan, signed, checkpoints.length > 0)];
     return { ok: problems.length === 0, entries: scan.size, segments: segments.length, signed, problems, notices };
   } finally {
     hashes.close();
@@ -117,18 +120,29 @@ const between = (good: number, bad: Signed): Problem => ({
     'the leaf hashes do not say which, they were changed as well or are missing',
 });
 
+/** What the witness has seen, by these files: the largest log last. */
+const witnessed = (files: readonly string[], witness: VerifierKey): readonly string[] =>
+  files
+    .flatMap((path) => {
+      try {
+        const note = readFileSync(path, 'utf8');
+        const time = cosignedAt(note, witness, verifyEd25519);
+        return time === undefined ? [] : [{ size: parseNote(note).checkpoint.size, time }];
+      } catch {
+        return [];
+      }
+    })
+    .sort((a, b) => a.size - b.size)
+    .map(({ size, time }) => {
+      const at = new Date(time * 1000).toISOString();
+      return `the witness ${witness.name} saw ${size} entries at ${at}: what was cut off since cannot be excluded by its word`;
+    });
+
 /** None of the checkpoints that were kept has the signature of the witness. */
-const unwitnessed = (checkpoints: readonly string[], witness: VerifierKey): Problem[] => {
-  const seen = checkpoints.some((path) => {
-    try {
-      return cosignedAt(readFileSync(path, 'utf8'), witness, verifyEd25519) !== undefined;
-    } catch {
-      return false;
-    }
-  });
-  const text = `no checkpoint that was given is signed by the witness ${witness.name}`;
-  return seen ? [] : [{ kind: 'signature', text }];
-};
+const unwitnessed = ({ name }: VerifierKey): Problem => ({
+  kind: 'signature',
+  text: `no checkpoint that was given, or that is kept beside the log, is signed by the witness ${name}`,
+});
 
 /** Lines that are empty, where no entry says that the segment was left as it is. */
 const unaccounted = async ({ emptied, thinned }: Scan): Promise<Problem[]> => {
@@ -155,7 +169,8 @@ const digestOfFile = async (path: string): Promise<string> => {
 const remarks = (scan: Scan, signed: number, kept: boolean): string[] => {
   const found: string[] = [];
   const emptied = scan.emptied.reduce((sum, { count }) => sum + count, 0);
-  if (emptied > 0) found.push(`${emptied} entries are past their time and known by their leaf hashes only`);
+  if (emptied > 0)
+    found.push(`${emptied} entries were taken out, as the log says, and are known by their leaf hashes only`);
   if (scan.size > signed)
     found.push(`entries ${signed} to ${scan.size - 1} are newer than the newest checkpoint: not vouched for yet`);
   if (scan.torn) found.push('the last line is not complete: the log is being written, or was when its machine stopped');

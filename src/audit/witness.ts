@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WeighbridgeError } from '../errors.ts';
 import { openCheckpoint, parseNote, type VerifierKey } from '../merkle/checkpoint.ts';
@@ -7,6 +7,7 @@ import { sameDigest } from '../merkle/hash.ts';
 import { verifyEd25519 } from './digest.ts';
 import type { Signer } from './keys.ts';
 import { checkProof } from './proof.ts';
+import { writeWhole } from './whole-file.ts';
 
 /** Where a witness reads a log: both texts as the log gives them. */
 export type Witnessed = {
@@ -96,13 +97,4 @@ const openSafely = (note: string, key: VerifierKey): boolean => {
 };
 
 /** Durable before it is shown to anyone: a witness that forgets signs what contradicts it. */
-const writeState = (path: string, note: string): void => {
-  const file = openSync(`${path}.new`, 'w', 0o644);
-  try {
-    writeSync(file, note);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(`${path}.new`, path);
-};
+const writeState = (path: string, note: string): void => writeWhole(path, note, 0o644);

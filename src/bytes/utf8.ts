@@ -1,4 +1,5 @@
 import { WeighbridgeError } from '../errors.ts';
+import { latin1 } from './latin1.ts';
 
 /** UTF-16 units gathered before they become a string; bounds the arguments of one call. */
 const UNITS = 4096;
@@ -45,6 +46,7 @@ const asciiFrom = (bytes: Uint8Array, at: number): number => {
  * TextDecoder. Throws FORMAT_INVALID with the offset (plus `base`) of the first wrong byte.
  */
 export const decodeUtf8 = (bytes: Uint8Array, base = 0): string => {
+  if (bytes.length <= UNITS && asciiFrom(bytes, 0) === bytes.length) return latin1(bytes);
   const units = new Uint16Array(Math.min(UNITS, bytes.length));
   const parts: string[] = [];
   let used = 0;

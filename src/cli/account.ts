@@ -9,6 +9,7 @@ import { askPassword } from './account/password.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
 
 const usage = `usage: weighbridge account add NAME --role viewer|auditor|approver|admin
+       weighbridge account role NAME --role viewer|auditor|approver|admin
        weighbridge account password NAME
        weighbridge account disable NAME
        weighbridge account list [--json]
@@ -17,6 +18,7 @@ People who sign in with a password, on a single machine. Works on the data folde
 takes the token of an admin, unless the gateway answers to this machine without one.
 
 add       asks for a password of 12 characters or more: at the terminal, or the first line of standard input
+role      gives it another role, which its owner has at once, also where signed in
 password  asks for another one, which signs its owner out everywhere
 disable   ends an account and its sessions at once, for good
 
@@ -41,6 +43,7 @@ type Work = (desk: Desk, name: string, values: Values, io: CommandIo) => Promise
 
 const VERBS: ReadonlyMap<string, Work> = new Map<string, Work>([
   ['add', async (desk, name, { role }, io) => [await desk.add(name, role, await askPassword(io))]],
+  ['role', async (desk, name, { role }) => [await desk.assign(name, role)]],
   ['password', async (desk, name, _values, io) => [await desk.change(name, await askPassword(io))]],
   ['disable', async (desk, name) => [await desk.disable(name)]],
   ['list', (desk) => desk.list()],

@@ -114,12 +114,13 @@ const OBSERVED = '`weighbridge report observe` says what would have been refused
 export const checkPolicySet = async ({ policies, mode }: Config): Promise<readonly Check[]> => {
   const name = 'policies';
   try {
-    const set = loadPolicies(await readPolicyFiles(policies), Date.now());
+    const set = loadPolicies(await readPolicyFiles(policies.path), Date.now());
     const warnings = [
       ...(mode === 'observe' ? ['mode is observe: nothing is refused'] : []),
       ...set.problems.map(wordProblem),
     ];
-    if (warnings.length === 0) return [{ name, state: 'ok', detail: `${policies}, digest ${set.digest.slice(0, 12)}` }];
+    if (warnings.length === 0)
+      return [{ name, state: 'ok', detail: `${policies.path}, digest ${set.digest.slice(0, 12)}` }];
     return [
       {
         name,

@@ -8,7 +8,7 @@ import { createSandbox } from '../sandbox/sandbox.ts';
 import type { Sandbox } from '../sandbox/types.ts';
 import { execute } from '../transcode/execute.ts';
 import { CONVERTER_VERSION, layOut } from '../transcode/layout.ts';
-import type { PlanSource, TensorDigest } from '../transcode/types.ts';
+import type { OpenScratch, PlanSource, TensorDigest } from '../transcode/types.ts';
 import { type Command, type CommandIo, EXIT } from './command.ts';
 import { dropRows } from './drop-rows.ts';
 import { digest, readExactly, readInTurns } from './local-file.ts';
@@ -108,7 +108,8 @@ const convertFile = async (
     const layout = layOut(plan);
     const tensors: TensorDigest[] = [];
     // The digests of single tensors are computed only for those who asked for them: they cost as much as all the rest.
-    const options = statement === undefined ? {} : { onTensor: (digest: TensorDigest) => void tensors.push(digest) };
+    const told = statement === undefined ? {} : { onTensor: (digest: TensorDigest) => void tensors.push(digest) };
+    const options = { ...told, scratch: scratchBeside(output) };
     const sha256 = await reading(sandbox, plan, file, size, output, (bytes) =>
       writeWhole(output, readAhead(execute(plan, layout, bytes, options))),
     );
@@ -140,17 +141,30 @@ const reading = async (
 ): Promise<string> => {
   // One chunk is written and hashed while the next is read, and the executor may hold one more.
   if (wrapped === undefined) return work({ size, read: readInTurns(file, 3) });
-  const path = `${output}.unwrapped-${process.pid}`;
-  const spool = await open(path, 'wx+', 0o600);
+  const spool = await scratchBeside(output)(wrapped.size);
   try {
-    await rm(path);
     const source = { size, read: (offset: number, length: number) => readExactly(file, offset, length) };
-    await sandbox.unwrap(source, wrapped, (chunk) => writeAll(spool, chunk));
-    return await work({ size: wrapped.size, read: readInTurns(spool, 3) });
+    await sandbox.unwrap(source, wrapped, spool.write);
+    return await work(spool);
   } finally {
-    await spool.close();
+    await spool.discard();
   }
 };
+
+/** A file without a name, beside the output: there is room for that much. */
+const scratchBeside =
+  (output: string): OpenScratch =>
+  async (size) => {
+    const path = `${output}.unwrapped-${process.pid}`;
+    const spool = await open(path, 'wx+', 0o600);
+    await rm(path);
+    return {
+      size,
+      read: readInTurns(spool, 3),
+      write: (chunk) => writeAll(spool, chunk),
+      discard: () => spool.close(),
+    };
+  };
 
 const whyNot = ({ rows }: Report): string =>
   rows?.runs === undefined

@@ -8,7 +8,7 @@ const usage = `usage: weighbridge report observe [--shadow] [--json] [--data DIR
 observe   Counts the requests that were let through only because nothing was enforced for them (mode: observe, a document of
           kind Observe, policies in mode observe), by what would have been done with them, by rule, team and client. Ends
           with 0 when there is none, with 1 when there are.
-  --shadow         by what the shadow policies (policyControl.shadow) would have done with each request instead
+  --shadow         by what the shadow policies (policies.shadow) would have done with each request instead
   --data DIR       the data folder of the gateway, which may run meanwhile (the configured one)
   --since TIME     requests from 2026-11-23, 2026-11-23T10:00:00Z, or how long ago: 30m, 12h, 7d
   --examples N     name the newest N requests of each kind (3)

@@ -78,7 +78,7 @@ type Output = {
 
 const scanAll = async (named: readonly string[], policyPath: string | undefined, output: Output): Promise<number> => {
   const config = loadConfig({});
-  const policies = loadPolicies(await readPolicyFiles(policyPath ?? config.policies), Date.now());
+  const policies = loadPolicies(await readPolicyFiles(policyPath ?? config.policies.path), Date.now());
   const knownBad = await lookupOnce(config.knownBad);
   const sandbox = await createSandbox({ ...config.sandbox, noReserve: true });
   const finder = createFinder(config);

@@ -18,7 +18,8 @@ const variable = (path: readonly string[]): string =>
 const walk = (node: unknown, path: readonly string[]): Key[] => {
   const known = node instanceof z.ZodType ? about.get(node) : undefined;
   if (known !== undefined) {
-    return [{ path, kind: known.kind, secret: known.secret === true, variable: variable(path) }];
+    const written = known.short === true ? path.slice(0, -1) : path;
+    return [{ path: written, kind: known.kind, secret: known.secret === true, variable: variable(written) }];
   }
   if (node instanceof z.ZodDefault || node instanceof z.ZodPrefault || node instanceof z.ZodOptional) {
     return walk(node.def.innerType, path);

@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { DEFAULT_LIMITS, GIB, KIB, MIB } from '../bytes/limits.ts';
-import { ROLES } from '../identity/roles.ts';
+import { type PersonRole, ROLES } from '../identity/roles.ts';
 
 /** What one setting is, as the table in docs/configuration.md says it. */
 type About = {
   readonly kind: 'text' | 'number' | 'switch' | 'path' | 'size' | 'time' | 'list';
   readonly secret?: true;
+  /** It may be written in place of the map that it stands in. */
+  readonly short?: true;
 };
 
 /** The kind of every setting that a person may write, for its environment variable and the documentation. */
@@ -37,6 +39,10 @@ const text = z.string().min(1).register(about, { kind: 'text' });
 const path = z.string().min(1).register(about, { kind: 'path' });
 const size = measured(UNITS, 'expected a size such as 512 MiB or 200 GiB').register(about, { kind: 'size' });
 const time = measured(TIMES, 'expected a time such as 500ms, 60s or 5m').register(about, { kind: 'time' });
+const within = (least: number, most: number, error: string) =>
+  measured(TIMES, error)
+    .refine((time) => time >= least && time <= most, { error })
+    .register(about, { kind: 'time' });
 const count = (most: number) => z.int().min(1).max(most).register(about, { kind: 'number' });
 const flag = z.boolean().default(false).register(about, { kind: 'switch' });
 const url = () =>
@@ -99,11 +105,45 @@ const stream = z
   })
   .refine(({ secret, url }) => url.startsWith('syslog') || secret !== undefined, 'expected a secret for a webhook');
 
+/** A witness's key: name, key id, and type and key in base64. */
+const WITNESS = /^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{44}$/;
+const post = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected a name'),
+  url: z.url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' }),
+  token: z.string().min(1).optional(),
+  witness: z.string().regex(WITNESS, "expected a witness's key: name+keyid+base64").optional(),
+  every: time.default(60_000),
+});
+
 const upstream = z.strictObject({
   url: url().optional(),
   token: z.string().min(1).optional().register(about, { kind: 'text', secret: true }),
   ca: path.optional(),
   proxy: url().optional(),
+});
+
+const texts = z.array(z.string().min(1).max(1000)).max(1000).register(about, { kind: 'list' });
+/** Groups at the provider, by the role that they have here. */
+const roles = z.strictObject({
+  viewer: texts.default([]),
+  auditor: texts.default([]),
+  approver: texts.default([]),
+  admin: texts.default([]),
+} satisfies Record<PersonRole, z.ZodType>);
+const oidc = z.strictObject({
+  issuer: z
+    .string()
+    .regex(/^https?:\/\/[^\s?#@]+$/, 'expected the https:// URL of the provider, as it calls itself')
+    .register(about, { kind: 'text' }),
+  clientId: text,
+  clientSecret: z.string().min(1).optional().register(about, { kind: 'text', secret: true }),
+  scopes: texts.default(['openid', 'profile']),
+  acr: texts.default([]),
+  amr: texts.default([]),
+  groups: z.strictObject({ claim: z.string().min(1).default('groups').register(about, { kind: 'text' }), roles }),
+  ca: path.optional(),
+  proxy: url().optional(),
+  allowPrivate: flag,
 });
 
 /** Everything that can be set. Environment variables, documentation and messages are derived from it. */
@@ -113,15 +153,15 @@ export const schema = z.strictObject({
   publicUrl: url().optional(),
   tls: z.strictObject({ cert: path, key: path }).optional(),
   data: path.default('./data'),
-  policies: path.optional(),
-  mode: z.enum(['enforce', 'observe']).default('enforce').register(about, { kind: 'text' }),
-  policyControl: z
+  policies: z
     .strictObject({
+      path: z.string().min(1).optional().register(about, { kind: 'path', short: true }),
       signers: z.record(z.string(), path).default({}),
       signatures: z.int().min(1).max(10).default(1).register(about, { kind: 'number' }),
       shadow: path.optional(),
     })
     .prefault({}),
+  mode: z.enum(['enforce', 'observe']).default('enforce').register(about, { kind: 'text' }),
   knownBad: z.strictObject({ list: path, key: path }).optional(),
   mounts: z.record(z.string(), mount).default({}),
   upstreams: z.object({ allowPrivate: flag }).catchall(upstream).prefault({}),
@@ -152,7 +192,17 @@ export const schema = z.strictObject({
       keepDecisions: time.default(3650 * DAY),
       keepLess: flag,
       streams: z.array(stream).default([]).register(about, { kind: 'list', secret: true }),
+      post: z.array(post).default([]).register(about, { kind: 'list', secret: true }),
       level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').register(about, { kind: 'text' }),
+    })
+    .prefault({}),
+  telemetry: z
+    .strictObject({
+      otlp: url().optional(),
+      token: z.string().min(1).optional().register(about, { kind: 'text', secret: true }),
+      sample: z.number().min(0).max(1).default(1).register(about, { kind: 'number' }),
+      propagate: flag,
+      interval: within(1000, DAY, 'expected a time from 1s to 24h').default(60_000),
     })
     .prefault({}),
   auth: z
@@ -165,6 +215,8 @@ export const schema = z.strictObject({
         .register(about, { kind: 'text', secret: true }),
       required: flag,
       none: flag,
+      passwords: z.enum(['here', 'anywhere']).default('here').register(about, { kind: 'text' }),
+      oidc: oidc.optional(),
     })
     .prefault({}),
   trustProxy: z

@@ -43,7 +43,7 @@ export const executorch: Format = {
   checks:
     'every offset, index and segment inside its bounds; operators by the list of those that compute; jumps that stay in their chain; nothing behind the program; parts that are compiled for a device are not read, and the report says for which',
   references: ['https://github.com/pytorch/executorch/blob/main/schema/program.fbs', 'CWE-125', 'CWE-829'],
-  recognise: (head) => head.length > 16 && textAt(head, 4) === IDENTIFIER,
+  recognise: (head) => head.length > 16 && head[4] === IDENTIFIER.charCodeAt(0) && textAt(head, 4) === IDENTIFIER,
   inspect(source, context): Inspection {
     const say = sayer(context);
     const buffer = openFlatBuffer(source, context);

@@ -29,6 +29,7 @@ type Read = { readonly vectors: number; readonly unknown: string };
 export const faiss: Format = {
   name: 'faiss',
   title: 'FAISS index',
+  begins: [0x49],
   recognisedBy: 'a mark of four letters that begins with Ix, IB, Iw, IH or IV, and binary behind it',
   checks:
     'flat, id map, inverted and graph indexes to the last byte, counts against bytes, neighbours that exist; other kinds are opaque and say so',

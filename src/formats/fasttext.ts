@@ -32,6 +32,7 @@ type Dictionary = { readonly words: number; readonly labels: number; readonly pr
 export const fasttext: Format = {
   name: 'fasttext',
   title: 'fastText model',
+  begins: [0xba],
   recognisedBy: 'the magic number 0x2F4F16BA and a version behind it',
   checks:
     'counts against bytes, every word ends, matrices have the rows that words, labels and buckets need, plain or quantised, to the last byte',

@@ -210,6 +210,8 @@ export type Context = {
   }): void;
   /** Inspects a member of this container as every loader would; its findings are recorded with `name` in their path. */
   nested(source: RandomAccess, name: string): Inspection;
+  /** The same for a member that lies beside others: the bare bytes that it lays out among them are named. */
+  readonly among?: (source: RandomAccess, name: string) => Inspection;
   /** This context for a member that the container's own parser reads: findings are recorded with `name` in their path. */
   readonly inside?: (name: string) => Context;
 };
@@ -226,6 +228,8 @@ export type Format = {
   readonly recognisedBy: string;
   readonly checks: string;
   readonly references: readonly string[];
+  /** The bytes of which every file of this format has one as its first, where there are few: others are not asked about. */
+  readonly begins?: readonly number[];
   /**
    * True when the first bytes (up to 4 KiB of `head`) or the structure say that a loader of this format would accept the
    * file. A remote file (`provisional`) is not searched: it is recognised again when it is here, before its last bytes leave.

@@ -50,9 +50,8 @@ import { hnswlibHeader } from './hnswlib/parts.ts';
 import { javaSerialized } from './java.ts';
 import { joblib } from './joblib.ts';
 import { json, jsonLines } from './json/json.ts';
-import { kerasArchive } from './keras/archive.ts';
-import { lance } from './lance.ts';
-import { lanceTransaction } from './lance-transaction.ts';
+import { lance } from './lance/lance.ts';
+import { lanceTransaction } from './lance/transaction.ts';
 import { mat } from './matlab/mat.ts';
 import { audio } from './media/audio.ts';
 import { gif } from './media/gif.ts';
@@ -60,22 +59,22 @@ import { jpeg } from './media/jpeg.ts';
 import { pdf } from './media/pdf.ts';
 import { png } from './media/png.ts';
 import { riff } from './media/riff.ts';
+import { mediapipe } from './mediapipe/mediapipe.ts';
 import { merge } from './merge.ts';
 import { flax } from './msgpack/flax.ts';
 import { mxnetParams } from './mxnet.ts';
 import { native } from './native.ts';
 import { ncnnParam } from './ncnn.ts';
 import { npy } from './npy.ts';
-import { npz } from './numpy/npz.ts';
 import { ocdbt } from './ocdbt/ocdbt.ts';
 import { onnx } from './onnx/onnx.ts';
 import { paddle } from './paddle/paddle.ts';
 import { paddleParams } from './paddle/params.ts';
 import { pickle } from './pickle/format.ts';
 import { pythonBytecode } from './python-bytecode.ts';
+import { qdrantFormats } from './qdrant/qdrant.ts';
 import { rds } from './r/rds.ts';
 import { rocksdbLog } from './rocksdb/log.ts';
-import { qdrantLog } from './rocksdb/qdrant-log.ts';
 import { rocksdbTable } from './rocksdb/table.ts';
 import { safetensors } from './safetensors.ts';
 import { sentencepiece } from './sentencepiece.ts';
@@ -93,17 +92,14 @@ import { pythonSource } from './text/python.ts';
 import { script } from './text/script.ts';
 import { template } from './text/template.ts';
 import { tflite } from './tflite/tflite.ts';
-import { torchDistributed } from './torch/distributed.ts';
 import { torchLegacy } from './torch/legacy.ts';
-import { torchPackage } from './torch/package.ts';
-import { torchZip } from './torch/torch-zip.ts';
-import { torchscript } from './torch/torchscript.ts';
-import { torchExport } from './torch-export/torch-export.ts';
+import { torchTar } from './torch/torch-tar.ts';
 import { torch7 } from './torch7.ts';
 import { structureOf } from './weights/plan.ts';
 import { openvino } from './xml/openvino.ts';
 import { pmml } from './xml/pmml.ts';
 import { xml } from './xml/xml.ts';
+import { zipFamilies } from './zip/families.ts';
 import { zip } from './zip/zip.ts';
 
 /** Every format that is recognised. Order matters only for the name of the report: the first that fits gives it. */
@@ -113,17 +109,12 @@ export const formats: readonly Format[] = [
   joblib,
   pickle,
   npy,
-  torchZip,
-  torchDistributed,
-  torchPackage,
-  npz,
-  kerasArchive,
-  torchscript,
-  torchExport,
+  ...zipFamilies,
   torch7,
   torchLegacy,
   skops,
   zip,
+  torchTar,
   tar,
   sevenZip,
   gzip,
@@ -175,7 +166,7 @@ export const formats: readonly Format[] = [
   lanceTransaction,
   rocksdbTable,
   rocksdbLog,
-  qdrantLog,
+  ...qdrantFormats,
   ocdbt,
   sentencepiece,
   hdf5,
@@ -188,6 +179,7 @@ export const formats: readonly Format[] = [
   savedModel,
   metaGraph,
   graphDef,
+  mediapipe,
   kerasMetadata,
   fingerprint,
   checkpointIndex,
@@ -199,6 +191,12 @@ export const formats: readonly Format[] = [
   pdf,
   audio,
 ];
+
+/** The formats with a mark that a file may be of, by its first byte. */
+const WITH_A_MARK: readonly (readonly Format[])[] = Array.from({ length: 256 }, (_, byte) =>
+  formats.filter(({ lastResort, begins }) => lastResort !== true && begins?.includes(byte) !== false),
+);
+const LAST_RESORTS = formats.filter(({ lastResort }) => lastResort === true);
 
 /** Bytes that `recognise` is shown; every magic number and every first line fits. */
 const HEAD = 4096;
@@ -252,12 +250,12 @@ const readAll = (source: RandomAccess, shared: Shared, path: readonly string[]):
   }
   if (source.size === 0) return { format: 'empty', content: 'inert', coverage: complete(0) };
   const start = head(source, HEAD);
-  const fitting = (lastResort: boolean): readonly Format[] =>
-    formats.filter(
-      (format) => (format.lastResort === true) === lastResort && recognises(format, start, source, shared.provisional),
-    );
-  const marked = fitting(false);
-  const readings = (marked.length > 0 ? marked : fitting(true)).map((format) => readAs(format, source, shared, path));
+  const fitting = (among: readonly Format[]): readonly Format[] =>
+    among.filter((format) => recognises(format, start, source, shared.provisional));
+  const marked = fitting(WITH_A_MARK[start[0] ?? 0] ?? []);
+  const readings = (marked.length > 0 ? marked : fitting(LAST_RESORTS)).map((format) =>
+    readAs(format, source, shared, path),
+  );
   const [first, ...others] = readings;
   if (first === undefined) return unknown(source, unrecognised(source));
   return others.reduce(merge, first);
@@ -347,13 +345,11 @@ const contextAt = (shared: Shared, path: readonly string[]): Context => ({
   personalData: shared.personalData,
   report: (finding) => record(shared, finding, path),
   nested: (member, name) => alone(readAll(member, shared, [...path, printable(name)])),
+  among: (member, name) => readAll(member, shared, [...path, printable(name)]),
   inside: (name) => contextAt(shared, [...path, printable(name)]),
 });
 
-/**
- * A member of a container lies beside nothing: no loader finds bytes for it outside. And its rows are not the
- * container's, which is not read row by row.
- */
+/** A member takes nothing out of its container: no loader finds bytes for it outside, and its rows are not those of all. */
 const alone = (inspection: Inspection): Inspection => {
   const { companions, parts, rows, ...rest } = inspection;
   return companions === undefined && parts === undefined && rows === undefined ? inspection : rest;

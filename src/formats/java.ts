@@ -7,6 +7,7 @@ const MAGIC = [0xac, 0xed, 0x00, 0x05];
 export const javaSerialized: Format = {
   name: 'java-serialized',
   title: 'Java serialised objects (Spark, Weka, Deeplearning4j, H2O)',
+  begins: [0xac],
   recognisedBy: 'the bytes AC ED 00 05',
   checks: 'nothing more: reading the stream constructs objects of any class that it names',
   references: ['https://docs.oracle.com/en/java/javase/21/docs/specs/serialization/protocol.html', 'CWE-502'],

@@ -27,6 +27,7 @@ const invalid: (message: string, offset: number) => never = (message, offset) =>
 export const mxnetParams: Format = {
   name: 'mxnet-params',
   title: 'MXNet parameters',
+  begins: [0x12],
   recognisedBy: 'the list magic 0x112 as 64 bits, and 64 bits of zero',
   checks: 'every array in bounds with known storage and element type, as many names as arrays, nothing behind the last',
   references: ['https://github.com/apache/mxnet/blob/master/src/ndarray/ndarray.cc'],

@@ -62,6 +62,7 @@ const WEIGHTS: Readonly<Record<string, (value: Value) => readonly Run[] | undefi
 export const ncnnParam: Format = {
   name: 'ncnn-param',
   title: 'ncnn graph (text)',
+  begins: [0x37],
   recognisedBy: 'text whose first line is 7767517',
   checks:
     'as many layers as it says, each with its inputs, outputs and parameters; the weights beside it are laid out when every layer that reads some is known',

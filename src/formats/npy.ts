@@ -1,4 +1,5 @@
 import { createCursor } from '../bytes/cursor.ts';
+import { latin1 } from '../bytes/latin1.ts';
 import { within } from '../bytes/limits.ts';
 import { checkRange, type RandomAccess } from '../bytes/random-access.ts';
 import { WeighbridgeError } from '../errors.ts';
@@ -78,8 +79,6 @@ export const readNpyHeader = (source: RandomAccess, offset: number): NpyHeader =
 };
 
 const isMagic = (bytes: Uint8Array): boolean => MAGIC.every((byte, at) => bytes[at] === byte);
-
-const latin1 = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
 
 const headerFields = (literal: Literal, offset: number): { descr: Literal; shape: Literal; fortran: boolean } => {
   const entries = literal.kind === 'dict' ? literal.entries : [];
@@ -194,6 +193,7 @@ const inspectNpy = (file: RandomAccess, context: Context): Inspection => {
 export const npy: Format = {
   name: 'npy',
   title: 'NumPy array',
+  begins: [0x93],
   recognisedBy: 'the magic number \\x93NUMPY',
   checks:
     'The header is parsed by its own grammar, never evaluated; dtype and shape must give exactly the bytes that are there; arrays of ' +

@@ -24,6 +24,7 @@ const FIXED32 = 5;
 export const sentencepiece: Format = {
   name: 'sentencepiece',
   title: 'SentencePiece vocabulary',
+  begins: [0x0a],
   recognisedBy: 'a protocol buffer whose first field is a piece: a string, then a 32-bit score',
   checks:
     'every field of the message walked, only known fields, every piece well formed, plain prompt injection in pieces',

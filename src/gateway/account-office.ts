@@ -1,10 +1,10 @@
 import type { AccessLog, Entry } from '../audit/types.ts';
 import { WeighbridgeError } from '../errors.ts';
-import { checkAccount, checkPassword } from '../identity/accounts.ts';
+import { checkAccount, checkPassword, checkRole } from '../identity/accounts.ts';
 import type { Identity } from '../identity/roles.ts';
 import type { Accounts, ShownAccount } from './accounts.ts';
 import { hashPassword, isPassword } from './passwords.ts';
-import { type Person, SESSION_LIFE, type Sessions } from './sessions.ts';
+import { type Person, SESSION_LIFE, type Sessions, sessionId } from './sessions.ts';
 import type { ByWhom } from './token-office.ts';
 
 /** Where accounts are made and ended: in a running gateway, or by the command line when none runs. */
@@ -37,6 +37,27 @@ export const changePassword = async (
   const changed = await accounts.change(name, await hashPassword(password));
   await enter(log, 'account.changed', changed, by);
   return changed;
+};
+
+/** Gives an account another role, at once also where its owner is signed in. Throws NOT_FOUND or REQUEST_INVALID. */
+export const changeRole = async (
+  { accounts, log }: AccountOffice,
+  name: string,
+  wanted: string,
+  by: ByWhom,
+): Promise<ShownAccount> => {
+  const role = checkRole(wanted);
+  const account = accounts.find(name);
+  if (account === undefined) throw new WeighbridgeError('NOT_FOUND', `there is no account ${name}`);
+  if (account.disabledAt !== undefined) throw new WeighbridgeError('REQUEST_INVALID', `the account ${name} has ended`);
+  // In the log first: nobody has a role that it does not know of.
+  await log.append({
+    kind: 'account.assigned',
+    ...(by.request !== undefined && { request: by.request }),
+    actor: log.pseudonym(by.name),
+    detail: { pseudonym: log.pseudonym(name), role, before: account.role },
+  });
+  return accounts.assign(name, role);
 };
 
 /** Ends an account and its sessions at once. Throws NOT_FOUND. */
@@ -74,30 +95,53 @@ export const signIn = async (
 ): Promise<string> => {
   const secret = await sessions.open(person);
   const expires = new Date(Date.now() + SESSION_LIFE).toISOString();
-  const { name, role, via } = person;
+  const { name, role, shown, via } = person;
+  const called = shown === undefined ? {} : { called: log.pseudonym(shown) };
   await log.append({
     kind: 'session.opened',
     ...(request !== undefined && { request }),
     actor: log.pseudonym(name),
-    detail: { via, role, expires },
+    detail: { via, role, session: sessionId(secret), expires, ...called },
   });
   return secret;
 };
 
-/** Signs the holder of this session out. */
+/** Signs the holder of this session out; tells how they had signed in. */
 export const signOut = async (
   { sessions, log }: SignInOffice,
   secret: string,
   { name, role }: Identity,
   request: Entry['request'],
-): Promise<void> => {
-  await sessions.close(secret);
+): Promise<Person['via'] | undefined> => {
+  const via = await sessions.close(secret);
   await log.append({
     kind: 'session.closed',
     ...(request !== undefined && { request }),
     actor: log.pseudonym(name),
-    detail: { role },
+    detail: { role, session: sessionId(secret), ...(via !== undefined && { via }) },
   });
+  return via;
+};
+
+/** Ends that session of whoever holds this one, or without an id all of them; tells their ids. Throws NOT_FOUND. */
+export const endSessions = async (
+  { sessions, log }: SignInOffice,
+  secret: string,
+  id: string | undefined,
+  { name, role }: Identity,
+  request: Entry['request'],
+): Promise<readonly string[]> => {
+  const ended = await sessions.end(secret, id);
+  if (ended.length === 0)
+    throw new WeighbridgeError('NOT_FOUND', 'there is no such session of yours: it may have ended');
+  for (const { id: session, via } of ended)
+    await log.append({
+      kind: 'session.closed',
+      ...(request !== undefined && { request }),
+      actor: log.pseudonym(name),
+      detail: { role, session, via, by: sessionId(secret) },
+    });
+  return ended.map((one) => one.id);
 };
 
 const enter = async (

@@ -18,6 +18,8 @@ export type Accounts = {
   add(name: string, role: PersonRole, password: string, by: string): Promise<ShownAccount>;
   /** Sets the hash of a password, which ends the sessions opened before. Throws NOT_FOUND. */
   change(name: string, password: string): Promise<ShownAccount>;
+  /** Gives an account another role, which its sessions have at once. Throws NOT_FOUND. */
+  assign(name: string, role: PersonRole): Promise<ShownAccount>;
   /** Ends an account, and its sessions, from this moment on. Throws NOT_FOUND. A second time changes nothing. */
   disable(name: string): Promise<ShownAccount>;
 };
@@ -55,6 +57,14 @@ export const openAccounts = async (records: Records, now: () => number = Date.no
       await records.put('account', name, changed, true);
       kept.set(name, changed);
       return show(name, changed);
+    },
+
+    async assign(name, role) {
+      const assigned = { ...known(name), role };
+      // A role that is taken away is in force before it is on the disk.
+      kept.set(name, assigned);
+      await records.put('account', name, assigned, true);
+      return show(name, assigned);
     },
 
     async disable(name) {

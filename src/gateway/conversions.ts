@@ -4,7 +4,7 @@ import type { Sandbox } from '../sandbox/types.ts';
 import type { Blobs, BlobWriter, Records } from '../store/types.ts';
 import { execute } from '../transcode/execute.ts';
 import { CONVERTER_VERSION, conversionIdentity, layOut } from '../transcode/layout.ts';
-import type { Layout, PlanSource, TensorDigest } from '../transcode/types.ts';
+import type { Layout, PlanSource, Scratch, TensorDigest } from '../transcode/types.ts';
 import type { Intakes, Stored } from './intake.ts';
 import { createMemo, createSingleFlight } from './memo.ts';
 import type { ListedFile, RepoAt } from './types.ts';
@@ -122,7 +122,7 @@ export const createConversions = (
       let bytes = source;
       if (plan.wrapped !== undefined) ({ discard, ...bytes } = await spool(source, plan.wrapped));
       const onTensor = (digest: TensorDigest): void => void tensors.push(digest);
-      for await (const chunk of execute(plan, layout, bytes, { onTensor })) await writer.write(chunk);
+      for await (const chunk of execute(plan, layout, bytes, { onTensor, scratch })) await writer.write(chunk);
       await arrived;
       const report = await scales.stored(sourceSha256, source);
       checkSamePlan(conversion, report);
@@ -136,18 +136,25 @@ export const createConversions = (
     }
   };
 
+  /** Room in the store for bytes that are copied from and then thrown away. */
+  const scratch = async (size: number): Promise<Scratch> => {
+    const spooled = await blobs.create(size);
+    return {
+      size,
+      read: spooled.read,
+      write: spooled.write,
+      discard: () => spooled.abort(new WeighbridgeError('CANCELLED', 'it is not needed any more')),
+    };
+  };
+
   /** The decompressed bytes that the plan of a wrapped checkpoint speaks of: on the disk until they are copied from. */
-  const spool = async (
-    source: PlanSource,
-    wrapped: NonNullable<Plan['wrapped']>,
-  ): Promise<PlanSource & { discard(): Promise<void> }> => {
-    const spooled = await blobs.create(wrapped.size);
-    const discard = (): Promise<void> => spooled.abort(new WeighbridgeError('CANCELLED', 'it is not needed any more'));
+  const spool = async (source: PlanSource, wrapped: NonNullable<Plan['wrapped']>): Promise<Scratch> => {
+    const room = await scratch(wrapped.size);
     try {
-      await sandbox.unwrap(source, wrapped, (chunk) => spooled.write(chunk));
-      return { size: wrapped.size, read: spooled.read, discard };
+      await sandbox.unwrap(source, wrapped, room.write);
+      return room;
     } catch (error) {
-      await discard();
+      await room.discard();
       throw error;
     }
   };

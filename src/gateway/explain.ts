@@ -57,8 +57,9 @@ const isPacked = ({ findings, details, plan }: Report): boolean =>
 /** True when what lies beside the file decides: bytes that nothing recognises, or an index of parts of other files. */
 export const leansOnOthers = (report: Report): boolean => isBare(report) || report.parts !== undefined;
 
-/** Names that writers give to indexes; Chroma's header has no other. */
-const INDEX = /\.(?:onnx|json|xml|param)$|^header\.bin$/;
+/** Names that writers give to indexes; Chroma's header and those of Qdrant have no others. */
+const INDEX =
+  /\.(?:onnx|json|xml|param)$|^(?:header\.bin|matrix\.dat|status\.dat|point_to_(?:tokens_count\.dat|values\.bin)|(?:mutable_)?id_tracker\.mappings|\w+_block_index\.bin)$/;
 
 /** Names of the indexes that may lay out the file `name`. They say where to look and never what passes. */
 export const indexesFor = (name: string, names: Iterable<string>): readonly string[] => {

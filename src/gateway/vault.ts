@@ -1,7 +1,7 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { WeighbridgeError } from '../errors.ts';
 import type { Tables } from '../store/tables.ts';
 import type { Records } from '../store/types.ts';
+import { seal, unseal } from './seal.ts';
 
 /** Which credential there is, without what it is. Times in ms since the epoch. */
 export type ShownCredential = {
@@ -21,10 +21,6 @@ export type Vault = {
   list(): readonly ShownCredential[];
 };
 
-const ALGORITHM = 'aes-256-gcm';
-/** Bytes of a nonce: 96 bits at random, new for each of the few writes (NIST SP 800-38D section 8.2.2). */
-const NONCE = 12;
-const TAG = 16;
 /** Teams times upstreams. */
 const MAX_CREDENTIALS = 10_000;
 
@@ -37,14 +33,14 @@ type Sealed = Tables['credential'];
 export const openVault = async (records: Records, key: Uint8Array): Promise<Vault> => {
   const kept = new Map<string, Sealed>();
   for (const { key: place, value } of await records.list('credential', '', MAX_CREDENTIALS)) {
-    unseal(key, place, value);
+    opened(key, place, value);
     kept.set(place, value);
   }
   return {
     get(upstream, team) {
       const place = placeOf(upstream, team);
       const sealed = kept.get(place);
-      return sealed && unseal(key, place, sealed);
+      return sealed && opened(key, place, sealed);
     },
     async set(upstream, team, secret, by) {
       const place = placeOf(upstream, team);
@@ -72,20 +68,9 @@ const show = (place: string, { at, by }: Sealed): ShownCredential => {
   return { upstream, team, at, by };
 };
 
-const seal = (key: Uint8Array, place: string, secret: string): string => {
-  const nonce = randomBytes(NONCE);
-  const cipher = createCipheriv(ALGORITHM, key, nonce, { authTagLength: TAG }).setAAD(Buffer.from(place));
-  return Buffer.concat([nonce, cipher.update(secret, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64');
-};
-
-const unseal = (key: Uint8Array, place: string, { sealed }: Sealed): string => {
-  const bytes = Buffer.from(sealed, 'base64');
-  try {
-    const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, NONCE), { authTagLength: TAG });
-    decipher.setAAD(Buffer.from(place)).setAuthTag(bytes.subarray(-TAG));
-    return decipher.update(bytes.subarray(NONCE, -TAG), undefined, 'utf8') + decipher.final('utf8');
-  } catch (error) {
-    const message = `the credential ${place} cannot be decrypted: the key is not the one that it was stored with, or it was changed`;
-    throw new WeighbridgeError('CONFIG_INVALID', message, {}, { cause: error });
-  }
+const opened = (key: Uint8Array, place: string, { sealed }: Sealed): string => {
+  const secret = unseal(key, place, sealed);
+  if (secret !== undefined) return secret;
+  const message = `the credential ${place} cannot be decrypted: the key is not the one that it was stored with, or it was changed`;
+  throw new WeighbridgeError('CONFIG_INVALID', message);
 };

@@ -1,7 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { WeighbridgeError } from '../errors.ts';
-import { type AccountOffice, addAccount, changePassword, disableAccount } from '../gateway/account-office.ts';
+import {
+  type AccountOffice,
+  addAccount,
+  changePassword,
+  changeRole,
+  disableAccount,
+} from '../gateway/account-office.ts';
 import type { ShownAccount } from '../gateway/accounts.ts';
 import { PERSON_ROLES } from '../identity/roles.ts';
 import { byWhom, refuseOtherSites } from './admin.ts';
@@ -13,6 +19,7 @@ const PATH = '/api/v1/accounts';
 const text = z.string().max(512);
 const wanted = z.strictObject({ name: text, role: text, password: text });
 const changed = z.strictObject({ password: text });
+const assigned = z.strictObject({ role: text });
 const params = z.object({ name: text });
 
 const shown = z.strictObject({
@@ -35,6 +42,12 @@ const operations = {
     params,
     body: changed,
     answers: { 200: { about: 'It is set', json: shown } },
+  },
+  assign: {
+    about: 'Gives an account another role, which its owner has at once, also where signed in',
+    params,
+    body: assigned,
+    answers: { 200: { about: 'It has the role', json: shown } },
   },
   disable: {
     about: 'Ends an account and its sessions',
@@ -63,6 +76,10 @@ export const serveAccounts = (app: FastifyInstance, office: AccountOffice): void
   app.post(`${PATH}/:name/password`, { config: { operation: operations.change } }, async (request) => {
     const { password } = read(changed, request.body, '{password}');
     return changePassword(office, readInput(params, request.params).name, password, byWhom(request));
+  });
+  app.post(`${PATH}/:name/role`, { config: { operation: operations.assign } }, async (request) => {
+    const { role } = read(assigned, request.body, '{role}');
+    return changeRole(office, readInput(params, request.params).name, role, byWhom(request));
   });
   app.post(`${PATH}/:name/disable`, { config: { operation: operations.disable } }, async (request) =>
     disableAccount(office, readInput(params, request.params).name, byWhom(request)),

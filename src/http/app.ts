@@ -10,6 +10,7 @@ import { KIB, MIB } from '../bytes/limits.ts';
 import type { Config } from '../config.ts';
 import type { Ecosystem, EcosystemDeps } from '../ecosystems/types.ts';
 import type { SignInOffice } from '../gateway/account-office.ts';
+import type { Directory } from '../gateway/oidc/directory.ts';
 import type { OrderOffice } from '../gateway/orders/office.ts';
 import type { ReleaseDesk } from '../gateway/quarantine/desk.ts';
 import type { TokenOffice } from '../gateway/token-office.ts';
@@ -21,6 +22,7 @@ import { sendContinue } from './bodies.ts';
 import { serveComparison } from './compare.ts';
 import { type Drain, drainable } from './drain.ts';
 import { handleErrors, refuseUnroutable } from './errors.ts';
+import { forbidKeeping } from './headers.ts';
 import { type HealthFact, serveHealth } from './health.ts';
 import { serveImpact } from './impact.ts';
 import { type LogParts, serveLog } from './log.ts';
@@ -29,11 +31,14 @@ import { createLogger } from './logger.ts';
 import { type Lookup, serveLookups } from './lookups.ts';
 import { type Metrics, serveMetrics } from './metrics.ts';
 import { serveOrders } from './orders.ts';
+import { serveOwnPassword } from './own-password.ts';
+import { serveOwnSessions } from './own-sessions.ts';
 import { serveQuarantine } from './quarantine.ts';
 import { type Refusals, refusalsInto } from './refused.ts';
 import { type ScanParts, serveScan } from './scan/route.ts';
 import { createHttpServer, refuseMalformed } from './server.ts';
 import { serveSession } from './session.ts';
+import { serveOidc } from './session-oidc.ts';
 import { takeTeam } from './team-path.ts';
 import { serveCredentials, serveTokens } from './tokens.ts';
 import { traceRequests } from './trace.ts';
@@ -60,11 +65,15 @@ export type AppParts = {
   readonly office?: TokenOffice;
   /** Where people have accounts and sign in; without it nobody does. */
   readonly people?: SignInOffice;
+  /** The provider that people sign in with who have no account here; without it there is none. */
+  readonly directory?: Directory;
   /** Where orders are given; without it there are none. */
   readonly orders?: OrderOffice;
   /** Where releases are asked for and decided; without it nothing is. */
   readonly quarantine?: ReleaseDesk;
   readonly logger?: FastifyBaseLogger;
+  /** Makes a span of each request; without it there are none. */
+  readonly traced?: (server: FastifyInstance) => void;
 };
 
 export type App = { readonly server: FastifyInstance; readonly routes: readonly Route[] } & Drain;
@@ -81,8 +90,10 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   const server = createInstance(config, mounts, quieter(parts.logger ?? createLogger(config.log.level)));
 
   traceRequests(server);
+  parts.traced?.(server);
   const routes = collectRoutes(server);
   identify(server);
+  forbidKeeping(server);
   const refused: Refusals = parts.log === undefined ? () => undefined : refusalsInto(parts.log.log);
   handleErrors(server, [...mounts, '/api/v1', '/openapi.json', '/healthz', '/readyz', '/metrics'], refused);
   serveMetrics(server, parts.metrics, mounts);
@@ -102,7 +113,10 @@ export const createApp = async (parts: AppParts): Promise<App> => {
   const { office, orders, people } = parts;
   if (office !== undefined) await server.register(async (scope) => serveTokens(scope, office));
   if (office !== undefined) await server.register(async (scope) => serveCredentials(scope, office));
-  if (people !== undefined) serveSession(server, people, config);
+  if (people !== undefined) serveSession(server, people, config, parts.directory);
+  if (people !== undefined) serveOidc(server, people, config, parts.directory);
+  if (people !== undefined) serveOwnPassword(server, people, config);
+  if (people !== undefined) serveOwnSessions(server, people, config);
   if (people !== undefined) await server.register(async (scope) => serveAccounts(scope, people));
   if (orders !== undefined) await server.register(async (scope) => serveOrders(scope, orders));
   const { quarantine } = parts;

@@ -61,10 +61,15 @@ export const guard = (app: FastifyInstance, gate: Gate): void => {
 };
 
 /** Without a token: whoever sits at this machine is its admin; whom a proxy lets through, or `auth.none`, is anyone. */
-const subjectOf = ({ caller, headers, ip }: FastifyRequest, { host, publicUrl }: Config): Subject => {
-  if (caller !== undefined) return caller.role;
+const subjectOf = (request: FastifyRequest, config: Config): Subject => {
+  if (request.caller !== undefined) return request.caller.role;
+  return isFromHere(request, config) ? 'admin' : 'anyone';
+};
+
+/** Whether somebody at this machine asks, at a gateway that is for this machine alone. */
+export const isFromHere = ({ headers, ip }: FastifyRequest, { host, publicUrl }: Config): boolean => {
   const forwarded = headers['forwarded'] ?? headers['x-forwarded-for'] ?? headers['x-forwarded-host'];
-  return isLoopback(host) && isLoopback(ip) && publicUrl === undefined && forwarded === undefined ? 'admin' : 'anyone';
+  return isLoopback(host) && isLoopback(ip) && publicUrl === undefined && forwarded === undefined;
 };
 
 /** A token's team counts; the path's is only what the caller says, and may not contradict the token. */

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { isFault } from '../errors.ts';
 import type { Sandbox } from '../sandbox/types.ts';
 
 /** Names of formats that are counted by themselves: what a worker says is a label, and it may be lying. */
@@ -55,6 +56,9 @@ export const measured = (sandbox: Sandbox, registry: Registry): Sandbox => {
         if (typeof fault === 'string') faults.inc({ code: fault });
         time.observe({ format: labelOf(report.format) }, (performance.now() - from) / 1000);
         return report;
+      } catch (error) {
+        if (isFault(error, 'SANDBOX_UNAVAILABLE')) faults.inc({ code: error.code });
+        throw error;
       } finally {
         asked -= 1;
       }

@@ -39,9 +39,13 @@ export const RIGHTS: Readonly<Record<string, readonly Subject[]>> = {
   'POST /api/v1/quarantine/:id/comment': ['approver', 'admin'],
   'GET /api/v1/session': EVERYBODY,
   'DELETE /api/v1/session': PEOPLE,
+  'POST /api/v1/session/password': PEOPLE,
+  'GET /api/v1/sessions': PEOPLE,
+  'POST /api/v1/sessions/end': PEOPLE,
   'GET /api/v1/accounts': ['admin'],
   'POST /api/v1/accounts': ['admin'],
   'POST /api/v1/accounts/:name/password': ['admin'],
+  'POST /api/v1/accounts/:name/role': ['admin'],
   'POST /api/v1/accounts/:name/disable': ['admin'],
   'GET /api/v1/tokens': ['admin'],
   'POST /api/v1/tokens': ['admin'],
@@ -59,7 +63,12 @@ export const RIGHTS: Readonly<Record<string, readonly Subject[]>> = {
 export const OPEN: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
 
 /** Where people say who they are: nobody can be known there yet. By method and route. */
-export const SIGN_IN: ReadonlySet<string> = new Set(['POST /api/v1/session']);
+export const SIGN_IN: ReadonlySet<string> = new Set([
+  'POST /api/v1/session',
+  'GET /api/v1/session/ways',
+  'GET /api/v1/session/oidc',
+  'GET /api/v1/session/oidc/callback',
+]);
 
 /** The ecosystem that a route belongs to, by name. Routes are asked, not URLs: those can be written in many ways. */
 const ecosystemAt = (route: string, mounts: Readonly<Record<string, string>>): string | undefined =>

@@ -1,12 +1,14 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { WeighbridgeError } from '../errors.ts';
 import { recognise, type SignInOffice, signIn, signOut } from '../gateway/account-office.ts';
+import type { Directory } from '../gateway/oidc/directory.ts';
 import { forgeryToken } from '../gateway/sessions.ts';
 import { byWhom, refuseOtherSites } from './admin.ts';
 import type { Operation } from './api/operation.ts';
-import { sessionCookie } from './session-cookie.ts';
+import { isFromHere } from './auth.ts';
+import { baseOf, sessionCookie } from './session-cookie.ts';
 import { addressKey, createThrottle } from './throttle.ts';
 
 const PATH = '/api/v1/session';
@@ -34,6 +36,7 @@ const operations = {
         about: 'Empty where nothing is known',
         json: z.strictObject({
           name: z.string(),
+          shown: z.string().exactOptional(),
           team: z.string(),
           role: z.string(),
           csrf: z.string().exactOptional(),
@@ -41,15 +44,35 @@ const operations = {
       },
     },
   },
-  signOut: { about: 'Ends the session of the cookie', answers: { 204: { about: 'It has ended' } } },
+  signOut: {
+    about: 'Ends the session of the cookie',
+    answers: {
+      200: {
+        about: 'It has ended; at `signOut` the identity provider ends its own',
+        json: z.strictObject({ signOut: z.url() }),
+      },
+      204: { about: 'It has ended' },
+    },
+  },
 } satisfies Record<string, Operation>;
 
 /** People sign in with POST, ask who they are with GET, and sign out with DELETE. */
-export const serveSession = (app: FastifyInstance, office: SignInOffice, config: Config): void => {
+export const serveSession = (
+  app: FastifyInstance,
+  office: SignInOffice,
+  config: Config,
+  directory: Directory | undefined,
+): void => {
   const [accounts, addresses] = [createThrottle(OF_ACCOUNT), createThrottle(OF_ADDRESS)];
 
   app.post(PATH, { config: { operation: operations.signIn } }, async (request, reply) => {
     refuseOtherSites(request);
+    if (!takesPasswords(request, config))
+      throw new WeighbridgeError(
+        'FORBIDDEN',
+        'a password alone opens a gateway for its own machine only: sign in with the identity provider; ' +
+          'auth.passwords: anywhere lets passwords in',
+      );
     const parsed = credentials.safeParse(request.body);
     if (!parsed.success) throw new WeighbridgeError('REQUEST_INVALID', 'expected {name, password} as JSON');
     const { name, password } = parsed.data;
@@ -62,19 +85,29 @@ export const serveSession = (app: FastifyInstance, office: SignInOffice, config:
   app.get(PATH, { config: { operation: operations.who } }, async (request, reply) => {
     const { caller, session } = request;
     const csrf = session === undefined ? {} : { csrf: forgeryToken(session) };
-    return reply
-      .header('cache-control', 'no-store')
-      .send({ name: caller?.name ?? '', team: caller?.team ?? '', role: caller?.role ?? '', ...csrf });
+    return reply.header('cache-control', 'no-store').send({
+      name: caller?.name ?? '',
+      ...(caller?.shown !== undefined && { shown: caller.shown }),
+      team: caller?.team ?? '',
+      role: caller?.role ?? '',
+      ...csrf,
+    });
   });
 
   app.delete(PATH, { config: { operation: operations.signOut } }, async (request, reply) => {
     const { caller, session } = request;
     if (caller === undefined || session === undefined)
       throw new WeighbridgeError('REQUEST_INVALID', 'nobody is signed in: there is no session to end');
-    await signOut(office, session, caller, byWhom(request).request);
-    return reply.header('set-cookie', sessionCookie(config, '')).code(204).send();
+    const via = await signOut(office, session, caller, byWhom(request).request);
+    reply.header('set-cookie', sessionCookie(config, ''));
+    const there = via === 'oidc' ? await directory?.signOutAt(`${baseOf(request, config)}/`) : undefined;
+    return there === undefined ? reply.code(204).send() : reply.send({ signOut: there });
   });
 };
+
+/** One factor opens what is for one machine: whoever comes from elsewhere is to be known by two, or the admin's word. */
+export const takesPasswords = (request: FastifyRequest, config: Config): boolean =>
+  config.auth.passwords === 'anywhere' || isFromHere(request, config);
 
 /** The answer to whoever signed in: the cookie, and what pages send along from now on. */
 const welcome = (

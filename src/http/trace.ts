@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
+import { randomHex } from '../audit/identifiers.ts';
 
 /** The trace that a request belongs to (W3C Trace Context): its caller's, or a new one. */
 export type Trace = {
@@ -10,19 +10,20 @@ export type Trace = {
   readonly parentId: string;
   /** This request's span. */
   readonly spanId: string;
+  /** Whether the caller records it; true where the trace begins here. */
+  readonly sampled: boolean;
 };
 
 // Version 00; later ones may go on after another dash (section 3.2.2 and 4 of the recommendation).
-const FORM = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$/;
+const FORM = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 const traces = new WeakMap<IncomingMessage, Trace>();
 
-const fresh = (bytes: number): string => randomBytes(bytes).toString('hex');
-
 /** What a `traceparent` says; undefined for none, or one that is not valid: it is then as if there were none. */
-const readTraceparent = (header: unknown): Pick<Trace, 'traceId' | 'parentId'> | undefined => {
+const readTraceparent = (header: unknown): Omit<Trace, 'spanId'> | undefined => {
   if (typeof header !== 'string') return undefined;
-  const [, version = '', traceId = '', parentId = '', rest] = FORM.exec(header) ?? [];
-  return traceId === '' || (version === '00' && rest !== undefined) ? undefined : { traceId, parentId };
+  const [, version = '', traceId = '', parentId = '', flags = '', rest] = FORM.exec(header) ?? [];
+  if (traceId === '' || (version === '00' && rest !== undefined)) return undefined;
+  return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 };
 
 /** The trace of a request; the same one however often it is asked for. */
@@ -30,7 +31,8 @@ export const traceOf = (request: IncomingMessage): Trace => {
   const known = traces.get(request);
   if (known !== undefined) return known;
   const told = readTraceparent(request.headers['traceparent']);
-  const trace = { traceId: told?.traceId ?? fresh(16), parentId: told?.parentId ?? '', spanId: fresh(8) };
+  const begun = told ?? { traceId: randomHex(16), parentId: '', sampled: true };
+  const trace = { ...begun, spanId: randomHex(8) };
   traces.set(request, trace);
   return trace;
 };

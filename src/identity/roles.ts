@@ -14,6 +14,8 @@ export const isRole = (text: string): text is Role => ROLES.some((role) => role 
 export type Identity = {
   /** The token's id, or its name in the settings, or the name of a person. Not secret: the log knows the caller by its pseudonym. */
   readonly name: string;
+  /** What people call the person, where that is something else. Nothing is decided by it. */
+  readonly shown?: string;
   readonly team: string;
   readonly environment: string;
   readonly role: Role;

@@ -117,6 +117,8 @@ const readFile = (file: string, text: string, problems: Problem[]): Read[] => {
 
 const wordIssue = (document: PlacedDocument, issue: z.core.$ZodIssue): Problem[] => {
   const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
+  // What is not there has no place of its own: the place is that of what it is missing in.
+  if (issue.message.endsWith('received undefined')) return [document.problem(`${path.join('.')} is missing`, path)];
   if (issue.code !== 'unrecognized_keys') return [document.problem(issue.message, path)];
   return issue.keys.map((key) => document.problem(`unknown key ${JSON.stringify(key)}`, path, { key }));
 };

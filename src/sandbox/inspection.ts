@@ -26,7 +26,7 @@ export type Request = {
 };
 
 export type Running = {
-  /** The report; rejects with the source's fault or CANCELLED. */
+  /** The report; rejects with the source's fault, CANCELLED, or SANDBOX_UNAVAILABLE (`details.begun`: it had asked for bytes). */
   readonly report: Promise<Report>;
   /** When the worker is free again: true when it may have the next file, false when it must be replaced. */
   readonly released: Promise<boolean>;
@@ -44,6 +44,7 @@ export const runInspection = (
   const released = Promise.withResolvers<boolean>();
   const stopwatch = createStopwatch(request.timeout);
   let written = 0;
+  let begun = false;
   let state: 'computing' | 'reading' | 'unwanted' | 'over' = 'computing';
   let grace: NodeJS.Timeout | undefined;
 
@@ -59,6 +60,12 @@ export const runInspection = (
     if (state === 'over') return;
     report.resolve(opaqueReport(source.size, fault));
     worker.kill();
+    release(false);
+  };
+  /** Something ended the worker that is not the file's doing: nothing is said of the file. */
+  const lose = (message: string): void => {
+    if (state === 'over') return;
+    report.reject(new WeighbridgeError('SANDBOX_UNAVAILABLE', `${message}; the file was not judged`, { begun }));
     release(false);
   };
   /** The caller gets `error` at once; the worker is let finish for a moment, every read failing. */
@@ -86,6 +93,7 @@ export const runInspection = (
   };
   const read = (payload: Uint8Array): void => {
     const range = parseReadRequest(payload);
+    begun = true;
     if (state === 'unwanted') worker.send(KIND.fault, new Uint8Array(0));
     else if (state !== 'computing' || range === undefined || !isInside(range, source.size)) {
       fail({ code: 'SANDBOX_LIED', message: 'the worker asked for bytes that are not in the file' });
@@ -103,6 +111,7 @@ export const runInspection = (
       return fail({ code: 'SANDBOX_LIED', message: 'the worker wrote what it was not asked for' });
     }
     written += length;
+    begun = true;
     state = 'reading';
     stopwatch.reading();
     try {
@@ -145,7 +154,7 @@ export const runInspection = (
       else if (frame.kind === KIND.write) void put(frame.payload.length, ({ write }) => write(frame.payload));
       else finish(frame);
     },
-    gone: (code, message) => fail({ code, message }),
+    gone: (code, message) => (code === 'SANDBOX_UNAVAILABLE' ? lose(message) : fail({ code, message })),
   });
   signal?.addEventListener('abort', cancel);
   worker.send(

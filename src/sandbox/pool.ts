@@ -1,14 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { WeighbridgeError } from '../errors.ts';
+import { isFault, WeighbridgeError } from '../errors.ts';
 import type { Report } from '../formats/format.ts';
 import { type Request, runInspection } from './inspection.ts';
-import { opaqueReport } from './opaque.ts';
 import { createQueue } from './queue.ts';
 import { createWatch } from './watch.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
-/** Inspections that may wait; more end at once as opaque, and a retry finds room. */
+/** Inspections that may wait; more are turned away at once, and a retry finds room. */
 const WAITING = 4096;
+/** Workers that one file is given, when something outside ends them before they begin. */
+const ATTEMPTS = 3;
 /** Inspections after which a worker is replaced, whatever it may have kept of them. */
 const INSPECTIONS = 1000;
 /** Milliseconds of parsing after which a worker is replaced; below its limit of processor time. */
@@ -26,6 +27,7 @@ type Job = Request & {
 type Member = { readonly worker: WorkerProcess; inspections: number; computed: number; busy: 'no' | 'small' | 'large' };
 
 export type Pool = {
+  /** Rejects with SANDBOX_UNAVAILABLE when no worker could judge the file, whatever is in it. */
   submit(request: Request): Promise<Report>;
   stats(): { workers: number; idle: number; restarts: number };
   close(): Promise<void>;
@@ -110,16 +112,27 @@ export const createPool = (first: WorkerProcess, { size, memory, patience, reser
   join(first);
   for (let missing = size - 1; missing > 0; missing--) void recruit();
 
+  const line: Line = {
+    add(job) {
+      if (closing.signal.aborted || !queue.add(job, job.source.size)) return false;
+      dispatch();
+      return true;
+    },
+    remove: (job) => queue.remove(job),
+  };
+  /** A worker may have ended and nobody noticed yet: the file that it was given is given to another. */
+  const submit = async (request: Request, attempt = 1): Promise<Report> => {
+    try {
+      return await enqueue(request, patience, line);
+    } catch (error) {
+      const untouched = isFault(error, 'SANDBOX_UNAVAILABLE') && error.details['begun'] === false;
+      if (!untouched || attempt === ATTEMPTS) throw error;
+      return submit(request, attempt + 1);
+    }
+  };
+
   return {
-    submit: (request) =>
-      enqueue(request, patience, {
-        add(job) {
-          if (closing.signal.aborted || !queue.add(job, request.source.size)) return false;
-          dispatch();
-          return true;
-        },
-        remove: (job) => queue.remove(job),
-      }),
+    submit: (request) => submit(request),
     stats: () => ({
       workers: members.size,
       idle: [...members].filter(({ busy }) => busy === 'no').length,
@@ -139,9 +152,9 @@ type Line = { add(job: Job): boolean; remove(job: Job): boolean };
 
 /** A job in the queue, which leaves it when its caller gives up or no worker becomes free in time. */
 const enqueue = (request: Request, patience: number, line: Line): Promise<Report> => {
-  const { source, signal } = request;
+  const { signal } = request;
   const { promise, resolve, reject } = Promise.withResolvers<Report>();
-  const busy = (message: string): void => resolve(opaqueReport(source.size, { code: 'SANDBOX_TIMEOUT', message }));
+  const busy = (message: string): void => reject(new WeighbridgeError('SANDBOX_UNAVAILABLE', message));
   const job: Job = { ...request, resolve, reject };
   const leave = (): void => {
     if (line.remove(job)) reject(new WeighbridgeError('CANCELLED', 'the inspection was cancelled'));

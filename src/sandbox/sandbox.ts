@@ -117,5 +117,9 @@ const startStrongest = async (
   throw new WeighbridgeError('SANDBOX_CRASHED', `no worker starts. ${failures.join('; ')}`);
 };
 
-const refusal = (missing: readonly Wall[], require: string): string =>
-  `sandbox.require is ${require}, but ${missing.map(({ name, detail }) => `${name}: ${detail}`).join('; ')}`;
+/** Walls mostly are missing together and for one reason, which is told once. */
+const refusal = (missing: readonly Wall[], require: string): string => {
+  const names = missing.map(({ name }) => name).join(', ');
+  const [why] = missing.map(({ name, detail }) => `${name}: ${detail}`);
+  return `sandbox.require is ${require}, but these walls do not stand: ${names}. Of ${why}. \`weighbridge doctor\` says what to do about each`;
+};

@@ -26,8 +26,9 @@ export type Sandbox = {
   /** sha256 of everything that decides what a report says (the bundled parsers and the limits): the ruleset version. */
   readonly ruleset: string;
   /**
-   * Inspects in a worker. Always resolves with a report unless `signal` aborts (then CANCELLED): a crash, hang, lie or
-   * limit is a report with `coverage: opaque` and the reason. Rejects only when `source` does, with that fault.
+   * Inspects in a worker. Resolves with a report unless `signal` aborts (then CANCELLED): a crash, hang, lie or
+   * limit is a report with `coverage: opaque` and the reason. Rejects when `source` does, with that fault, and with
+   * SANDBOX_UNAVAILABLE when no worker judged the file through no fault of the file: that is no verdict.
    */
   inspect(source: Source, options?: InspectOptions): Promise<Report>;
   /**

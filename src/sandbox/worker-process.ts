@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { Readable, Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { WeighbridgeError } from '../errors.ts';
@@ -18,8 +19,11 @@ const INFO_LIMIT = 4096;
 export type Listener = {
   frame(frame: Frame): void;
   /** The worker broke the rules of the pipe, or ended; `message` says how. It is dead or dying. */
-  gone(code: 'SANDBOX_LIED' | 'SANDBOX_CRASHED', message: string): void;
+  gone(code: 'SANDBOX_LIED' | Ending['code'], message: string): void;
 };
+
+/** How a worker ended: by itself, or by a signal from outside that no file can bring about. */
+export type Ending = { readonly code: 'SANDBOX_CRASHED' | 'SANDBOX_UNAVAILABLE'; readonly message: string };
 
 /** One living worker process. */
 export type WorkerProcess = {
@@ -32,7 +36,7 @@ export type WorkerProcess = {
   listen(listener: Listener): void;
   /** SIGKILL; bubblewrap takes the worker with it. */
   kill(): void;
-  readonly ended: Promise<string>;
+  readonly ended: Promise<Ending>;
 };
 
 type Start = { readonly level: Level; readonly line: CommandLine; readonly init: Init; readonly parsers: string };
@@ -85,8 +89,13 @@ const inTime = async <T>(promise: Promise<T>): Promise<T> => {
   return Promise.race([promise, late]).finally(() => clock.abort());
 };
 
+/** Signals with which people, service managers and the kernel (short of memory) end processes; bugs end by others. */
+const FROM_OUTSIDE: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGINT', 'SIGKILL', 'SIGTERM'];
+/** What bubblewrap adds to the signal of the program inside, in its own exit code. */
+const SIGNAL_CODES = 128;
+
 /** How the process ended, with the first words of its standard error. */
-const whenEnded = (child: ChildProcess): Promise<string> => {
+const whenEnded = (child: ChildProcess): Promise<Ending> => {
   let said = '';
   child.stderr?.setEncoding('latin1').on('data', (text: string) => {
     if (said.length < STDERR_LIMIT) said += text.slice(0, STDERR_LIMIT - said.length);
@@ -96,13 +105,19 @@ const whenEnded = (child: ChildProcess): Promise<string> => {
     return said.trim() === '' ? how : `${how}: ${printable(said.trim(), 200)}`;
   };
   return new Promise((resolve) => {
-    child.once('error', (error) => resolve(words(`it could not be started (${error.message})`)));
-    child.once('close', (code, signal) => resolve(words(signal === null ? `exit code ${code}` : `signal ${signal}`)));
+    const tell = (code: Ending['code'], how: string): void =>
+      resolve({ code, message: `the worker ended: ${words(how)}` });
+    child.once('error', (error) => tell('SANDBOX_CRASHED', `it could not be started (${error.message})`));
+    child.once('close', (code, signal) => {
+      const outside = FROM_OUTSIDE.find((name) => name === signal || code === SIGNAL_CODES + constants.signals[name]);
+      if (outside === undefined) tell('SANDBOX_CRASHED', signal === null ? `exit code ${code}` : `signal ${signal}`);
+      else tell('SANDBOX_UNAVAILABLE', `signal ${outside}`);
+    });
   });
 };
 
 /** Routes frames and the end of the worker to whoever listens now. */
-const listening = (child: ChildProcess, ended: Promise<string>, kill: () => void): WorkerProcess['listen'] => {
+const listening = (child: ChildProcess, ended: Promise<Ending>, kill: () => void): WorkerProcess['listen'] => {
   let listener: Listener | undefined;
   const reader = createFrameReader();
   const input = stream(child, PIPES.toHost, Readable);
@@ -117,7 +132,7 @@ const listening = (child: ChildProcess, ended: Promise<string>, kill: () => void
     if (frames === undefined) return lied();
     for (const frame of frames) listener?.frame(frame);
   });
-  void ended.then((how) => listener?.gone('SANDBOX_CRASHED', `the worker ended: ${how}`));
+  void ended.then(({ code, message }) => listener?.gone(code, message));
   return (next) => {
     listener = next;
   };

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WeighbridgeError } from '../errors.ts';
 import { layout } from './layout.ts';
+import { writeWhole } from './whole-file.ts';
 
 /** The key in `keys/` of the data folder that what must stay secret on the disk is encrypted with. */
 const FILE = 'vault.key';
@@ -14,10 +15,7 @@ export const loadSecretKey = (data: string): Uint8Array => {
   const path = join(keys, FILE);
   if (!existsSync(path)) {
     mkdirSync(keys, { recursive: true, mode: 0o700 });
-    const file = openSync(path, 'wx', 0o600);
-    writeSync(file, `${randomBytes(32).toString('hex')}\n`);
-    fsyncSync(file);
-    closeSync(file);
+    writeWhole(path, `${randomBytes(32).toString('hex')}\n`, 0o600);
   }
   const text = readFileSync(path, 'utf8').trim();
   if (!FORM.test(text)) throw new WeighbridgeError('STORE_CORRUPT', `${path} is no key of 64 hex digits`);

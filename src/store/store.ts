@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { isFault, WeighbridgeError } from '../errors.ts';
 import { createFileBlobs } from './blobs-files.ts';
 import { diskFault } from './disk.ts';
@@ -7,6 +7,7 @@ import { LAYOUT_VERSION, layout } from './layout.ts';
 import { holdLock } from './lock.ts';
 import { createSqliteRecords } from './records-sqlite.ts';
 import type { Blobs, Records } from './types.ts';
+import { writeWhole } from './whole-file.ts';
 
 export type Store = { readonly blobs: Blobs; readonly records: Records; close(): Promise<void> };
 
@@ -91,7 +92,7 @@ const prepare = (data: string): (() => void) => {
 };
 
 const checkVersion = (path: string): void => {
-  if (!existsSync(path)) writeFileSync(path, `${LAYOUT_VERSION}\n`, { flag: 'wx' });
+  if (!existsSync(path)) writeWhole(path, `${LAYOUT_VERSION}\n`, 0o644);
   const found = Number(readFileSync(path, 'utf8'));
   if (found <= LAYOUT_VERSION && Number.isInteger(found) && found > 0) return;
   throw new WeighbridgeError('STORE_TOO_NEW', `${path} says ${found}; this Weighbridge knows ${LAYOUT_VERSION}`, {

@@ -117,6 +117,8 @@ export type Tables = {
   release: KeptRelease;
   /** Name of a stream → the position of the next entry of the log that it sends. */
   stream: { readonly next: number };
+  /** Name of a place that checkpoints are posted to → entries in the newest one that arrived. */
+  post: { readonly size: number };
   /** Id of a token that this gateway made → its terms and the sha256 of its secret. Kept after its end, to be listed. */
   token: TokenTerms & {
     readonly sha256: string;
@@ -140,6 +142,11 @@ export type Tables = {
     readonly name: string;
     readonly role: PersonRole;
     readonly via: 'account' | 'oidc';
+    /** What a directory calls the person, for people to read; and the digest of the settings under which it vouched. */
+    readonly shown?: string;
+    readonly directory?: string;
+    /** The directory was asked to see the person again, whatever it remembered of them. */
+    readonly anew?: true;
     readonly createdAt: number;
     readonly seenAt: number;
   };

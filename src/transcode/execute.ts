@@ -3,8 +3,8 @@ import { MIB } from '../bytes/limits.ts';
 import { WeighbridgeError } from '../errors.ts';
 import { DTYPES, type Plan, type PlanStorage, type PlanTensor } from '../formats/format.ts';
 import { gather, isContiguous } from './gather.ts';
-import { checkedStorage } from './storage.ts';
-import type { Layout, PlanSource, TensorDigest } from './types.ts';
+import { checkedStorages } from './storage.ts';
+import type { Layout, OpenScratch, PlanSource, TensorDigest } from './types.ts';
 
 /** Bytes that are copied at a time. */
 const COPY_BYTES = 1 * MIB;
@@ -17,6 +17,8 @@ type Options = {
   readonly end?: number;
   /** Called once per tensor, in output order. */
   readonly onTensor?: (digest: TensorDigest) => void;
+  /** Where large deflated storages are inflated to; without it they are refused with LIMIT_EXCEEDED. */
+  readonly scratch?: OpenScratch;
 };
 
 /**
@@ -32,19 +34,23 @@ export async function* execute(
   const start = options.start ?? 0;
   const end = Math.min(options.end ?? layout.size, layout.size);
   if (start < layout.header.length) yield layout.header.subarray(start, Math.min(end, layout.header.length));
-  const open = checkedStorage(source);
-  for (const placed of layout.placed) {
-    const from = Math.max(start - placed.start, 0);
-    const to = Math.min(end - placed.start, placed.bytes);
-    const whole = from === 0 && to === placed.bytes;
-    if (!whole && to <= from) continue;
-    const hash = whole && options.onTensor !== undefined ? createHash('sha256') : undefined;
-    for await (const chunk of tensorBytesOf(plan, placed.tensor, open, from, to)) {
-      hash?.update(chunk);
-      yield chunk;
+  const storages = checkedStorages(source, options.scratch);
+  try {
+    for (const placed of layout.placed) {
+      const from = Math.max(start - placed.start, 0);
+      const to = Math.min(end - placed.start, placed.bytes);
+      const whole = from === 0 && to === placed.bytes;
+      if (!whole && to <= from) continue;
+      const hash = whole && options.onTensor !== undefined ? createHash('sha256') : undefined;
+      for await (const chunk of tensorBytesOf(plan, placed.tensor, storages.open, from, to)) {
+        hash?.update(chunk);
+        yield chunk;
+      }
+      const { name, dtype, shape } = placed.tensor;
+      if (hash !== undefined) options.onTensor?.({ name, dtype, shape, sha256: hash.digest('hex') });
     }
-    const { name, dtype, shape } = placed.tensor;
-    if (hash !== undefined) options.onTensor?.({ name, dtype, shape, sha256: hash.digest('hex') });
+  } finally {
+    await storages.close();
   }
 }
 

@@ -48,10 +48,10 @@ export const createDownload = (sender: Sender, patience: Patience, largeFrom: nu
           yield chunk;
           if ('dump' in reply.body) release(chunk);
         }
-        if (position < range.end) throw early(reply.origin);
+        if (position < range.end) throw early(reply, position, range);
       } catch (error) {
         const fault = asFault(error, host, signal);
-        if (position - progress >= PROGRESS) failures = 0;
+        if (position - progress >= PROGRESS) failures = mismatches = 0;
         progress = position;
         failures += 1;
         if (isFault(fault, 'UPSTREAM_MISMATCH')) mismatches += 1;
@@ -75,8 +75,18 @@ const release = ({ buffer, byteLength }: Uint8Array): void => {
 const mayResume = (fault: WeighbridgeError, mismatches: number): boolean =>
   fault.code === 'UPSTREAM_UNREACHABLE' || (fault.code === 'UPSTREAM_MISMATCH' && mismatches < MISMATCHES);
 
-const early = (origin: string): WeighbridgeError =>
-  new WeighbridgeError('UPSTREAM_UNREACHABLE', `${new URL(origin).host}: the body ended early`);
+/**
+ * Why a body ended at `position` without an error. One that tells its own end was sent that way; one that ends with its
+ * connection may have been cut, and a range may be shorter than the one asked for (RFC 9110, 15.3.7).
+ */
+const early = (reply: Reply, position: number, { end, size }: Range): WeighbridgeError => {
+  const { 'transfer-encoding': transfer, 'content-encoding': encoding } = reply.headers;
+  const promised = reply.status === 206 ? Number(contentRange(reply)?.[2]) + 1 : size;
+  const toldEnd = transfer !== undefined || isEncoded(encoding);
+  if (toldEnd && position < promised) return mismatch(reply, `a body that ends at byte ${position} of ${promised}`);
+  const { host } = new URL(reply.origin);
+  return new WeighbridgeError('UPSTREAM_UNREACHABLE', `${host}: the body ended early, at byte ${position} of ${end}`);
+};
 
 /** Asks for the rest of the file, at a remembered redirect or from the start. */
 const open = async (
@@ -142,13 +152,20 @@ const bytesOf = (reply: Reply, position: number, range: Range, etag: string | un
   return cutOut(reply, decoded(reply.body, encoding), skip, range.end - position, range.end === range.size);
 };
 
-const partProblem = ({ headers }: Reply, position: number, size: number): string | undefined => {
+const contentRange = ({ headers }: Reply): RegExpExecArray | null =>
+  /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
+
+const partProblem = (reply: Reply, position: number, size: number): string | undefined => {
+  const { headers } = reply;
   if (isEncoded(headers['content-encoding'])) return 'a range of an encoded body';
-  const match = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
+  const match = contentRange(reply);
   if (match === null) return 'a range without a valid Content-Range';
   if (Number(match[1]) !== position) return `a range from ${match[1]} where ${position} was asked for`;
-  if (match[2] !== '*' && Number(match[2]) !== size) return `${match[2]} bytes where ${size} were listed`;
-  return undefined;
+  if (match[3] !== '*' && Number(match[3]) !== size) return `${match[3]} bytes where ${size} were listed`;
+  const promised = Number(match[2]) - position + 1;
+  const length = headers['content-length'];
+  if (length === undefined || Number(length) === promised) return undefined;
+  return `${length} bytes of a body where its Content-Range has ${promised}`;
 };
 
 const wholeProblem = ({ headers }: Reply, size: number): string | undefined => {

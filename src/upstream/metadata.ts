@@ -36,28 +36,29 @@ const attempt = async (sender: Sender, hop: Hop): Promise<UpstreamAnswer | Weigh
   try {
     const reply = await sender.follow(hop, false);
     const { 'content-encoding': _, ...headers } = reply.headers;
-    return { status: reply.status, headers, body: await readBody(reply) };
+    return { status: reply.status, headers, body: await readBody(reply, MAX_METADATA_BYTES) };
   } catch (error) {
     return asFault(error, new URL(hop.origin).host, hop.signal);
   }
 };
 
-const readBody = async (reply: Reply): Promise<Uint8Array> => {
+/** The whole body of an answer, decoded. Throws UPSTREAM_TOO_LARGE beyond `most` bytes. */
+export const readBody = async (reply: Reply, most: number): Promise<Uint8Array> => {
   const declared = Number(reply.headers['content-length'] ?? 0);
   const chunks: Uint8Array[] = [];
   let size = 0;
   const body = Readable.from(decoded(reply.body, reply.headers['content-encoding']));
-  for await (const chunk of declared > MAX_METADATA_BYTES ? tooLarge(reply) : body) {
+  for await (const chunk of declared > most ? tooLarge(reply, most) : body) {
     size += chunk.length;
-    if (size > MAX_METADATA_BYTES) tooLarge(reply);
+    if (size > most) tooLarge(reply, most);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, size);
 };
 
-const tooLarge = (reply: Reply): never => {
+const tooLarge = (reply: Reply, most: number): never => {
   reply.body.destroy();
-  throw new WeighbridgeError('UPSTREAM_TOO_LARGE', `an answer of over ${MAX_METADATA_BYTES} bytes`, {
+  throw new WeighbridgeError('UPSTREAM_TOO_LARGE', `an answer of over ${most} bytes`, {
     host: reply.origin,
   });
 };

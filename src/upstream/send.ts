@@ -29,6 +29,8 @@ export type Hop = {
   readonly signal?: AbortSignal | undefined;
   /** The answer may be large: it comes over a connection of its own where that is possible. */
   readonly large?: boolean;
+  /** Its Authorization is meant for this very place, also where that is not the configured origin. */
+  readonly addressed?: true;
   /** Where its bytes are best read to; see `Upstream.download`. */
   readonly room?: ((ahead: number) => Uint8Array) | undefined;
 };
@@ -95,7 +97,7 @@ export const createSender = (origin: Origin, allowPrivate: boolean, patience: Pa
   const send = async (hop: Hop): Promise<Reply> => {
     const home = hop.origin === base.origin;
     const dispatcher = home ? trusted : guarded;
-    const sent = outgoing(hop.headers, home, origin.token);
+    const sent = outgoing(hop.headers, home, home ? origin.token : undefined, home || hop.addressed === true);
     try {
       const reply = await sendByWire(hop, sent, home || allowPrivate);
       if (reply !== undefined) return reply;
@@ -179,11 +181,16 @@ const createDispatcher = (origin: Origin, patience: Patience, guarded: boolean):
 };
 
 /** Credentials stay at home; nothing is asked for compressed. */
-const outgoing = (headers: Headers, home: boolean, token: string | undefined): Record<string, string> => {
-  const sent: Record<string, string> = home && token !== undefined ? { authorization: `Bearer ${token}` } : {};
+const outgoing = (
+  headers: Headers,
+  home: boolean,
+  token: string | undefined,
+  addressed: boolean,
+): Record<string, string> => {
+  const sent: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   for (const [name, value] of Object.entries(headers)) {
     const lower = name.toLowerCase();
-    if (home || (lower !== 'authorization' && lower !== 'cookie')) sent[lower] = value;
+    if (lower === 'authorization' ? addressed : home || lower !== 'cookie') sent[lower] = value;
   }
   return { 'user-agent': 'weighbridge', ...sent, 'accept-encoding': 'identity' };
 };

@@ -106,34 +106,25 @@ t.test('an index that is none, is damaged, is old or is of another log is made a
   (await indexed(original)).close();
   const query = { actor: 'p_3' };
   const right = await expected(original, query);
+  const changedBy = (statement: string) => (path: string) => {
+    const database = new DatabaseSync(path);
+    database.exec(statement);
+    database.close();
+  };
   const damage: Record<string, (path: string) => void> = {
     'no database': (path) => writeFileSync(path, 'no database at all, but long enough to be read as one'.repeat(100)),
     'an empty file': (path) => writeFileSync(path, ''),
-    'another schema': (path) => {
-      const database = new DatabaseSync(path);
-      database.exec('DROP TABLE block; CREATE TABLE block (number INTEGER)');
-      database.close();
-    },
-    'a newer version': (path) => {
-      const database = new DatabaseSync(path);
-      database.exec('PRAGMA user_version = 99');
-      database.close();
-    },
+    'another schema': changedBy('DROP TABLE block; CREATE TABLE block (number INTEGER)'),
+    'a newer version': changedBy('PRAGMA user_version = 99'),
     'the index of another log': (path) => {
       for (const suffix of ['-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true });
       cpSync(join(other, 'index.sqlite'), path);
     },
     'half a file': (path) => truncateSync(path, 20_000),
-    'places that are wrong': (path) => {
-      const database = new DatabaseSync(path);
-      database.exec('UPDATE block SET offsets = zeroblob(length(offsets))');
-      database.close();
-    },
-    'sets that are wrong': (path) => {
-      const database = new DatabaseSync(path);
-      database.exec("UPDATE member SET bits = x'ffff01'");
-      database.close();
-    },
+    'places that are wrong': changedBy('UPDATE block SET offsets = zeroblob(length(offsets))'),
+    'sets that are wrong': changedBy("UPDATE member SET bits = x'ffff01'"),
+    'members beyond the end of a block': changedBy("UPDATE member SET bits = x'0010'"),
+    'sets of a megabyte': changedBy('UPDATE member SET bits = zeroblob(1 << 20)'),
   };
   for (const [what, change] of Object.entries(damage)) {
     const directory = join(root, `damaged-${what}`);
@@ -192,7 +183,7 @@ t.test('two programs may bring one index up to date at the same time', async (t)
 });
 
 t.test('names with NUL, half characters and great length are found as they were entered', async (t) => {
-  const names = ['a\0b', 'half \ud800 of one', 'x'.repeat(3000), '%_[a-z]', 'ünïcode', '__proto__'];
+  const names = ['a\0b', 'half \ud800 of one', 'x'.repeat(3000), 'y'.repeat(12_000), '%_[a-z]', 'ünïcode', '__proto__'];
   const directory = make('names', names.length, 3000, (index) => ({
     ...entryOf(index),
     artefact: { ecosystem: 'file', repo: '', commit: '', path: names[index] ?? '' },

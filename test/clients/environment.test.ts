@@ -1,6 +1,8 @@
 import t from 'tap';
 import { jsonFrom, runCommand, runJavaScript, runProgram, runPython } from '../support/clients.ts';
+import type { PythonEnvironment } from '../support/environments.ts';
 import { torchFixtures } from '../support/torch-fixtures.ts';
+import { startWorld } from '../support/world.ts';
 
 const versions = (...modules: readonly string[]): string =>
   `import json, ${modules.join(', ')}\nprint(json.dumps({${modules.map((name) => `"${name}": ${name}.__version__`).join(', ')}}))`;
@@ -42,6 +44,32 @@ t.test('a client sees a clean environment and what the test adds', async (t) => 
   const result = await runPython('hub2', script, { env: { HF_ENDPOINT: 'http://127.0.0.1:9' }, args: ['a b'] });
   t.same(jsonFrom(result), [null, 'http://127.0.0.1:9', 'a b']);
   t.match(await runPython('hub2', 'raise SystemExit(3)'), { code: 3 });
+});
+
+t.test('over https a client takes nothing unless it was given the authority', async (t) => {
+  const world = await startWorld(t, [{ name: 'acme/tiny', files: { 'config.json': '{}' } }], { secure: true });
+  const javascript = `import { downloadFile } from '@huggingface/hub';
+    const blob = await downloadFile({ repo: 'acme/tiny', path: 'config.json', hubUrl: process.argv.at(-1) });
+    console.log(await blob.text());`;
+  const url = `${world.endpoint}/acme/tiny/resolve/main/config.json`;
+  // With what all its calls are made of; a download would try again for half a minute.
+  const python = `from huggingface_hub import get_session; get_session().get("${url}").raise_for_status()`;
+  const clients: readonly PythonEnvironment[] = ['torch', 'hub1', 'hub2'];
+  const all = (trust: Readonly<Record<string, string>>) => [
+    ...clients.map((name) => runPython(name, python, { env: { HF_ENDPOINT: world.endpoint, ...trust } })),
+    runJavaScript(javascript, { args: [world.endpoint], env: trust }),
+    runProgram('curl', ['-sS', '--fail', '--max-time', '30', url], { env: trust }),
+  ];
+  for (const { code, stderr } of await Promise.all(all({}))) {
+    t.not(code, 0);
+    t.match(stderr, /certificate/i, 'it says that it does not trust the certificate');
+  }
+  t.same(
+    (await world.entries()).filter(({ artefact }) => artefact !== undefined),
+    [],
+    'nobody got as far as to ask',
+  );
+  for (const { code, stderr } of await Promise.all(all(world.trust))) t.equal(code, 0, stderr);
 });
 
 t.test('a client that hangs is ended with everything it started', async (t) => {

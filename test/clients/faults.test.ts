@@ -4,6 +4,7 @@ import { type Outcome, runChecks } from '../support/checks.ts';
 import type { PythonEnvironment } from '../support/environments.ts';
 import type { Fault, HubRepo } from '../support/hub.ts';
 import { safetensors } from '../support/safetensors-writer.ts';
+import { SCHEMES } from '../support/secure.ts';
 import { startWorld } from '../support/world.ts';
 
 const MIB = 1024 * 1024;
@@ -80,27 +81,37 @@ const inject = (repo: HubRepo, file: 'large' | 'small' | 'config' | 'info', faul
   return { ...fault, where: 'cdn', match: new RegExp(digestsOf(repo)[path] ?? '') };
 };
 
-/** One snapshot_download for each case, by every client at the same time. Calls `judge` with what became of each. */
-const run = async (
+type Judge = (name: string, outcome: Outcome & { readonly left: readonly string[] }, repo: HubRepo) => void;
+
+/** One snapshot_download for each case by one client. Calls `judge` with what became of each. */
+const snapshots = async (
   t: Test,
-  cases: Readonly<Record<string, Case>>,
-  judge: (name: string, outcome: Outcome & { readonly left: readonly string[] }, repo: HubRepo) => void,
+  client: PythonEnvironment,
+  secure: boolean,
+  cases: readonly (readonly [string, Case])[],
+  judge: Judge,
 ): Promise<void> => {
-  const clients: Promise<void>[] = [];
-  for (const client of CLIENTS) {
-    const repos = Object.keys(cases).map((name) => repoOf(client, name));
-    const world = await startWorld(t, repos, { settings: { LOG_LEVEL: 'silent' } });
-    Object.values(cases).forEach(({ fault, file }, at) => {
-      world.hub.fail(inject(repos[at] as HubRepo, file ?? 'large', fault));
-    });
-    const plan = { repos: repos.map(({ name }) => name) };
-    const finished = async (): Promise<void> => {
-      const done = await runChecks(client, 'faults', world.endpoint, plan, { timeout: CLIENT_MS });
-      for (const repo of repos) judge(repo.name, done[repo.name] as Outcome & { left: readonly string[] }, repo);
-    };
-    clients.push(finished());
-  }
-  await Promise.all(clients);
+  const repos = cases.map(([name]) => repoOf(client, name));
+  const world = await startWorld(t, repos, { secure, settings: { LOG_LEVEL: 'silent' } });
+  for (const [at, [, { fault, file }]] of cases.entries())
+    world.hub.fail(inject(repos[at] as HubRepo, file ?? 'large', fault));
+  const plan = { repos: repos.map(({ name }) => name) };
+  const done = await runChecks(client, 'faults', world, plan, { timeout: CLIENT_MS });
+  for (const repo of repos) judge(repo.name, done[repo.name] as Outcome & { left: readonly string[] }, repo);
+};
+
+/**
+ * All clients at the same time, each with half of the cases over http and with the others over https: its neighbour has
+ * them the other way round. Nothing but waiting would come of both for each.
+ */
+const run = async (t: Test, cases: Readonly<Record<string, Case>>, judge: Judge): Promise<void> => {
+  const running = CLIENTS.flatMap((client, row) =>
+    SCHEMES.map(({ secure }, half) => {
+      const chosen = Object.entries(cases).filter((_, at) => (row + at) % SCHEMES.length === half);
+      return snapshots(t, client, secure, chosen, judge);
+    }),
+  );
+  await Promise.all(running);
 };
 
 t.test('what goes wrong upstream is not seen by a client', (t) =>

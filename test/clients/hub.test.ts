@@ -7,6 +7,7 @@ import { jsonFrom, runPython } from '../support/clients.ts';
 import type { PythonEnvironment } from '../support/environments.ts';
 import type { HubFile, HubRepo } from '../support/hub.ts';
 import { float32, safetensors } from '../support/safetensors-writer.ts';
+import { SCHEMES } from '../support/secure.ts';
 import { torchFixtures } from '../support/torch-fixtures.ts';
 import { startWorld, type World } from '../support/world.ts';
 
@@ -248,36 +249,41 @@ const upstream = (t: Test, { hub }: World): void => {
   t.same([...new Set(second.map(({ headers }) => headers['user-agent']))], ['weighbridge']);
 };
 
-for (const [environment, version] of VERSIONS) {
-  t.test(`huggingface_hub ${version}`, async (t) => {
-    const world = await startWorld(t, await repos(), {
-      hub: { pageSize: 10, users: { [ALLOWED]: { name: 'ada' }, [OTHER]: { name: 'bob' } } },
-    });
-    const plan = {
-      model: 'acme/tiny',
-      converted: 'acme/pickled',
-      odd: 'acme/odd',
-      oddNames: Object.keys(ODD),
-      many: 'acme/many',
-      commit: world.hub.commit('acme/tiny'),
-      branch: BRANCH,
-      dataset: 'acme/rows-csv',
-      space: 'acme/space',
-      gated: 'acme/gated',
-      private: 'acme/private',
-      disabled: 'acme/disabled',
-      token: OTHER,
-      allowed: ALLOWED,
-      direct: world.hub.url,
-      datasets: environment === 'hub1',
-    };
-    const done = await runChecks(environment, 'hub', world.endpoint, plan, { timeout: CLIENT_MS });
-    t.equal(done['version'], version);
-    await downloads(t, done, world);
-    listings(t, done, world);
-    await conversions(t, done, world);
-    errors(t, done);
-    if (environment === 'hub1') dataSets(t, done);
-    upstream(t, world);
+const everyCall = async (t: Test, environment: PythonEnvironment, version: string, secure: boolean): Promise<void> => {
+  const world = await startWorld(t, await repos(), {
+    secure,
+    hub: { pageSize: 10, users: { [ALLOWED]: { name: 'ada' }, [OTHER]: { name: 'bob' } } },
   });
+  const plan = {
+    model: 'acme/tiny',
+    converted: 'acme/pickled',
+    odd: 'acme/odd',
+    oddNames: Object.keys(ODD),
+    many: 'acme/many',
+    commit: world.hub.commit('acme/tiny'),
+    branch: BRANCH,
+    dataset: 'acme/rows-csv',
+    space: 'acme/space',
+    gated: 'acme/gated',
+    private: 'acme/private',
+    disabled: 'acme/disabled',
+    token: OTHER,
+    allowed: ALLOWED,
+    direct: world.hub.url,
+    datasets: environment === 'hub1',
+  };
+  const done = await runChecks(environment, 'hub', world, plan, { timeout: CLIENT_MS });
+  t.equal(done['version'], version);
+  await downloads(t, done, world);
+  listings(t, done, world);
+  await conversions(t, done, world);
+  errors(t, done);
+  if (environment === 'hub1') dataSets(t, done);
+  upstream(t, world);
+};
+
+for (const { scheme, secure } of SCHEMES) {
+  for (const [environment, version] of VERSIONS) {
+    t.test(`huggingface_hub ${version} over ${scheme}`, (t) => everyCall(t, environment, version, secure));
+  }
 }

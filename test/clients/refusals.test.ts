@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { makeCertificates } from '../support/certificates.ts';
 import { type Outcome, runChecks, traceback } from '../support/checks.ts';
-import { jsonFrom, runJavaScript, runProgram } from '../support/clients.ts';
+import { jsonFrom, runCommand, runJavaScript, runProgram } from '../support/clients.ts';
 import type { PythonEnvironment } from '../support/environments.ts';
 import type { HubRepo } from '../support/hub.ts';
 import { assemble, callForms, op, pickled, text } from '../support/pickle-assembler.ts';
 import { float32, safetensors } from '../support/safetensors-writer.ts';
+import { SCHEMES } from '../support/secure.ts';
 import { torchFixtures } from '../support/torch-fixtures.ts';
-import { startWorld, type World, type WorldOptions } from '../support/world.ts';
+import { startWorld, type World } from '../support/world.ts';
 import { writeZip } from '../support/zip-writer.ts';
 
 const KIB = 1024;
@@ -53,21 +53,6 @@ const lateRepos = (client: string, seed: number): readonly HubRepo[] => [
   },
 ];
 
-type Started = { readonly world: World; readonly env: Readonly<Record<string, string>> };
-
-/** A gateway over http or https, and what makes clients trust it. */
-const start = async (
-  t: Test,
-  secure: boolean,
-  repos: readonly HubRepo[],
-  options: WorldOptions = {},
-): Promise<Started> => {
-  if (!secure) return { world: await startWorld(t, repos, options), env: {} };
-  const { ca, cert, key } = makeCertificates(t.testdir({}));
-  const env = { SSL_CERT_FILE: ca, REQUESTS_CA_BUNDLE: ca, NODE_EXTRA_CA_CERTS: ca, CURL_CA_BUNDLE: ca };
-  return { world: await startWorld(t, repos, { ...options, settings: { TLS_CERT: cert, TLS_KEY: key } }), env };
-};
-
 const REFUSED = /Weighbridge refuses \S+: inspection found something dangerous: .*os\.system/;
 
 /** The call failed, its text says who refused what and why, and the request that it names is in the log. */
@@ -91,14 +76,12 @@ const LOUD: Readonly<Record<PythonEnvironment, readonly string[]>> = (() => {
   };
 })();
 
-for (const secure of [false, true]) {
-  const scheme = secure ? 'https' : 'http';
-
+for (const { scheme, secure } of SCHEMES) {
   t.test(`over ${scheme} every call of a Python client says why it got nothing`, async (t) => {
-    const { world, env } = await start(t, secure, REPOS);
+    const world = await startWorld(t, REPOS, { secure });
     for (const client of CLIENTS) {
       const plan = { transformers: client !== 'hub1', torch: client === 'torch', datasets: client === 'hub1' };
-      const done = await runChecks(client, 'refusals', world.endpoint, plan, { timeout: CLIENT_MS, env });
+      const done = await runChecks(client, 'refusals', world, plan, { timeout: CLIENT_MS });
       const ids = await requestIds(world);
       for (const name of LOUD[client]) refused(t, `${client} ${name}`, done[name]?.text, ids);
       // fsspec has one word for everything that is not there; the reason is in the traceback.
@@ -109,9 +92,9 @@ for (const secure of [false, true]) {
   });
 
   t.test(`over ${scheme} curl and JavaScript print the reason`, async (t) => {
-    const { world, env } = await start(t, secure, REPOS);
+    const world = await startWorld(t, REPOS, { secure });
     const curl = (path: string) =>
-      runProgram('curl', ['-sS', '--max-time', '30', `${world.endpoint}/${path}`], { env });
+      runProgram('curl', ['-sS', '--max-time', '30', `${world.endpoint}/${path}`], { env: world.trust });
     const files = ['acme/evil/resolve/main/pytorch_model.bin', 'datasets/acme/poison/resolve/main/train.csv'];
     const printed = await Promise.all([...files, 'api/models/acme/evil'].map(curl));
     const script = `
@@ -131,11 +114,35 @@ for (const secure of [false, true]) {
       await check('snapshot', () => hub.snapshotDownload({ repo, hubUrl, cacheDir: process.env.HOME + '/cache' }));
       await check('transformers', () => AutoConfig.from_pretrained(repo));
       console.log(JSON.stringify(texts));`;
-    const texts = jsonFrom(await runJavaScript(script, { args: [world.endpoint], env })) as Record<string, string>;
+    const texts = jsonFrom(await runJavaScript(script, { args: [world.endpoint], env: world.trust })) as Record<
+      string,
+      string
+    >;
     const ids = await requestIds(world);
     for (const { stdout } of printed) refused(t, 'curl', stdout, ids);
     for (const name of ['download', 'info', 'snapshot']) refused(t, `JavaScript ${name}`, texts[name], ids);
     t.match(texts['transformers'], /Forbidden access to file/, 'transformers.js has words of its own');
+  });
+
+  t.test(`over ${scheme} the command of the Hub prints it, too`, async (t) => {
+    const world = await startWorld(t, REPOS, { secure });
+    const asked = [
+      ['acme/mixed', 'extra.pkl'],
+      ['acme/mixed'],
+      ['acme/evil'],
+      ['acme/poison', '--repo-type', 'dataset'],
+    ];
+    const runs = (['torch', 'hub1', 'hub2'] as const).flatMap((client) => {
+      const command = client === 'torch' ? 'huggingface-cli' : 'hf';
+      return asked.map((rest) => ({ client, command, rest }));
+    });
+    for (const { client, command, rest } of runs) {
+      const args = ['download', ...rest];
+      const set = { ...world.trust, HF_ENDPOINT: world.endpoint, HF_HUB_DISABLE_UPDATE_CHECK: '1' };
+      const { code, stdout, stderr } = await runCommand(client, command, { args, env: set });
+      t.not(code, 0);
+      refused(t, `${client} ${rest.join(' ')}`, (stdout + stderr).replace(/\s+/g, ' '), await requestIds(world));
+    }
   });
 
   t.test(`over ${scheme} a refusal that comes only at the weights is not lost`, async (t) => {
@@ -145,12 +152,12 @@ for (const secure of [false, true]) {
       ['hub2', 'cached_file'],
     ] as const;
     const repos = clients.flatMap(([client], at) => lateRepos(client, 2 * at));
-    const { world, env } = await start(t, secure, repos, { timings: { answerWithin: 500 } });
+    const world = await startWorld(t, repos, { secure, timings: { answerWithin: 500 } });
     world.hub.fail({ kind: 'drip', chunk: 64 * KIB, ms: 100, where: 'cdn' });
     await Promise.all(
       clients.map(async ([client, load]) => {
         const plan = { load, repos: ['late', 'disguised', 'shard'].map((name) => `acme/${name}-${client}`) };
-        const done = await runChecks(client, 'late', world.endpoint, plan, { timeout: CLIENT_MS, env });
+        const done = await runChecks(client, 'late', world, plan, { timeout: CLIENT_MS });
         const ids = await requestIds(world);
         for (const repo of plan.repos) {
           refused(t, repo, done[repo]?.text, ids);

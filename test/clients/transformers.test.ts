@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { entriesDuring, type Outcomes, runChecks } from '../support/checks.ts';
 import type { HubRepo } from '../support/hub.ts';
+import { SCHEMES } from '../support/secure.ts';
 import { type Fixture, type FixtureName, torchFixtures } from '../support/torch-fixtures.ts';
 import { startWorld, type World } from '../support/world.ts';
 
@@ -46,47 +47,52 @@ const upstreamSaw = (t: Test, { hub }: World): void => {
   t.same([...new Set(hub.log.map(({ headers }) => headers['user-agent']))], ['weighbridge']);
 };
 
-t.test('from_pretrained gets equal tensors from safetensors where a repo has only pickles', async (t) => {
-  const world = await startWorld(t, repos);
-  const env = { HF_TOKEN: '' };
-  const done = await runChecks('torch', 'transformers', world.endpoint, { repos: REPOS }, { timeout: CLIENT_MS, env });
-  for (const name of [...REPOS, 'again', 'local only', 'use_safetensors'] as const) {
-    const loaded = done[name];
-    t.equal(loaded?.error, undefined, `${name}: ${loaded?.text}`);
-    const source: FixtureName =
-      REPOS.find((repo) => repo === name) ?? (name === 'use_safetensors' ? 'legacy' : 'single');
-    const expected = tensorsOf(source);
-    t.ok(Object.keys(expected).length > 30);
-    t.match(loaded?.value?.tensors, expected, `${name}: every tensor of the checkpoint`);
-    t.same(loaded?.value?.missing, [], `${name}: nothing is missing`);
-  }
-  t.equal(done['config']?.value, 32);
-  t.same(done['tokenizer']?.value, TOKENS);
-  for (const name of ['again', 'local only']) t.same(await entriesDuring(world, done[name]!), [], name);
+for (const { scheme, secure } of SCHEMES) {
+  t.test(
+    `over ${scheme} from_pretrained gets equal tensors from safetensors where a repo has only pickles`,
+    async (t) => {
+      const world = await startWorld(t, repos, { secure });
+      const env = { HF_TOKEN: '' };
+      const done = await runChecks('torch', 'transformers', world, { repos: REPOS }, { timeout: CLIENT_MS, env });
+      for (const name of [...REPOS, 'again', 'local only', 'use_safetensors'] as const) {
+        const loaded = done[name];
+        t.equal(loaded?.error, undefined, `${name}: ${loaded?.text}`);
+        const source: FixtureName =
+          REPOS.find((repo) => repo === name) ?? (name === 'use_safetensors' ? 'legacy' : 'single');
+        const expected = tensorsOf(source);
+        t.ok(Object.keys(expected).length > 30);
+        t.match(loaded?.value?.tensors, expected, `${name}: every tensor of the checkpoint`);
+        t.same(loaded?.value?.missing, [], `${name}: nothing is missing`);
+      }
+      t.equal(done['config']?.value, 32);
+      t.same(done['tokenizer']?.value, TOKENS);
+      for (const name of ['again', 'local only']) t.same(await entriesDuring(world, done[name]!), [], name);
 
-  t.same(await askedForPickles(world, done['pickle']), [], 'no pickle is asked for');
-  t.ok((await askedForPickles(world)).length > 0, 'but where the caller insists on it');
-  t.match(done['pickle'], { error: 'OSError' });
-  const transcoded = (await world.entries()).filter(({ served }) => served?.release === 'transcoded');
-  t.same(
-    [...new Set(transcoded.map(({ artefact }) => artefact.repo))].sort(),
-    REPOS.filter((name) => name !== 'safetensors')
-      .map((name) => `models/acme/${name}`)
-      .sort(),
+      t.same(await askedForPickles(world, done['pickle']), [], 'no pickle is asked for');
+      t.ok((await askedForPickles(world)).length > 0, 'but where the caller insists on it');
+      t.match(done['pickle'], { error: 'OSError' });
+      const transcoded = (await world.entries()).filter(({ served }) => served?.release === 'transcoded');
+      t.same(
+        [...new Set(transcoded.map(({ artefact }) => artefact.repo))].sort(),
+        REPOS.filter((name) => name !== 'safetensors')
+          .map((name) => `models/acme/${name}`)
+          .sort(),
+      );
+      upstreamSaw(t, world);
+    },
   );
-  upstreamSaw(t, world);
-});
 
-t.test('transformers 5 reads configuration, tokenizer and converted weights', async (t) => {
-  const world = await startWorld(t, repos.slice(0, 1));
-  const done = await runChecks('hub2', 'transformers5', world.endpoint, {}, { timeout: CLIENT_MS });
-  t.equal(done['version'], '5.23.0');
-  t.equal(done['config']?.value, 32, String(done['config']?.text));
-  t.same(done['tokenizer']?.value, TOKENS, String(done['tokenizer']?.text));
-  t.same(done['tokenizer again']?.value, TOKENS);
-  t.same(await entriesDuring(world, done['tokenizer again']!), []);
-  t.match(done['weights']?.value, /^[0-9a-f]{64}$/);
-  t.match(done['absent'], { error: 'OSError', text: /does not appear to have a file named generation_config.json/ });
-  t.same(await askedForPickles(world), []);
-  upstreamSaw(t, world);
-});
+  t.test(`over ${scheme} transformers 5 reads configuration, tokenizer and converted weights`, async (t) => {
+    const world = await startWorld(t, repos.slice(0, 1), { secure });
+    const done = await runChecks('hub2', 'transformers5', world, {}, { timeout: CLIENT_MS });
+    t.equal(done['version'], '5.23.0');
+    t.equal(done['config']?.value, 32, String(done['config']?.text));
+    t.same(done['tokenizer']?.value, TOKENS, String(done['tokenizer']?.text));
+    t.same(done['tokenizer again']?.value, TOKENS);
+    t.same(await entriesDuring(world, done['tokenizer again']!), []);
+    t.match(done['weights']?.value, /^[0-9a-f]{64}$/);
+    t.match(done['absent'], { error: 'OSError', text: /does not appear to have a file named generation_config.json/ });
+    t.same(await askedForPickles(world), []);
+    upstreamSaw(t, world);
+  });
+}

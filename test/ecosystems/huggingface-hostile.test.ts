@@ -132,6 +132,17 @@ t.test('a Link or Location of the Hub cannot make the gateway ask elsewhere', as
   mount.reset();
   hub.fail({ kind: 'headers', match: /resolve/, headers: { location: `${elsewhere}/secret` } });
   t.equal((await mount.get('/org/m/resolve/main/model.safetensors')).status, 502);
+  const python = { headers: { 'user-agent': 'unknown/None; hf_hub/2.4.0; python/3.11.7' } };
+  const told = await mount.get('/org/m/resolve/main/model.safetensors', python);
+  t.match(
+    [told.status, told.headers.get('x-error-code')],
+    [403, 'GatedRepo'],
+    'a client that would lose a 502 is told',
+  );
+  t.match(
+    told.headers.get('x-error-message'),
+    /^Weighbridge refuses model\.safetensors: 127\.0\.0\.1 is not .*upstreams\.allowPrivate/,
+  );
   hub.fail({ kind: 'status', match: /refs/, status: 302, headers: { location: `${elsewhere}/secret` } });
   const refs = await mount.get('/api/models/org/m/refs');
   t.equal(refs.status, 302);
@@ -220,6 +231,10 @@ t.test('a User-Agent is read with care', (t) => {
   ]) {
     t.equal(readUserAgent(agent).checksLength, false, String(agent));
   }
+  const command = 'huggingface-cli/2.4.0; hf_hub/2.4.0; python/3.11.7';
+  t.match(readUserAgent(command), { name: 'huggingface_hub', dropsCodedText: true, checksLength: true });
+  for (const agent of [python, 'huggingface-cli/0.36.2; hf_hub/0.36.2; python/3.11.2', 'huggingface-cli/2.4.0'])
+    t.equal(readUserAgent(agent).dropsCodedText, false, agent);
   t.equal(readUserAgent(`hf_hub/${'9'.repeat(5000)}`).version.length <= 40, true);
   t.end();
 });

@@ -5,12 +5,14 @@ import { brotliCompressSync, constants } from 'node:zlib';
 import t from 'tap';
 import { createBudget } from '../../src/bytes/limits.ts';
 import { fromBytes } from '../../src/bytes/random-access.ts';
+import { sha256Hex } from '../../src/bytes/sha256.ts';
 import { crc32, xxh32 } from '../../src/formats/archive/checksum.ts';
 import { brotli } from '../../src/formats/brotli/brotli.ts';
 import { bzip2 } from '../../src/formats/compressed/bzip2.ts';
 import { gzip, zlib } from '../../src/formats/compressed/gzip.ts';
 import { lz4 } from '../../src/formats/compressed/lz4.ts';
 import { lzma } from '../../src/formats/compressed/lzma.ts';
+import { xxh3 } from '../../src/formats/compressed/xxh3.ts';
 import { xxh64 } from '../../src/formats/compressed/xxh64.ts';
 import { xz } from '../../src/formats/compressed/xz.ts';
 import { zstd } from '../../src/formats/compressed/zstd.ts';
@@ -90,6 +92,13 @@ t.test('checksums are those of their specifications', async (t) => {
   t.equal(crc32(Buffer.from('123456789')), 0xcbf43926);
   t.equal(xxh32(abc), 0x32d153ff);
   t.equal(xxh64(abc), 0x44bc2cf5ad770999n);
+  t.equal(xxh3(abc), 0x78af5f94892f3950n);
+  // Every length up to 699, and around the ends of stripes and blocks, as the `xxhash` package 4.1.0 for Python has them.
+  const data = Uint8Array.from({ length: 70_000 }, (_, i) => (i * i * 7 + i * 13 + (i >> 8) * 31) & 255);
+  const others = [1023, 1024, 1025, 1087, 1088, 1089, 2047, 2048, 2049, 2112, 2113, 4096, 65535, 65536, 65537, 70_000];
+  const lengths = [...Array.from({ length: 700 }, (_, length) => length), ...others];
+  const all = lengths.map((length) => xxh3(data.subarray(0, length)).toString(16).padStart(16, '0')).join('');
+  t.equal(sha256Hex(Buffer.from(all)), 'f043b40acee5c18e5fbb30d8dacde59dbd3a31d34e79d58986a938ddbc7979aa');
 });
 
 t.test('what Node compresses with Brotli comes out as it went in', async (t) => {
@@ -262,4 +271,20 @@ t.test('a zlib stream is recognised wherever the beginning that is looked at cut
     const head = stream.subarray(0, 4096);
     t.ok(stream.length > head.length && zlib.recognise(head, fromBytes(stream)), `seed ${seed}`);
   }
+});
+
+t.test('a stream of nothing with no stream behind it is none: tables of Lance begin like that', async (t) => {
+  const nothing = Uint8Array.from([2, 0, 0, 0, 8, ...Array(13).fill(0)]);
+  const packed = Buffer.from('XQAAgAD//////////wAynAohqbg6WmAlkw0GJTjV//CKAzq/1ZMuoPAH/9kgAAA=', 'base64');
+  const begins = (...parts: readonly Uint8Array[]): boolean => {
+    const whole = Buffer.concat(parts);
+    return lzma.recognise(whole.subarray(0, 4096), fromBytes(whole));
+  };
+  const others = [Buffer.alloc(60), Buffer.alloc(60, 0x48), Buffer.concat([Buffer.alloc(2), Buffer.alloc(60, 0x48)])];
+  for (const other of others) t.notOk(begins(nothing, other), 'what stands behind it is no stream');
+  const xzHead = Buffer.concat([Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]), Buffer.alloc(20)]);
+  for (const next of [packed, xzHead, Buffer.concat([nothing, packed])])
+    t.ok(begins(nothing, next), 'readers go on to the next stream');
+  t.ok(begins(...Array(300).fill(nothing), packed), 'however often nothing comes first');
+  t.ok(begins(nothing), 'it may be all that there is');
 });

@@ -151,6 +151,73 @@ t.test('PaddlePaddle: operators by allow-list, in every block', async (t) => {
     t.equal(worst(reportOf(message(block(0, 'relu'), block(1, operator)))), severity, operator);
 });
 
+t.test('MediaPipe: calculators by allow-list in every node, files only where the caller names them', async (t) => {
+  const pass = message([2, 'PassThroughCalculator']);
+  const node = (name: string, ...fields: readonly Field[]): Field => [1, message([2, name], ...fields)];
+  const graph = (...fields: readonly Field[]): Uint8Array => message([1, pass], ...fields);
+  const inside = (...nodes: readonly Uint8Array[]): Field =>
+    node('SwitchContainer', [7, message([345967970, message(...nodes.map((one) => [2, one] as const))])]);
+  const typed = (type: string, options: Uint8Array): Field =>
+    node('FaceDetectionShortRange', [8, message([1, `type.googleapis.com/mediapipe.${type}`], [2, options])]);
+  const text = [7, message([291214597, message([1, message([4, '/etc/passwd'])])])] as const;
+  const cpu = message([6, message([4, message()])]);
+  for (const file of [
+    graph(inside(pass, message([2, 'GateCalculator'], [7, message([261754847, message([2, 1])])]))),
+    graph(typed('FaceDetectionOptions', cpu), [
+      1002,
+      message([1, 'type.googleapis.com/mediapipe.FaceDetectionOptions']),
+    ]),
+    graph(node('ConstantSidePacketCalculator', [6, 'text'], text)),
+  ]) {
+    t.match(reportOf(file), { format: 'mediapipe', content: 'inert', findings: [] });
+    t.ok(passes(reportOf(file)));
+  }
+  const cases: readonly (readonly [Field, string, string])[] = [
+    [inside(message([2, 'CallbackPacketCalculator'])), 'mediapipe.calculator', 'high'],
+    [inside(message([2, 'LocalFileContentsCalculator'], [5, 'FILE_PATH'])), 'mediapipe.calculator', 'high'],
+    [inside(message([2, 'SurpriseCalculator'])), 'mediapipe.unknown-calculator', 'medium'],
+    [inside(message([2, 'ConstantSidePacketCalculator'], [6, 'PACKET'], text)), 'mediapipe.text', 'medium'],
+    [typed('FaceDetectionOptions', message([1, '/etc/passwd'])), 'mediapipe.path', 'high'],
+    [typed('FaceDetectionOptions', message([1, 'https://x/a.tflite'])), 'mediapipe.path', 'high'],
+    [typed('TensorsToClassificationCalculatorOptions', message([3, 'labels.txt'])), 'mediapipe.path', 'medium'],
+    [[12, message([1, 'SurpriseHandler'])], 'mediapipe.unknown-calculator', 'medium'],
+  ];
+  for (const [field, rule, severity] of cases) {
+    const report = reportOf(graph(field));
+    t.same([report.format, ...rules(report)], ['mediapipe', rule], rule);
+    t.equal(worst(report), severity, rule);
+  }
+  const given = message([2, 'ConstantSidePacketCalculator'], [6, 'PACKET:path'], text);
+  const reader = message([2, 'LocalFileContentsCalculator'], [5, 'FILE_PATH:0:path']);
+  t.ok(
+    rules(reportOf(message([1, given], [1, reader], [16, 'path']))).includes('mediapipe.calculator'),
+    'a path of its own',
+  );
+  t.same(rules(reportOf(message([1, given], [17, 'MODEL_PATH:path']))), ['mediapipe.text'], 'a path for another graph');
+  for (const field of [
+    typed('SurpriseOptions', message()),
+    typed('ConstantSidePacketCalculatorOptions', message()),
+    node('', [99, 1]),
+  ])
+    t.equal(passes(reportOf(graph(field))), false, 'options or fields that are not known');
+});
+
+t.test('MediaPipe and TensorFlow: a graph is read as the one that could load it, or as both', async (t) => {
+  const operator = (name: string): Field => [1, message([1, 'n'], [2, name])];
+  t.equal(reportOf(message(operator('Add'))).format, 'tf-graphdef');
+  t.equal(reportOf(message(operator('ReadFile'), operator('SurpriseCalculator'))).format, 'tf-graphdef');
+  const library: Field = [
+    2,
+    message([1, message([1, message([1, 'PassThroughCalculator'])], [3, message([1, 'n'], [2, 'PyFunc'])])]),
+  ];
+  const both = reportOf(message(operator('PassThroughCalculator'), library));
+  t.equal(both.format, 'tf-graphdef');
+  t.ok(rules(both).includes('tensorflow.operator'), 'a function that bears the name of a calculator');
+  const many = Array.from({ length: 80 }, () => operator('PassThroughCalculator'));
+  const late = reportOf(message(...many, library));
+  t.equal(passes(late), false, `a library behind many nodes: ${late.format}`);
+});
+
 t.test('cut anywhere or with bits turned, these files only ever yield a report', async (t) => {
   const model = tflite();
   for (const cut of truncations(model))

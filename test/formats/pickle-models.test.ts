@@ -68,6 +68,30 @@ t.test('a model that a pickle carries passes when its own format does', async (t
   }
 });
 
+t.test('embeddings of flair are layers, and what old torch kept beside them is one object of its own', async (t) => {
+  const backend = (...args: readonly Piece[]): Piece => [
+    named('torch.nn.backends.thnn', '_get_thnn_function_backend'),
+    ...args,
+    op.reduce(),
+  ];
+  const stack = (attributes: Readonly<Record<string, Piece>>): Piece =>
+    made('flair.embeddings.document', 'DocumentRNNEmbeddings', {
+      embeddings: made('flair.embeddings.token', 'StackedEmbeddings', {
+        list_embedding_0: made('flair.embeddings.token', 'OneHotEmbeddings', { field: text('text') }),
+      }),
+      ...attributes,
+    });
+  const contentOf = (piece: Piece): string => reportOf(assemble(pickled(5, piece))).content;
+  t.equal(contentOf(stack({ _backend: backend(op.emptyTuple()) })), 'library');
+  t.equal(
+    contentOf(stack({ _backend: backend(text('os'), op.tuple1()) })),
+    'unknown',
+    'a function that is given something',
+  );
+  t.equal(contentOf(stack({ _backend: [named('os', 'system'), text('id'), op.tuple1(), op.reduce()] })), 'active');
+  t.equal(contentOf(made('flair.embeddings.token', 'TransformerWordEmbeddings', {})), 'unknown', 'a class on no list');
+});
+
 t.test('what carries it may do nothing else with it', async (t) => {
   const cut = model.subarray(0, model.length - 40);
   const hostile: Readonly<Record<string, Piece>> = {

@@ -1,7 +1,10 @@
 import t from 'tap';
 import { fromBytes } from '../../src/bytes/random-access.ts';
 import { inspect } from '../../src/formats/index.ts';
+import { TAKING } from '../../src/formats/pickle/attempt.ts';
 import { isTorchLegacy, pickle } from '../../src/formats/pickle/format.ts';
+import { OPCODE_NAMES } from '../../src/formats/pickle/opcodes.ts';
+import { tryPickle } from '../../src/formats/pickle/trial.ts';
 import { assemble, callForms, named, op, pickled, text } from '../support/pickle-assembler.ts';
 import { accepted, call, payload, refused, severe, weigh } from '../support/pickle-weigh.ts';
 
@@ -395,4 +398,16 @@ t.test('the evasions of the catalogue', async (t) => {
     t.ok(pickle.recognise(computed, fromBytes(computed)));
     t.equal(inspect(fromBytes(computed)).content, 'active');
   });
+});
+
+t.test('an opcode that is said to break at once does, whatever follows it', async (t) => {
+  const tails = ['', '.', '\n.', '(', 'cos\nsystem\n.', '\x00'.repeat(300), 'x'.repeat(5000), '9'.repeat(5000)];
+  for (const name of TAKING)
+    for (const tail of tails) {
+      const bytes = new Uint8Array([OPCODE_NAMES.indexOf(name), ...Buffer.from(tail, 'latin1')]);
+      const { calls, globals, stopped, limited, fault } = tryPickle(fromBytes(bytes), 0, bytes.length);
+      t.same([calls, globals, stopped, limited], [0, [], false, false], `${name} before ${tail.slice(0, 20)}`);
+      t.ok(fault);
+    }
+  t.equal(TAKING.size, 21);
 });

@@ -132,7 +132,7 @@ t.test('most rows of an ordinary set are passed over, and none that says somethi
   const quick = createQuickRows(dataset);
   const take = (row: string): boolean => {
     const bytes = new TextEncoder().encode(row);
-    const taken = quick.take(bytes, 0, bytes.length);
+    const taken = quick.take(bytes, 0, bytes.length, 0);
     if (!taken) quick.flush();
     return taken;
   };

@@ -59,6 +59,30 @@ t.test('every registered format has samples that it accepts and samples that it 
   t.ok(formats.length > 30);
 });
 
+t.test('a format takes no file that begins otherwise than it says its files begin', async (t) => {
+  const told = formats.filter(({ begins }) => begins !== undefined);
+  t.ok(told.length > 30);
+  for (const { name, begins = [], recognise } of told) {
+    const own = all
+      .map(({ make }) => make())
+      .filter((bytes) => recognise(head(fromBytes(bytes), 4096), fromBytes(bytes)));
+    t.ok(own.length > 0, name);
+    t.ok(
+      own.every((bytes) => begins.includes(bytes[0] ?? 0)),
+      name,
+    );
+    const others = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => !begins.includes(byte));
+    const taken = own.slice(0, 20).flatMap((bytes) =>
+      others.filter((byte) => {
+        const other = Uint8Array.from(bytes);
+        other[0] = byte;
+        return recognise(head(fromBytes(other), 4096), fromBytes(other));
+      }),
+    );
+    t.same(taken, [], `${name} with another first byte`);
+  }
+});
+
 t.test('accepted samples are understood whole, as what they are, without a finding', async (t) => {
   for (const { of, what, name, make } of listed('accept')) {
     const report = inspect(fromBytes(make()));

@@ -1,5 +1,7 @@
 import t from 'tap';
+import { floats, onnxBeside } from '../support/bare-weights.ts';
 import { callForms, pickled, text } from '../support/pickle-assembler.ts';
+import { qdrantSegment } from '../support/qdrant-segment.ts';
 import { bitFlips, passes, reportOf, rules, truncations } from '../support/reports.ts';
 import { type TarEntry, writeTar } from '../support/tar-writer.ts';
 import { writeZip } from '../support/zip-writer.ts';
@@ -143,4 +145,36 @@ t.test('a first header that only a lenient reader takes is one all the same', as
   t.notOk(passes(reportOf(nameless)), 'a name that begins with NUL');
   t.equal(reportOf(nameless).format, 'tar');
   t.equal(reportOf(Buffer.alloc(2048)).format, 'hnswlib-links', 'zeros are no archive, but a list of no neighbours');
+});
+
+t.test('bare members pass by a member of their folder that lays out every byte of them, and by no other', async (t) => {
+  const { files, bare } = qdrantSegment();
+  const entries = Object.entries(files).map(([name, data]): TarEntry => ({ name, data: Buffer.from(data) }));
+  const whole = reportOf(writeTar(entries));
+  t.same([whole.content, whole.coverage.state, whole.companions], ['inert', 'complete', undefined], 'a snapshot');
+  const from = (name: string, change: (data: Buffer) => Buffer): TarEntry[] =>
+    entries.map((entry) => (entry.name === name ? { name, data: change(Buffer.from(files[name] ?? [])) } : entry));
+  for (const name of bare) {
+    t.notOk(
+      passes(reportOf(writeTar(from(name, (data) => Buffer.concat([data, Buffer.from([7])]))))),
+      `${name}, longer`,
+    );
+    const moved = entries.map((entry) => (entry.name === name ? { ...entry, name: `elsewhere/${name}` } : entry));
+    t.notOk(passes(reportOf(writeTar(moved))), `${name}, in another folder`);
+    const twice = [...entries, { name, data: Buffer.from(files[name] ?? []) }];
+    t.notOk(passes(reportOf(writeTar(twice))), `${name}, twice`);
+  }
+  const behind = from('flags/flags_a.dat', (data) => Buffer.concat([data.subarray(0, -1), Buffer.from([1])]));
+  t.notOk(passes(reportOf(writeTar(behind))), 'a flag behind the last');
+  const evil = from('payload_storage/bitmask.dat', (data) =>
+    Buffer.concat([Buffer.from(HOSTILE), data]).subarray(0, 64),
+  );
+  t.notOk(passes(reportOf(writeTar(evil))), 'a pickle in the place of bits');
+  const model = { name: 'm/model.onnx', data: Buffer.from(onnxBeside('w', [{ offset: 0, size: 4000 }])) };
+  const weights = { name: 'm/w', data: Buffer.from(floats(1000)) };
+  t.ok(passes(reportOf(writeTar([model, weights]))), 'weights beside their graph');
+  t.ok(passes(reportOf(writeTar([weights, model]))), 'in either order');
+  t.notOk(passes(reportOf(writeTar([weights]))), 'weights alone');
+  const climbing = { ...model, name: 'model.onnx' };
+  t.notOk(passes(reportOf(writeTar([climbing, weights]))), 'a graph of another folder');
 });

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { fromBytes } from '../../src/bytes/random-access.ts';
-import { inspect } from '../../src/formats/index.ts';
+import { formats, inspect } from '../../src/formats/index.ts';
 import { chatTemplates } from '../support/chat-templates.ts';
 import { bitFlips, bytes, passes, reportOf, rules, truncations, worst } from '../support/reports.ts';
 
@@ -180,6 +180,22 @@ t.test('what is broken or no text does not pass', async (t) => {
     t.equal(passes(report), false, `${name}: ${report.format} ${report.coverage.state}`);
   }
 });
+
+t.test(
+  'what begins as a pickle of protocol 0 is no Python, what begins with a name that Python has may be',
+  async (t) => {
+    const nested = `${'('.repeat(300)}I1\n`;
+    const read = (text: string): string[] =>
+      formats
+        .filter((format) => format.recognise(bytes(text).subarray(0, 4096), fromBytes(bytes(text))))
+        .map(({ name }) => name);
+    const source = 'import os\nos.system("id")\n';
+    t.notOk(read(`ccopy_reg\n_reconstructor\n${nested}${'x\n'.repeat(4000)}`).includes('python'));
+    for (const first of ['compile', 'callable', 'copyright', 'chr', 'class_ = 1', '# c', ''])
+      t.ok(read(`${first}\n${source}`).includes('python'), first);
+    t.ok(read(`compile\nprint\n${source}`).includes('python'), 'two names, of which Python has the first');
+  },
+);
 
 t.test('a long file is read to its end, in blocks, with offsets', async (t) => {
   const row = `${JSON.stringify({ text: 'ä'.repeat(50) })}\n`;

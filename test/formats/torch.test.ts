@@ -13,6 +13,8 @@ import {
   legacyCheckpoint,
   parameter,
   type Storage,
+  tarCheckpoint,
+  tarObject,
   tensor,
   value,
 } from '../support/torch-writer.ts';
@@ -355,6 +357,19 @@ t.test('big-endian and deflated checkpoints', async (t) => {
   const deflated = writeZip(checkpointMembers(root, [a]).map((entry): ZipEntry => ({ ...entry, method: 'deflated' })));
   t.equal(planOf(reportOf(deflated)).storages[0]?.method, 'deflated');
   t.ok(convert(deflated)['w']?.bytes.equals(Buffer.from(a.bytes)));
+
+  const large = { key: '0', type: 'ByteStorage', elements: 130 << 20, bytes: Buffer.alloc(130 << 20, numbers(8191)) };
+  const repacked = (bytes: Uint8Array, central: ZipEntry['central'] = {}) =>
+    writeZip(
+      checkpointMembers(dict([['w', tensor({ storage: large, shape: [large.elements] })]]), [{ ...large, bytes }]).map(
+        (entry): ZipEntry => ({ ...entry, method: 'deflated', ...(entry.name.endsWith('data/0') ? { central } : {}) }),
+      ),
+    );
+  const seen = reportOf(repacked(large.bytes));
+  t.match(planOf(seen).storages, [{ method: 'deflated', size: 130 << 20 }], 'more than is held in memory');
+  t.ok(passes(seen), `${rules(seen)}`);
+  t.notOk(passes(reportOf(repacked(Buffer.alloc(130 << 20)))), 'a bomb');
+  t.notOk(passes(reportOf(repacked(Buffer.concat([pickled(2, hostile), large.bytes])))), 'with a payload in front');
 });
 
 /** A source that counts how it is read, as a remote file would be. */
@@ -403,6 +418,55 @@ t.test('a remote checkpoint does not hide anything that its local reading shows'
     ),
   );
   t.notOk(passes(reportOf(gap)), 'a gap shifts derived offsets: the local reading finds it');
+});
+
+t.test('checkpoints in a tar are planned the same', async (t) => {
+  const [a, b] = [floats('10', 6), storageOf('11', 'HalfStorage', 4, 2)];
+  const root = dict([
+    ['w', tarObject(20)],
+    ['h', tarObject(21)],
+    ['part', tarObject(22)],
+    ['epoch', value.int(3)],
+  ]);
+  const tensors = [
+    { key: 20, storage: 10, view: { shape: [3, 2], strides: [1, 3] } },
+    { key: 21, storage: 11, view: { shape: [4] } },
+    { key: 22, storage: 12, view: { shape: [1], offset: 1 } },
+  ];
+  const file = tarCheckpoint(root, [a, b], tensors, { views: [[12, 11, 2, 2]] });
+  const report = reportOf(file);
+  t.match(report, { format: 'torch-tar', content: 'tensors', coverage: { state: 'complete' } });
+  t.ok(passes(report), `${rules(report)}`);
+  t.ok(rules(report).includes('torch.legacy-tar'));
+  const zip = checkpoint(
+    dict([
+      ['w', tensor({ storage: a, shape: [3, 2], strides: [1, 3] })],
+      ['h', tensor({ storage: b, shape: [4] })],
+      ['part', tensor({ storage: b, shape: [1], offset: 3 })],
+    ]),
+    [a, b],
+  );
+  t.same(convert(file), convert(zip));
+  t.same(planOf(report).dropped, [{ path: 'epoch', type: 'int' }]);
+
+  const module = (name: Piece) => assemble(value.tuple(name, value.str('x.py'), value.str('class X')), op.binpersid());
+  const called = assemble(module(op.global('os', 'system')), value.tuple(value.str('true')), op.reduce());
+  t.equal(reportOf(tarCheckpoint(called, [a], [])).content, 'active', 'a class that is no class');
+  const built = assemble(tarObject(20), dict([['__dict__', value.int(1)]]), op.build());
+  t.notOk(passes(reportOf(tarCheckpoint(built, [a, b], tensors.slice(0, 1)))), 'a state given to a tensor');
+  t.notOk(passes(reportOf(tarCheckpoint(tarObject(99), [a], []))), 'a tensor that is not there');
+  const twice = tarCheckpoint(root, [a, b], [...tensors, ...tensors.slice(0, 1)], { views: [[12, 11, 2, 2]] });
+  t.notOk(passes(reportOf(twice)), 'a key twice');
+  const again = tarCheckpoint(root, [a, b], tensors, {
+    views: [[12, 11, 2, 2]],
+    more: [{ name: 'pickle', data: pickled(2, hostile) }],
+  });
+  t.match(reportOf(again), { format: 'tar', content: 'active' }, 'loaders take the last of two members');
+  // Below a block it is text, and the blocks of zeros at its end say nothing.
+  for (const cut of truncations(file)) {
+    const inside = cut.length >= 512 && cut.length <= file.length - 1024;
+    if (inside && passes(reportOf(cut))) t.fail(`cut at ${cut.length} passes`);
+  }
 });
 
 t.test('legacy checkpoints are planned the same', async (t) => {

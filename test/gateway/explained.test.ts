@@ -26,6 +26,7 @@ import {
 import type { HubFile } from '../support/hub.ts';
 import { f32, u16, u32, u64 } from '../support/little-writer.ts';
 import { assemble, op } from '../support/pickle-assembler.ts';
+import { qdrantSegment } from '../support/qdrant-segment.ts';
 import { bytes, reportOf } from '../support/reports.ts';
 import { dict, value } from '../support/torch-writer.ts';
 import { jsonOf, startWorld, type World } from '../support/world.ts';
@@ -166,6 +167,31 @@ t.test(
     t.equal(listed.status, 200);
   },
 );
+
+t.test('of a segment of Qdrant, bits and numbers without a mark pass by what lies beside them, exactly', async (t) => {
+  const { files, bare } = qdrantSegment();
+  const longer = Object.fromEntries(
+    Object.entries(files).map(([path, content]) => [
+      `longer/${path}`,
+      bare.includes(path) ? bytes(content, [7]) : content,
+    ]),
+  );
+  const alone = Object.fromEntries(bare.map((path) => [`alone/${path}`, files[path] ?? bytes()]));
+  const flags = Buffer.from(files['flags/flags_a.dat'] ?? []);
+  flags[63] = 1;
+  const spoilt = { 'spoilt/flags_a.dat': flags, 'spoilt/status.dat': u64(500, 0) };
+  const world = await startWorld(t, [{ name: 'acme/bare', files: { ...files, ...longer, ...alone, ...spoilt } }]);
+  for (const path of Object.keys(files)) {
+    const answer = await get(world, path);
+    await answer.arrayBuffer();
+    t.equal(rule(answer), `allow; rule=default/${bare.includes(path) ? 'explained' : 'inert'}`, path);
+  }
+  for (const path of [...bare.flatMap((name) => [`longer/${name}`, `alone/${name}`]), 'spoilt/flags_a.dat']) {
+    const answer = await get(world, path);
+    await answer.arrayBuffer();
+    t.equal(answer.status, 403, path);
+  }
+});
 
 const pickled = (size: number): Uint8Array => {
   const attack = Buffer.from('\x80\x02cposix\nsystem\nq\x00X\x04\x00\x00\x00trueq\x01\x85q\x02Rq\x03.', 'latin1');

@@ -28,7 +28,7 @@ t.test('a shadow set decides beside the one in force: it is entered, reported an
     shadow: { 'p.yaml': set('next', 'b.txt') },
   });
   const shadow = join(root, 'shadow');
-  const settings = { POLICIES: join(root, 'policies'), POLICY_CONTROL_SHADOW: shadow };
+  const settings = { POLICIES: join(root, 'policies'), POLICIES_SHADOW: shadow };
   const repo = { name: 'acme/two', files: { 'a.txt': 'one', 'b.txt': 'two', 'c.txt': 'three' } };
   const world = await startWorld(t, [repo], { settings });
   const ask = async (file: string, method = 'GET'): Promise<number> => {

@@ -113,7 +113,7 @@ t.test('the log says who signed the policies that load, and what they changed', 
     'jane.pem': jane.privateKey,
     'jane.pub': jane.publicKey,
     'joe.pub': joe.publicKey,
-    'w.yaml': 'policyControl:\n  signers: { jane: jane.pub, joe: joe.pub }\n',
+    'w.yaml': 'policies:\n  signers: { jane: jane.pub, joe: joe.pub }\n',
   });
   const policies = join(root, 'policies');
   const sign = () => runCommand(policy.run, ['sign', '--key', join(root, 'jane.pem'), policies]);
@@ -156,6 +156,6 @@ t.test('the log says who signed the policies that load, and what they changed', 
     writeFileSync(file, text);
     return loadConfig({ file, env: {} });
   };
-  t.throws(() => config('policyControl: { signers: { jane: jane.pub }, signatures: 2 }'), /expected at most 1/);
-  t.throws(() => config('policyControl: { signers: { jane: nothing.pub } }'), /expected a readable file/);
+  t.throws(() => config('policies: { signers: { jane: jane.pub }, signatures: 2 }'), /expected at most 1/);
+  t.throws(() => config('policies: { signers: { jane: nothing.pub } }'), /expected a readable file/);
 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { get } from 'node:https';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
@@ -90,12 +90,12 @@ const started = async (t: Tap, wanted?: Wanted): Promise<App & { url: string; po
   return { ...app, url, port: Number(new URL(url).port) };
 };
 
-/** Sends bytes as they are and reads until the connection ends. */
-const raw = async (port: number, request: string): Promise<string> => {
-  const socket = connect(port, '127.0.0.1');
+/** Sends bytes as they are and reads until the connection ends, which a reset does not count as. */
+const said = (socket: Socket, request: string): Promise<string> => {
   socket.write(request);
   return text(socket);
 };
+const raw = (port: number, request: string): Promise<string> => said(connect(port, '127.0.0.1'), request);
 
 t.test('every answer has a request id of our own making', async (t) => {
   const { server } = await build(t);
@@ -311,6 +311,31 @@ t.test('two readings of one request are refused', async (t) => {
   for (const shape of shapes) t.match(await raw(port, shape), /^HTTP\/1\.1 400 /, JSON.stringify(shape));
   const long = await raw(port, `GET /m/x HTTP/1.1\r\nHost: localhost\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`);
   t.match(long, /^HTTP\/1\.1 431 /);
+});
+
+t.test('whoever is still sending a head that is too long gets the refusal, and a clean end', async (t) => {
+  const { cert, key } = createCertificate();
+  const folder = t.testdir({ 'cert.pem': cert, 'key.pem': key });
+  const plain = await started(t);
+  const { server } = await build(t, {
+    env: { WEIGHBRIDGE_TLS_CERT: `${folder}/cert.pem`, WEIGHBRIDGE_TLS_KEY: `${folder}/key.pem` },
+  });
+  const secure = Number(new URL(await server.listen({ host: '127.0.0.1', port: 0 })).port);
+  const head = `GET /m/x HTTP/1.1\r\nHost: localhost\r\nX: ${'a'.repeat(400_000)}\r\n\r\n`;
+  for (let round = 0; round < 20; round += 1) {
+    t.match(await said(connect(plain.port, '127.0.0.1'), head), /^HTTP\/1\.1 431 .*\}$/s, 'http');
+    const tls = connectTls({ host: '127.0.0.1', port: secure, servername: 'localhost', ca: cert });
+    t.match(await said(tls, head), /^HTTP\/1\.1 431 .*\}$/s, 'https');
+  }
+});
+
+t.test('a sender that never stops is not read for ever', async (t) => {
+  const { port } = await started(t);
+  const socket = connect(port, '127.0.0.1').on('error', () => {});
+  const send = setInterval(() => socket.write('a'.repeat(20_000)), 20);
+  t.teardown(() => clearInterval(send));
+  await new Promise((closed) => socket.once('close', closed));
+  t.ok(socket.destroyed, 'the connection was closed under it');
 });
 
 t.test('forwarded headers are believed only from trusted addresses', async (t) => {

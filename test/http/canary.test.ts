@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { token as command } from '../../src/cli/token.ts';
+import { startCollector } from '../support/collector.ts';
 import { runCommand } from '../support/command-io.ts';
 import { startHub } from '../support/hub.ts';
 import { root } from '../support/project.ts';
@@ -66,6 +67,8 @@ t.test('a secret that goes through every path of the protocol is left in none', 
     ],
   });
   t.teardown(() => hub.close());
+  const collector = await startCollector();
+  t.teardown(() => collector.close());
   const at = ['--data', data];
   const make = async (...terms: string[]): Promise<string> =>
     (await runCommand(command.run, ['create', ...terms, ...at])).stdout.trim();
@@ -84,6 +87,7 @@ t.test('a secret that goes through every path of the protocol is left in none', 
     WEIGHBRIDGE_UPSTREAMS_ALLOW_PRIVATE: 'true',
     WEIGHBRIDGE_UPSTREAMS_HUGGINGFACE_URL: hub.url,
     WEIGHBRIDGE_UPSTREAMS_HUGGINGFACE_TOKEN: CONFIGURED,
+    WEIGHBRIDGE_TELEMETRY_OTLP: collector.url,
   });
   const answers: string[] = [];
   const ask = async (path: string, headers: Record<string, string>, init: RequestInit = {}): Promise<number> => {
@@ -166,9 +170,11 @@ t.test('a secret that goes through every path of the protocol is left in none', 
     ...files.map((file) => [file.name, readFileSync(join(file.parentPath, file.name)).toString('latin1')] as const),
     ['answers', answers.join('\n')] as const,
     ['output', output] as const,
+    ['traces', Buffer.concat(collector.bodies).toString('latin1')] as const,
   ];
   const holding = (text: string) => places.filter(([, content]) => content.includes(text)).map(([name]) => name);
   t.ok(holding('acme/hidden').length >= 3, 'the search finds what is there');
+  t.ok(holding('models/acme/hidden').includes('traces'), 'in traces as well');
   for (const secret of [STORED, BROUGHT, CONFIGURED, speech, vision, admin])
     for (const form of formsOf(secret)) t.same(holding(form), [], `${secret.slice(0, 12)}… is nowhere`);
   for (const secret of [speech, vision, admin]) t.notMatch(JSON.stringify(hub.log), secret, 'nor is ours at the Hub');

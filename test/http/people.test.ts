@@ -3,9 +3,10 @@ import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import t from 'tap';
 import { account } from '../../src/cli/account.ts';
+import { report } from '../../src/cli/report.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { runCommand } from '../support/command-io.ts';
-import { startWorld, type World } from '../support/world.ts';
+import { jsonOf, startWorld, type World } from '../support/world.ts';
 
 const PASSWORD = 'correct horse battery';
 type Tap = Parameters<typeof startWorld>[0];
@@ -106,6 +107,74 @@ t.test('nothing is changed with a cookie unless a page of ours says so', async (
   t.equal((await signIn(world, 'alice', PASSWORD, form)).status, 400, 'a form cannot send what is read');
 });
 
+t.test('people see where they are signed in, and end one or all of it by their password', async (t) => {
+  const world = await withPeople(t, ['alice', 'admin'], ['vera', 'viewer']);
+  const [here, there] = [await signIn(world, 'alice'), await signIn(world, 'alice')];
+  const vera = await signIn(world, 'vera');
+  const list = async ({ cookie }: { cookie: string }) => {
+    const answer = await fetch(`${world.url}/api/v1/sessions`, { headers: { cookie } });
+    return { status: answer.status, json: await jsonOf(answer) };
+  };
+  const end = async ({ cookie, csrf }: typeof here, body: object) => {
+    const headers = { cookie, 'x-weighbridge-csrf': csrf, 'content-type': 'application/json' };
+    const answer = await fetch(`${world.url}/api/v1/sessions/end`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    });
+    return { status: answer.status, set: answer.headers.get('set-cookie') ?? '', json: await jsonOf(answer) };
+  };
+  const { sessions } = (await list(here)).json;
+  t.match(sessions, [
+    { current: true, via: 'account', id: /^[0-9a-f]{16}$/ },
+    { current: false, via: 'account', id: /^[0-9a-f]{16}$/ },
+  ]);
+  t.equal(sessions.length, 2, 'their own only');
+  t.ok(sessions[0].expiresAt > Date.now() && sessions[0].expiresAt <= Date.now() + 30 * 60_000);
+  const [mine, other] = sessions.map(({ id }: { id: string }) => id);
+  const [hers] = (await list(vera)).json.sessions;
+
+  t.match(await end(here, { id: other }), { status: 401 }, 'not without the password');
+  t.match(await end(here, { id: other, current: 'wrong horse battery' }), { status: 401 });
+  t.match(await end({ ...here, csrf: '' }, { id: other, current: PASSWORD }), { status: 403 });
+  for (const id of [hers.id, 'f'.repeat(16)])
+    t.match(await end(here, { id, current: PASSWORD }), { status: 404 }, 'nobody ends what is not theirs');
+  for (const wrong of [{ id: 7 }, { id: '*' }, { all: true }, { id: here.cookie }])
+    t.match(await end(here, { current: PASSWORD, ...wrong }), { status: 400 }, JSON.stringify(wrong).slice(0, 20));
+  t.equal((await list(there)).status, 200, 'so far nothing has ended');
+
+  t.match(await end(here, { id: other, current: PASSWORD }), { status: 200, set: '', json: { ended: [other] } });
+  t.equal((await list(there)).status, 401);
+  t.equal((await list(here)).json.sessions.length, 1);
+  const third = await signIn(world, 'alice');
+  const all = await end(here, { current: PASSWORD });
+  t.match([all.status, all.json.ended.length], [200, 2]);
+  t.match(all.set, /^weighbridge=; .*Max-Age=0/);
+  for (const gone of [here, third]) t.equal((await list(gone)).status, 401);
+  t.equal((await list(vera)).status, 200, 'others stay');
+  const closed = (await world.entries()).filter(({ kind }) => kind === 'session.closed');
+  t.match(closed[0]?.['detail'], { session: other, by: mine, via: 'account' });
+  t.equal(closed.length, 3);
+  t.notMatch(JSON.stringify(closed), /alice/);
+});
+
+t.test('a password alone opens a gateway for its own machine, or for others where the settings say so', async (t) => {
+  const world = await withPeople(t, ['alice', 'admin']);
+  const from = { 'x-forwarded-for': '203.0.113.7' };
+  const refused = await signIn(world, 'alice', PASSWORD, from);
+  t.match(refused, { status: 403, set: '', json: { error: /a password alone/ } });
+  const wrong = await signIn(world, 'alice', 'wrong horse battery', from);
+  t.match(wrong.json.error, refused.json.error, 'which tells nothing of the password');
+  const ways = async (headers: Headers) =>
+    (await jsonOf(await fetch(`${world.url}/api/v1/session/ways`, { headers }))).password;
+  t.same([await ways({}), await ways(from)], [true, false]);
+  const elsewhere = { AUTH_REQUIRED: 'true', PUBLIC_URL: 'https://weighbridge.example' };
+  const far = await startWorld(t, [], { settings: elsewhere });
+  t.equal((await signIn(far, 'alice')).status, 403);
+  const meant = await startWorld(t, [], { settings: { ...elsewhere, AUTH_PASSWORDS: 'anywhere' } });
+  t.equal((await signIn(meant, 'alice')).status, 401);
+});
+
 t.test('guessing is slow, tells nothing, and is in the log', async (t) => {
   const world = await withPeople(t, ['alice', 'admin']);
   const wrong = await signIn(world, 'alice', 'wrong horse battery');
@@ -118,6 +187,8 @@ t.test('guessing is slow, tells nothing, and is in the log', async (t) => {
     ({ status } = await signIn(world, 'alice', 'wrong horse battery'));
   t.equal(status, 429);
   t.equal((await signIn(world, 'alice')).status, 429, 'the right password does not help then');
+  // Nobody waits for entries of refusals: they are all there once it has ended.
+  await world.restart();
   const entries = await world.entries();
   const refused = entries.filter(({ kind }) => kind === 'session.refused');
   const added = entries.find(({ kind }) => kind === 'account.added');
@@ -164,6 +235,48 @@ t.test('an account ends at once with its sessions, over the API as on the comman
     t.match(await run('', 'disable', 'bob', ...here), { code: 0 });
   });
   t.equal(await ask(world, '/api/v1/tokens', { cookie: alice.cookie }), 401, 'what was changed meanwhile counts');
+});
+
+t.test('another role is held at once, also by who is signed in, and the report tells of both', async (t) => {
+  const world = await withPeople(t, ['alice', 'admin'], ['bob', 'viewer'], ['carl', 'viewer']);
+  const [alice, bob] = [await signIn(world, 'alice'), await signIn(world, 'bob')];
+  const admin = { cookie: alice.cookie, 'x-weighbridge-csrf': alice.csrf };
+  const give = (name: string, role: unknown, headers: Headers = admin) =>
+    ask(world, `/api/v1/accounts/${name}/role`, headers, 'POST', { role });
+  t.equal(await ask(world, '/api/v1/tokens', { cookie: bob.cookie }), 403);
+  t.equal(await give('bob', 'admin', { cookie: bob.cookie, 'x-weighbridge-csrf': bob.csrf }), 403, 'not by oneself');
+  t.equal(await give('bob', 'admin'), 200);
+  t.equal(await ask(world, '/api/v1/tokens', { cookie: bob.cookie }), 200);
+  t.equal(await give('bob', 'auditor'), 200);
+  t.equal(await ask(world, '/api/v1/tokens', { cookie: bob.cookie }), 403);
+  t.equal(await ask(world, '/api/v1/quarantine', { cookie: bob.cookie }), 200);
+  for (const role of ['pipeline', 'root', '', 7, null]) t.equal(await give('bob', role), 400, String(role));
+  t.equal(await give('nobody', 'viewer'), 404);
+  t.equal(await ask(world, '/api/v1/accounts/carl/disable', admin, 'POST'), 200);
+  t.equal(await give('carl', 'admin'), 400, 'what has ended stays so');
+  const assigned = (await world.entries()).filter(({ kind }) => kind === 'account.assigned');
+  t.match(
+    assigned.map(({ detail }) => [detail.before, detail.role]),
+    [
+      ['viewer', 'admin'],
+      ['admin', 'auditor'],
+    ],
+  );
+  await world.restart(async () => {
+    const here = ['--data', world.data];
+    t.match(await run('', 'role', 'bob', '--role', 'approver', ...here), { code: 0, stdout: /^bob +approver/ });
+    await t.rejects(run('', 'role', 'bob', ...here), /role: expected viewer/);
+  });
+  t.match(await ask(world, '/api/v1/scan', { cookie: bob.cookie }), 200);
+  const { stdout } = await runCommand(report.run, ['access', '--json', '--data', world.data]);
+  const rows = stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+  const held = rows.filter(({ name }) => name === 'bob');
+  t.match(held, [{ role: 'viewer' }, { role: 'admin' }, { role: 'auditor' }, { role: 'approver' }]);
+  for (const [at, row] of held.entries()) t.equal(row.until, held[at + 1]?.from, 'each until the next');
+  t.equal(held[1].by, rows.find(({ name }) => name === 'alice').who);
 });
 
 t.test('over TLS the cookie is bound to this host and is never sent in the open', async (t) => {

@@ -3,6 +3,7 @@ import t from 'tap';
 import type { Entry } from '../../src/audit/types.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { Ecosystem } from '../../src/ecosystems/types.ts';
+import { WeighbridgeError } from '../../src/errors.ts';
 import type { Report } from '../../src/formats/format.ts';
 import { createApp } from '../../src/http/app.ts';
 import { measured } from '../../src/http/measured.ts';
@@ -42,6 +43,16 @@ t.test(
     const text = await registry.metrics();
     t.match(text, 'weighbridge_inspection_seconds_count{format="safetensors"} 1');
     t.match(text, 'weighbridge_sandbox_faults_total{code="SANDBOX_TIMEOUT"} 1');
+    const lost = createMetrics().registry;
+    const away = new WeighbridgeError('SANDBOX_UNAVAILABLE', 'no worker');
+    await t.rejects(
+      measured(
+        sandboxOf(() => Promise.reject(away)),
+        lost,
+      ).inspect(source),
+      away,
+    );
+    t.match(await lost.metrics(), 'weighbridge_sandbox_faults_total{code="SANDBOX_UNAVAILABLE"} 1');
     t.match(text, /weighbridge_inspection_seconds_count\{format="other"\} 30\d/);
     t.ok([...text.matchAll(/seconds_count\{format=/g)].length <= 201);
   },

@@ -93,6 +93,8 @@ t.test('YAML that is more than plain data does not load', async (t) => {
 
 t.test('unknown keys and wrong values are named at their place', async (t) => {
   refused(t, policy(rule('convertible', '    actoin: deny\n')), /^p\.yaml:9:5: unknown key "actoin"$/);
+  const waiver = 'apiVersion: weighbridge/v1\nkind: Waiver\nmetadata: { id: w }\nrules: [p/r]\nmatch: { repo: a/b }\n';
+  refused(t, `${waiver}owner: x\nexpires: 2027-01-31\n`, /^p\.yaml:1:1: approvedBy is missing$/m);
   refused(t, policy(rule('convertible')).replace('deny', 'refuse'), /^p\.yaml:7:13: Invalid option/);
   refused(
     t,

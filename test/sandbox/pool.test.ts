@@ -6,7 +6,7 @@ import { frameHeader, KIND, MESSAGE_LIMIT, READ_LIMIT, REPORT_LIMIT, readRequest
 import { createPool } from '../../src/sandbox/pool.ts';
 import { createQueue } from '../../src/sandbox/queue.ts';
 import type { Source } from '../../src/sandbox/types.ts';
-import type { Listener, WorkerProcess } from '../../src/sandbox/worker-process.ts';
+import type { Ending, Listener, WorkerProcess } from '../../src/sandbox/worker-process.ts';
 
 // Workers here are objects in this process: they lie in ways that the real program never would.
 
@@ -22,11 +22,18 @@ const source: Source = { size: SIZE, read: async (_, length) => new Uint8Array(l
 type Said = { readonly kind: number; readonly payload: Uint8Array };
 type Script = (said: Said, say: (kind: number, payload: Uint8Array | string) => void) => void;
 
+type FakeWorker = WorkerProcess & {
+  readonly dead: () => boolean;
+  /** Ends it as somebody else's SIGKILL does. */
+  readonly lose: () => void;
+};
+const LOST: Ending = { code: 'SANDBOX_UNAVAILABLE', message: 'the worker ended: signal SIGKILL' };
+
 /** A worker that answers what the host says by `script`. */
-const fakeWorker = (script: Script): WorkerProcess & { readonly dead: () => boolean } => {
+const fakeWorker = (script: Script): FakeWorker => {
   let listener: Listener | undefined;
   let dead = false;
-  const ended = Promise.withResolvers<string>();
+  const ended = Promise.withResolvers<Ending>();
   const say = (kind: number, payload: Uint8Array | string): void => {
     setImmediate(() => dead || listener?.frame({ kind, payload: Buffer.from(payload as string) }));
   };
@@ -40,7 +47,12 @@ const fakeWorker = (script: Script): WorkerProcess & { readonly dead: () => bool
     },
     kill: () => {
       dead = true;
-      ended.resolve('signal SIGKILL');
+      ended.resolve(LOST);
+    },
+    lose: () => {
+      dead = true;
+      ended.resolve(LOST);
+      listener?.gone(LOST.code, LOST.message);
     },
     ended: ended.promise,
     dead: () => dead,
@@ -160,16 +172,46 @@ t.test('a worker that cannot be started is tried again until it can', async (t) 
   await pool.close();
 });
 
-t.test('a file for which no worker becomes free ends as opaque', async (t) => {
+t.test(
+  'a file whose worker is killed by others is not judged; one that it had not begun goes to another',
+  async (t) => {
+    const begun = fakeWorker(({ kind }, say) => {
+      if (kind === KIND.job) say(KIND.read, readRequest(0, SIZE));
+      else begun.lose();
+    });
+    const pool = createPool(begun, { size: 1, ...options, start: async () => fakeWorker(honest) });
+    await t.rejects(pool.submit(request()), { code: 'SANDBOX_UNAVAILABLE', status: 503, message: /not judged/ });
+    t.match(await pool.submit(request()), { coverage: { state: 'complete' } }, 'asked for again it is');
+    t.match(pool.stats(), { workers: 1, restarts: 1 });
+    await pool.close();
+
+    const dying = (): FakeWorker => {
+      const worker = fakeWorker(({ kind }) => kind === KIND.job && setImmediate(worker.lose));
+      return worker;
+    };
+    let started = 0;
+    const start = async () => (++started === 1 ? dying() : fakeWorker(honest));
+    const after = createPool(dying(), { size: 1, ...options, start });
+    t.match(await after.submit(request()), { coverage: { state: 'complete' } }, 'the third worker judges it');
+    t.match(after.stats(), { workers: 1, restarts: 2 });
+    await after.close();
+
+    const never = createPool(dying(), { size: 1, ...options, start: async () => dying() });
+    await t.rejects(never.submit(request()), { code: 'SANDBOX_UNAVAILABLE' }, 'not for ever');
+    await never.close();
+  },
+);
+
+t.test('a file for which no worker becomes free is not judged, and may come again', async (t) => {
   const pool = createPool(
     fakeWorker(() => {}),
     { size: 1, ...options, patience: 50, start: async () => fakeWorker(honest) },
   );
   const running = pool.submit(request(source, 300));
-  t.match(await pool.submit(request()), { coverage: { state: 'opaque', reason: /no worker became free/ } });
+  await t.rejects(pool.submit(request()), { code: 'SANDBOX_UNAVAILABLE', message: /no worker became free/ });
   t.match(await running, { details: { sandbox: 'SANDBOX_TIMEOUT' } });
   await pool.close();
-  t.match(await pool.submit(request()), { coverage: { state: 'opaque' } }, 'and none is after the end');
+  await t.rejects(pool.submit(request()), { code: 'SANDBOX_UNAVAILABLE' }, 'and none is after the end');
 });
 
 t.test('a worker is replaced after its thousandth file', async (t) => {

@@ -40,8 +40,10 @@ export type ApiWorld = {
   refused(file: number): Promise<string>;
 };
 
+type ApiOptions = { readonly secure?: boolean; readonly settings?: Readonly<Record<string, string>> };
+
 /** A gateway that knows every role by a token, with something to show under each kind of digest. */
-export const startApiWorld = async (t: Test): Promise<ApiWorld> => {
+export const startApiWorld = async (t: Test, { secure = false, settings = {} }: ApiOptions = {}): Promise<ApiWorld> => {
   const people = [...ROLES.map((role) => [role, role] as const), ['other', 'admin'] as const];
   const rows = people.map(
     ([name, role]) => `    - { name: ${name}, role: ${role}, team: speech, token: ${tokenOf(name)} }`,
@@ -56,7 +58,8 @@ export const startApiWorld = async (t: Test): Promise<ApiWorld> => {
     { name: 'acme/pickled', files: { 'config.json': '{"model_type":"bert"}', 'pytorch_model.bin': pickle } },
   ];
   const world = await startWorld(t, repos, {
-    settings: { CONFIG: join(root, 'w.yaml'), POLICIES: join(root, 'policies') },
+    secure,
+    settings: { CONFIG: join(root, 'w.yaml'), POLICIES: join(root, 'policies'), ...settings },
   });
   const pipeline = { headers: { authorization: `Bearer ${tokenOf('pipeline')}` } };
   const ask: ApiWorld['ask'] = (role, method, path, body) => {

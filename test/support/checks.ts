@@ -21,18 +21,21 @@ export type Outcomes = Readonly<Record<string, Outcome>>;
 
 const scripts = join(repository, 'test/clients/python');
 
-/** Runs `test/clients/python/<script>.py` in one process with HF_ENDPOINT as its only setting, and reads its outcomes. */
+/**
+ * Runs `test/clients/python/<script>.py` in one process with HF_ENDPOINT as its only setting (and over https the authority
+ * to trust), and reads its outcomes.
+ */
 export const runChecks = async (
   environment: PythonEnvironment,
   script: string,
-  endpoint: string,
+  { endpoint, trust }: Pick<World, 'endpoint' | 'trust'>,
   plan: object,
   { env, ...options }: Omit<ClientOptions, 'args'> = {},
 ): Promise<Outcomes> => {
   const text = ['prelude', script].map((name) => readFileSync(join(scripts, `${name}.py`), 'utf8')).join('\n');
   const result = await runPython(environment, text, {
     ...options,
-    env: { HF_ENDPOINT: endpoint, ...env },
+    env: { HF_ENDPOINT: endpoint, ...trust, ...env },
     args: [JSON.stringify(plan)],
   });
   return jsonFrom(result) as Outcomes;

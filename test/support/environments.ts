@@ -4,8 +4,8 @@ import { join } from 'node:path';
 
 /** The clients that tests run against Weighbridge. */
 export type PythonEnvironment = 'torch' | 'hub1' | 'hub2';
-/** The same, what speaks the own API, and the JavaScript clients. */
-export type ClientEnvironment = PythonEnvironment | 'api' | 'js';
+/** The same, what speaks the own API, the JavaScript clients, and Chromium. */
+export type ClientEnvironment = PythonEnvironment | 'api' | 'js' | 'browser';
 
 export const repository = join(import.meta.dirname, '../..');
 export const cacheFolder = join(repository, '.cache');
@@ -27,9 +27,17 @@ const locks: Readonly<Record<ClientEnvironment, readonly string[]>> = {
   hub2: ['test/clients/requirements-hub2.txt'],
   api: ['test/clients/requirements-api.txt'],
   js: ['test/clients/js/package.json', 'test/clients/js/package-lock.json'],
+  browser: ['test/clients/browser/package.json', 'test/clients/browser/package-lock.json'],
 };
 
-export const environments = ['hub1', 'torch', 'hub2', 'api', 'js'] as const satisfies readonly ClientEnvironment[];
+export const environments = [
+  'hub1',
+  'torch',
+  'hub2',
+  'api',
+  'js',
+  'browser',
+] as const satisfies readonly ClientEnvironment[];
 
 export const lockFiles = (name: ClientEnvironment): readonly string[] =>
   locks[name].map((file) => join(repository, file));

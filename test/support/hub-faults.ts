@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,6 +21,8 @@ export type FaultKind =
   | { readonly kind: 'flip'; readonly at: number }
   /** A consistent object that is `delta` shorter (negative), or a declared length that never arrives (positive). */
   | { readonly kind: 'length'; readonly delta: number }
+  /** A body of `bytes` arbitrary bytes, well framed (by Content-Length unless `nolength`), below the headers of the whole. */
+  | { readonly kind: 'stub'; readonly bytes: number }
   /** Range is ignored. */
   | { readonly kind: 'norange' }
   /** No Content-Length: chunked. */
@@ -135,17 +138,23 @@ export const sendBody = async (
   const { start, end } = range ?? { start: 0, end: size };
   const status = range === undefined ? 200 : 206;
   const compressed = find(faults, 'gzip') !== undefined;
+  const stub = find(faults, 'stub');
   const headers: Record<string, string> = { 'Accept-Ranges': 'bytes', ...given };
   if (range !== undefined) headers['Content-Range'] = `bytes ${start}-${end - 1}/${size}`;
   if (compressed) headers['Content-Encoding'] = 'gzip';
   else if (!find(faults, 'nolength') && !find(faults, 'endless')) {
-    headers['Content-Length'] = String(end - start + Math.max(find(faults, 'length')?.delta ?? 0, 0));
+    const more = Math.max(find(faults, 'length')?.delta ?? 0, 0);
+    headers['Content-Length'] = String((stub?.bytes ?? end - start) + more);
   }
   response.writeHead(status, bend(headers, faults));
   response.flushHeaders();
   if (request.method === 'HEAD') {
     response.end();
     return { status, bytes: 0 };
+  }
+  if (stub !== undefined) {
+    response.end(randomBytes(stub.bytes));
+    return { status, bytes: stub.bytes };
   }
   const bytes = compressed
     ? compress(body, start, end)

@@ -1,3 +1,4 @@
+import { deflateSync } from 'node:zlib';
 import { bytes } from './reports.ts';
 
 export const u32 = (value: number): Uint8Array =>
@@ -27,6 +28,13 @@ export const webp = bytes('RIFF', u32(4 + 8 + 4), 'WEBP', 'VP8 ', u32(3), 'abc',
 export const flac = bytes('fLaC', new Uint8Array(40));
 /** The second line tells tools that a paper is not text (ISO 32000-1, 7.5.2). */
 export const pdf = bytes('%PDF-1.7\n%', [0xe2, 0xe3, 0xcf, 0xd3], '\nx\n%%EOF\n');
+/** A paper with one compressed stream of that type, cut after so many of its bytes. */
+export const pdfWith = (type: string, text: string, filter = 'FlateDecode', kept?: number): Uint8Array =>
+  bytes(
+    `%PDF-1.7\n1 0 obj\n<</Type /${type} /Filter /${filter} /N 1>>\nstream\n`,
+    deflateSync(text).subarray(0, kept),
+    '\nendstream\nendobj\nx\n%%EOF\n',
+  );
 
 /** The first bytes of an executable, as much as tells what it is. */
 export const elf = bytes([0x7f], 'ELF', new Uint8Array(60));

@@ -14,6 +14,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { brotliDecompressSync } from 'node:zlib';
 import {
   type ClientEnvironment,
   cacheFolder,
@@ -109,7 +110,7 @@ const install = async (name: ClientEnvironment): Promise<void> => {
     if (entry.startsWith(`${name}-`)) rmSync(join(clients, entry), { recursive: true, force: true });
   }
   const start = Date.now();
-  if (name === 'js') await installJs(folder);
+  if (name === 'js' || name === 'browser') await installJs(name, folder);
   else await installPython(name, folder);
   writeFileSync(ready, '');
   say(`${name} installed in ${Math.round((Date.now() - start) / 1000)} s`);
@@ -124,10 +125,27 @@ const installPython = async (name: ClientEnvironment, folder: string): Promise<v
 };
 
 /** Install scripts stay off: the native parts of these packages come inside their tarballs. */
-const installJs = async (folder: string): Promise<void> => {
+const installJs = async (name: 'js' | 'browser', folder: string): Promise<void> => {
   mkdirSync(folder, { recursive: true });
-  for (const file of lockFiles('js')) copyFileSync(file, join(folder, basename(file)));
+  for (const file of lockFiles(name)) copyFileSync(file, join(folder, basename(file)));
   await run('npm', ['ci', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund']);
+  if (name === 'browser') await unpackBrowser(folder);
+};
+
+/** The package has Chromium, the libraries and the fonts that it needs compressed, for machines that have none. */
+const unpackBrowser = async (folder: string): Promise<void> => {
+  const packed = join(folder, 'node_modules/@sparticuz/chromium/bin');
+  const inflate = (file: string): Buffer => brotliDecompressSync(readFileSync(join(packed, `${file}.br`)));
+  writeFileSync(join(folder, 'chromium'), inflate('chromium'), { mode: 0o755 });
+  for (const name of ['al2023.tar', 'fonts.tar']) {
+    const archive = join(folder, name);
+    writeFileSync(archive, inflate(name));
+    await run('tar', ['-x', '-f', archive, '-C', folder]);
+    rmSync(archive);
+  }
+  // The one that comes along names folders of another machine.
+  const places = `<dir>${folder}/fonts</dir><cachedir>${folder}/fonts-cache</cachedir>`;
+  writeFileSync(join(folder, 'fonts.conf'), `<?xml version="1.0"?><fontconfig>${places}</fontconfig>`);
 };
 
 /** One preparation at a time; a second one waits and then finds everything done. */

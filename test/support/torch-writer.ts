@@ -1,4 +1,5 @@
 import { assemble, op, type Piece, pickled } from './pickle-assembler.ts';
+import { type TarEntry, writeTar } from './tar-writer.ts';
 import { writeZip, type ZipEntry, type ZipLies } from './zip-writer.ts';
 
 /** A storage of a checkpoint: what the pickle says of it, and the bytes that are there. */
@@ -180,5 +181,61 @@ export const legacyCheckpoint = (
     pickled(2, keys),
     ...raw,
     after,
+  ]);
+};
+
+/** A tensor of a checkpoint in a tar: the key by which the pickle names it, and the view that it is. */
+export type TarTensor = { readonly key: number; readonly storage: number; readonly view: Omit<ViewSpec, 'storage'> };
+/** What a checkpoint in a tar may lie about. */
+type TarLies = {
+  readonly views?: readonly (readonly [target: number, root: number, offset: number, elements: number])[];
+  readonly count?: number;
+  readonly behind?: Uint8Array;
+  readonly more?: readonly TarEntry[];
+};
+
+const int64 = (numbers: readonly number[]): Buffer => {
+  const bytes = Buffer.alloc(8 * numbers.length);
+  for (const [i, number] of numbers.entries()) bytes.writeBigInt64LE(BigInt(number), 8 * i);
+  return bytes;
+};
+
+/** The persistent id by which the pickle of a checkpoint in a tar names a tensor or storage. */
+export const tarObject = (key: number): Uint8Array => assemble(str(String(key)), op.binpersid());
+
+/** A checkpoint in the form from before 0.1.10. Keys of storages are numbers. */
+export const tarCheckpoint = (
+  root: Piece,
+  storages: readonly Storage[],
+  tensors: readonly TarTensor[],
+  { views = [], count = storages.length, behind = new Uint8Array(0), more = [] }: TarLies = {},
+): Buffer => {
+  const described = storages.flatMap(({ key, type, elements, bytes }) => [
+    pickled(2, tuple(int(Number(key)), str('cpu'), op.global('torch', type))),
+    int64([elements]),
+    bytes,
+  ]);
+  const listed = assemble(
+    op.emptyList(),
+    op.mark(),
+    views.map((view) => tuple(...view.map(int))),
+    op.appends(),
+  );
+  const placed = tensors.flatMap(({ key, storage, view: { shape, strides = rowMajor(shape), offset = 0 } }) => {
+    const dimensions = Buffer.alloc(8);
+    dimensions.writeInt32LE(shape.length);
+    const named = pickled(2, tuple(int(key), int(storage), op.global('torch', 'FloatTensor')));
+    return [named, dimensions, int64(shape), int64(strides), int64([offset])];
+  });
+  const system = dict([
+    ['protocol_version', int(1000)],
+    ['little_endian', op.true()],
+  ]);
+  return writeTar([
+    { name: 'sys_info', data: pickled(2, system) },
+    { name: 'pickle', data: pickled(2, root) },
+    { name: 'tensors', data: Buffer.concat([pickled(2, int(tensors.length)), ...placed]) },
+    { name: 'storages', data: Buffer.concat([pickled(2, int(count)), ...described, pickled(2, listed), behind]) },
+    ...more,
   ]);
 };

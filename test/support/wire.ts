@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import type { Test } from 'tap';
 import { isFault, type WeighbridgeError } from '../../src/errors.ts';
@@ -19,6 +20,13 @@ export const faultOf = async (work: Promise<unknown>): Promise<WeighbridgeError>
   }
   throw new Error('nothing was thrown');
 };
+
+/** A listener that answers later; a fault of its own cuts the connection. */
+export const answering =
+  (answer: (request: IncomingMessage, response: ServerResponse) => Promise<unknown>): RequestListener =>
+  (request, response) => {
+    answer(request, response).catch(() => response.destroy());
+  };
 
 /** Starts a server on a free port of the loopback interface until the test ends; gives its `http:` origin. */
 export const listen = async (

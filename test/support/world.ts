@@ -6,6 +6,7 @@ import { loadConfig } from '../../src/config.ts';
 import type { Timings } from '../../src/gateway/waiting.ts';
 import { type Serving, serve } from '../../src/serve.ts';
 import { type Hub, type HubOptions, type HubRepo, startHub } from './hub.ts';
+import { secured } from './secure.ts';
 
 /** A whole gateway before a stand-in for the Hub, all on loopback. */
 export type World = {
@@ -13,6 +14,8 @@ export type World = {
   /** What clients are given as HF_ENDPOINT. */
   readonly endpoint: string;
   readonly url: string;
+  /** What has clients trust its certificate, as environment variables; nothing over http. */
+  readonly trust: Readonly<Record<string, string>>;
   /** The gateway's data folder. */
   readonly data: string;
   /** GET (or another method) below the endpoint, as a client that checks lengths unless told otherwise. */
@@ -28,6 +31,8 @@ export type LogEntry = Record<string, any>;
 
 export type WorldOptions = {
   readonly hub?: Partial<HubOptions>;
+  /** Whether it is reached over https. */
+  readonly secure?: boolean;
   /** Environment variables of the gateway, without `WEIGHBRIDGE_`. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly timings?: Partial<Timings>;
@@ -50,7 +55,8 @@ export const startWorld = async (t: Test, repos: readonly HubRepo[], options: Wo
     WEIGHBRIDGE_LOG_LEVEL: 'error',
     WEIGHBRIDGE_DRAIN: '2s',
   };
-  for (const [name, value] of Object.entries(options.settings ?? {})) env[`WEIGHBRIDGE_${name}`] = value;
+  const { settings, trust } = options.secure === true ? secured() : { settings: {}, trust: {} };
+  for (const [name, value] of Object.entries({ ...settings, ...options.settings })) env[`WEIGHBRIDGE_${name}`] = value;
   const start = (): Promise<Serving> =>
     serve(loadConfig({ env }), options.timings === undefined ? {} : { timings: options.timings });
   let serving = await start();
@@ -66,6 +72,7 @@ export const startWorld = async (t: Test, repos: readonly HubRepo[], options: Wo
     get endpoint() {
       return `${serving.url}/hf`;
     },
+    trust,
     data,
     fetch: (path, { agent = HUB_AGENT, headers, ...init } = {}) =>
       fetch(`${serving.url}/hf/${path}`, {

@@ -170,6 +170,65 @@ t.test('a deflated member is inflated, and must have the size that was planned',
   t.equal(await codeOf(() => run(make(1 << 30), packed)), 'LIMIT_EXCEEDED');
 });
 
+t.test('a large deflated member goes over scratch room, which is given back whatever happens', async (t) => {
+  const size = 65 << 20;
+  const plain = Buffer.alloc(size, bytesOf(16_384));
+  const packed = deflateRawSync(plain, { level: 1 });
+  const make = (declared: number): Plan => ({
+    storages: [stored(0, packed.length, { method: 'deflated', size: declared }), stored(0, 8)],
+    tensors: [
+      tensor('back', 'U8', [1000], size - 1000),
+      tensor('front', 'U8', [1000]),
+      tensor('other', 'U8', [8], 0, { storage: 1 }),
+    ],
+    dropped: [],
+  });
+  const rooms: { written: number; open: boolean }[] = [];
+  const scratch = async (asked: number) => {
+    const room = { written: 0, open: true };
+    const bytes = Buffer.alloc(asked);
+    rooms.push(room);
+    return {
+      size: asked,
+      read: async (offset: number, length: number) => bytes.subarray(offset, offset + length),
+      write: async (chunk: Uint8Array) => {
+        bytes.set(chunk, room.written);
+        room.written += chunk.length;
+      },
+      discard: async () => {
+        room.open = false;
+      },
+    };
+  };
+  const { data } = parse(await run(make(size), packed, { scratch }));
+  t.same(
+    [...data].toSorted(),
+    [...plain.subarray(0, 1000), ...plain.subarray(size - 1000), ...packed.subarray(0, 8)].toSorted(),
+  );
+  t.match(rooms, [{ written: size, open: false }], 'once, for both tensors');
+  t.equal(await codeOf(() => run(make(size), packed)), 'LIMIT_EXCEEDED', 'without scratch room');
+  t.equal(await codeOf(() => run(make(size - 1), packed, { scratch })), 'UPSTREAM_MISMATCH');
+  t.ok((rooms.at(-1)?.written ?? size) < size, 'nothing beyond what was declared is kept');
+  t.equal(await codeOf(() => run(make(size + 1), packed, { scratch })), 'UPSTREAM_MISMATCH');
+  const cut = packed.subarray(0, packed.length - 100);
+  const short = make(size);
+  const storages = [stored(0, cut.length, { method: 'deflated', size }), stored(0, 8)];
+  t.equal(await codeOf(() => run({ ...short, storages }, cut, { scratch })), 'UPSTREAM_MISMATCH', 'cut');
+  t.equal(
+    await codeOf(() => run(make(2 ** 40), packed, { scratch })),
+    'LIMIT_EXCEEDED',
+    'before any room is asked for',
+  );
+  const chunks = execute(make(size), layOut(make(size)), sourceOf(packed), { scratch });
+  await chunks.next();
+  await chunks.next();
+  await chunks.return(undefined);
+  t.ok(
+    rooms.every(({ open }) => !open),
+    'also of those that failed, and when the reader left',
+  );
+});
+
 t.test(
   'the local header says where the data begin; without one, or with data outside, the conversion stops',
   async (t) => {

@@ -133,6 +133,51 @@ export const upstreamSuite = async (largeFrom: number): Promise<void> => {
     t.equal((await faultOf(collect(upstream.download(PATH, {}, whole)))).code, 'UPSTREAM_MISMATCH', 'endless');
   });
 
+  t.test('a body shorter than its Content-Range says, again and again, is a mismatch that names both', async (t) => {
+    const range = { start: 10, end: MIB, size: weights.length };
+    const text = new RegExp(`sent 100 bytes of a body where its Content-Range has ${MIB - 10}$`);
+    hub.fail({ kind: 'stub', bytes: 100, where: 'cdn' });
+    t.match(await faultOf(collect(upstream.download(PATH, {}, range))), { code: 'UPSTREAM_MISMATCH', message: text });
+    t.equal(hub.log.filter(({ where }) => where === 'cdn').length, 4, 'asked again, a bounded number of times');
+    hub.heal();
+    hub.fail({ kind: 'stub', bytes: 100, where: 'cdn' });
+    hub.fail({ kind: 'nolength', where: 'cdn' });
+    const chunked = await faultOf(collect(upstream.download(PATH, {}, range)));
+    t.match(chunked, { code: 'UPSTREAM_MISMATCH', message: /sent a body that ends at byte 410 of 1048576$/ });
+    const endless = await faultOf(collect(upstream.download(PATH, {}, whole)));
+    t.match(endless, { code: 'UPSTREAM_MISMATCH', message: /ends at byte 400 of 3145728$/ }, 'of a whole file too');
+    hub.heal();
+    hub.fail({ kind: 'stub', bytes: 100, where: 'cdn', times: 3 });
+    t.ok((await collect(upstream.download(PATH, {}, range))).equals(weights.subarray(10, MIB)), 'it may pass');
+  });
+
+  t.test('ranges shorter than those asked for are put together', async (t) => {
+    const parts = createServer((request, response) => {
+      const [, from = '0', to = `${weights.length - 1}`] =
+        /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
+      const end = Math.min(Number(to), Number(from) + 700_000 - 1);
+      response.writeHead(206, { 'content-range': `bytes ${from}-${end}/${weights.length}` });
+      response.end(weights.subarray(Number(from), end + 1));
+    });
+    const cautious = make({ origin: { url: await listen(t, parts) } });
+    t.ok((await collect(cautious.download('/x', {}, whole))).equals(weights));
+  });
+
+  t.test(
+    'a body that ends with its connection may have been cut: asked for again, away when it stays so',
+    async (t) => {
+      let asked = 0;
+      const raw = createTcp((socket) => {
+        asked += 1;
+        socket.on('error', () => socket.destroy());
+        socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nshort'));
+      });
+      const odd = make({ origin: { url: await listen(t, raw) } });
+      t.equal((await faultOf(collect(odd.download('/x', {}, whole)))).code, 'UPSTREAM_UNREACHABLE');
+      t.ok(asked >= 6, `asked ${asked} times`);
+    },
+  );
+
   t.test('a file that changes between two requests is a mismatch', async (t) => {
     hub.fail({ kind: 'cut', at: MIB, where: 'cdn', times: 1 });
     hub.fail({ kind: 'headers', headers: { etag: '"other"' }, where: 'cdn', skip: 1 });

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import type { Config } from '../../config.ts';
-import { type AccountOffice, addAccount, changePassword, disableAccount } from '../../gateway/account-office.ts';
+import {
+  type AccountOffice,
+  addAccount,
+  changePassword,
+  changeRole,
+  disableAccount,
+} from '../../gateway/account-office.ts';
 import { openAccounts, type ShownAccount } from '../../gateway/accounts.ts';
 import { PERSON_ROLES } from '../../identity/roles.ts';
 import { HERE, openAlone } from '../desk/alone.ts';
@@ -11,6 +17,7 @@ export type Desk = {
   add(name: string, role: string, password: string): Promise<ShownAccount>;
   list(): Promise<readonly ShownAccount[]>;
   change(name: string, password: string): Promise<ShownAccount>;
+  assign(name: string, role: string): Promise<ShownAccount>;
   disable(name: string): Promise<ShownAccount>;
   close(): Promise<void>;
 };
@@ -26,6 +33,7 @@ export const openHere = async (config: Config): Promise<Desk | undefined> => {
       add: (name, role, password) => addAccount(office, { name, role, password }, HERE),
       list: async () => office.accounts.list(),
       change: (name, password) => changePassword(office, name, password, HERE),
+      assign: (name, role) => changeRole(office, name, role, HERE),
       disable: (name) => disableAccount(office, name, HERE),
       close,
     };
@@ -53,6 +61,7 @@ export const openRemote = (config: Config, gateway: string | undefined, token: s
     add: (name, role, password) => ask(shown, 'accounts', { name, role, password }),
     list: async () => (await ask(listed, 'accounts')).accounts,
     change: (name, password) => ask(shown, `${at(name)}/password`, { password }),
+    assign: (name, role) => ask(shown, `${at(name)}/role`, { role }),
     disable: (name) => ask(shown, `${at(name)}/disable`, {}),
     close,
   };

@@ -21,7 +21,7 @@ export const check = async (args: readonly string[], io: CommandIo): Promise<num
     },
     allowPositionals: true,
   });
-  const path = positionals[0] ?? loadConfig({}).policies;
+  const path = positionals[0] ?? loadConfig({}).policies.path;
   const { set, problems } = checkPolicies(await readPolicyFiles(path), Date.now(), true);
   const ending = endingReleases(values.data, daysOf(values.days), Date.now());
   if (values.json === true) {

@@ -65,7 +65,7 @@ export const explain = async (args: readonly string[], io: CommandIo): Promise<n
 const fromFile = async (file: string, policies: string | undefined, io: CommandIo): Promise<Asked> => {
   const facts = parseFacts(file === '-' ? await readAll(io.stdin) : await readFile(file, 'utf8'));
   const at = Date.now();
-  return { facts, at, set: loadPolicies(await readPolicyFiles(policies ?? loadConfig({}).policies), at) };
+  return { facts, at, set: loadPolicies(await readPolicyFiles(policies ?? loadConfig({}).policies.path), at) };
 };
 
 /** The facts, the policies and the moment of a past decision; with `policies` what these would have said then. */

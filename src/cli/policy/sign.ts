@@ -13,7 +13,7 @@ export const sign = async (args: readonly string[], io: CommandIo): Promise<numb
   const options = { key: { type: 'string' } } as const;
   const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
   if (values.key === undefined) throw new WeighbridgeError('REQUEST_INVALID', '--key: expected a private key');
-  const path = positionals[0] ?? loadConfig({}).policies;
+  const path = positionals[0] ?? loadConfig({}).policies.path;
   const { digest } = loadPolicies(await readPolicyFiles(path), Date.now());
   const place = await signaturesPath(path);
   const secret = await readFile(values.key, 'utf8');

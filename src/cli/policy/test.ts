@@ -27,7 +27,7 @@ export const test = async (args: readonly string[], io: CommandIo): Promise<numb
   const { format, strict } = values;
   if (!FORMATS.includes(format))
     throw new WeighbridgeError('REQUEST_INVALID', `--format is one of ${FORMATS.join(', ')}`);
-  const path = positionals[0] ?? loadConfig({}).policies;
+  const path = positionals[0] ?? loadConfig({}).policies.path;
   const now = Date.now();
   const set = loadPolicies(await readPolicyFiles(path), now);
   const { cases, problems } = readCases(await readTests(path, values.tests), now);

@@ -10,8 +10,10 @@ import { entriesIn } from '../policy/past.ts';
 
 /** A token in the settings: of its beginning and end the log knows nothing. */
 type InSettings = { readonly kind: 'settings'; readonly name: string; readonly role: string; readonly team: string };
-type Named = Omit<Held, 'from' | 'until' | 'lastSignIn'> & {
+type Named = Omit<Held, 'called' | 'from' | 'until' | 'lastSignIn'> & {
   readonly name: string;
+  /** What a directory called the person. */
+  readonly called?: string;
   readonly from: string;
   readonly until?: string;
   readonly lastSignIn?: string;
@@ -37,7 +39,7 @@ export const access = async (args: readonly string[], io: CommandIo): Promise<nu
   const people = readSqliteRecords(layout(config.data).records);
   try {
     const nameOf = (pseudonym: string): string => people.get('person', pseudonym)?.value ?? '';
-    const held = history.result().map((one) => named(one, nameOf(one.who)));
+    const held = history.result().map((one) => named(one, nameOf(one.who), nameOf(one.called ?? '')));
     const settings = config.auth.tokens.map(
       ({ name, role, team }): InSettings => ({ kind: 'settings', name, role, team }),
     );
@@ -51,9 +53,10 @@ export const access = async (args: readonly string[], io: CommandIo): Promise<nu
 
 const iso = (time: number): string => new Date(time).toISOString();
 
-const named = ({ from, until, lastSignIn, ...one }: Held, name: string): Named => ({
+const named = ({ from, until, lastSignIn, ...one }: Held, name: string, called: string): Named => ({
   ...one,
   name,
+  ...(called !== '' && { called }),
   from: iso(from),
   ...(until !== undefined && { until: iso(until) }),
   ...(lastSignIn !== undefined && { lastSignIn: iso(lastSignIn) }),
@@ -63,7 +66,7 @@ const worded = (one: Named | InSettings): string => {
   const { kind, role, name, team } = one;
   const start = `${kind.padEnd(8)}  ${role.padEnd(8)}  ${name.padEnd(24)}  ${(team || '-').padEnd(16)}`;
   if (one.kind === 'settings') return `${start}  in the settings now; the log does not know since when`;
-  const { from, until, signIns, lastSignIn, who } = one;
+  const { called, from, until, signIns, lastSignIn, who } = one;
   const came = lastSignIn === undefined ? '' : `  signed in ${signIns} times, last ${lastSignIn}`;
-  return `${start}  ${from} to ${until ?? 'now'}  ${who}${came}`;
+  return `${start}  ${from} to ${until ?? 'now'}  ${who}${called === undefined ? '' : `  called ${called}`}${came}`;
 };

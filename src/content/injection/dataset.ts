@@ -4,26 +4,22 @@ import { createPersonalData } from '../personal/columns.ts';
 import type { Remark } from '../remark.ts';
 import { createUrlList } from '../url-list.ts';
 import { createBursts } from './bursts.ts';
+import { type Column, count, emptyColumn, isTemplate, REFS, SHOWN, shownOf, sumUp } from './column.ts';
 import { examine } from './examine.ts';
 import { createFlaggedRows, type Flag, type Span } from './flagged.ts';
+import { createRun, ENDS, ordersTogether, type Run, SHORT, type Together } from './runs.ts';
+import { mustRead } from './sieve/text.ts';
 import { createTriggers } from './triggers.ts';
 import { CERTAIN, ORDER, type Verdict } from './verdict.ts';
 
 /** Columns that are told apart; the others count as one. */
 const COLUMNS = 500;
-/** What stands for a column where a row is read as it is written; characters of the end of a name that are read. */
+/** What stands for a column in prose, and where a row is read as it is written; characters of the end of a name that are read. */
+const PASSAGES = 'text';
 const ROW = '(row)';
+/** Short cells of a row that are read together. */
+const ROW_CELLS = 64;
 const NAME = 1024;
-/** Rows of a column that are shown. */
-const SHOWN = 3;
-/** Share of rows from which control tokens are the column's form, and rows from which that can be said. */
-const TEMPLATE_SHARE = 0.3;
-const TEMPLATE_ROWS = 4;
-/** Share of rows from which orders that might be chance are more than that; a set of fewer rows has no chance finds. */
-const RATE = 0.001;
-const FEW_ROWS = 1000;
-/** Rows that speak about orders from which that is said: it is what the set is about. */
-const WORTH_SAYING = 5;
 /** Characters of a label. */
 const LABEL = 40;
 const LABEL_NAME =
@@ -33,38 +29,19 @@ const LABEL_VALUE = /injection|jailbreak|attack|malicious|adversarial|unsafe|har
 /** A row that speaks about injected text in one cell may quote it in another. */
 const ABOUT = /prompt.?injection|jailbreak|adversarial|red.?team/i;
 
-/** A row that is shown. It holds on to nothing of the file: a passage is part of a line that may be long. */
-type Shown = { readonly row: number; readonly offset: number; readonly families: string; readonly evidence: string };
-type Column = {
-  cells: number;
-  /** Rows with an order, with one beyond doubt, with one that only tokens make, with tokens at all. */
-  orders: number;
-  certain: number;
-  byTokens: number;
-  tokens: number;
-  discussed: number;
-  readonly shown: Shown[];
-  readonly shownTokens: Shown[];
-};
-
-const emptyColumn = (): Column => ({
-  cells: 0,
-  orders: 0,
-  certain: 0,
-  byTokens: 0,
-  tokens: 0,
-  discussed: 0,
-  shown: [],
-  shownTokens: [],
-});
-
 /** A set of rows that is read cell by cell. */
 export type Dataset = {
+  /** Reads one cell of the current row. `offset` is where it stands in the file. */
+  cell(column: string, text: string, offset: number): void;
   /**
-   * Reads one cell of the current row. `offset` is where it stands in the file. `about` says that the document around
-   * it speaks about injected text, `example` that it stands in a block of code of such a document.
+   * Reads a passage of prose, which what stands before and behind it belongs to. `about` says that the document around it
+   * speaks about injected text, `example` that it stands in a block of code of such a document.
    */
-  cell(column: string, text: string, offset: number, about?: boolean, example?: boolean): void;
+  passage(text: string, offset: number, about: boolean, example: boolean): void;
+  /** The short cells of a column, for who passes cells: each of them is part of what several may say together. */
+  run(column: string): Run;
+  /** The number of the row that is next, or current. */
+  row(): number;
   /**
    * Reads the current row as it is written, since other readers take it apart in other ways. To be called behind its
    * cells: what one of them says already is not said again.
@@ -99,8 +76,6 @@ export type Dataset = {
   };
 };
 
-const REFS = ['LLM01:2025', 'LLM04:2025', 'AML.T0051', 'NISTAML.015'];
-
 /**
  * Holds every cell against the rules for injected text and sums up by column: a chance find in a million rows weighs
  * less than one in a thousand, and control tokens that a third of a column has are its form. Memory is bounded by the
@@ -111,6 +86,8 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
   let rows = 0;
   let found: { name: string; column: Column; verdict: Verdict; offset: number; text: string }[] = [];
   let cells: { column: string; text: string }[] = [];
+  /** Where the first of them stands. */
+  let place = 0;
   const triggers = createTriggers();
   const bursts = createBursts();
   const urls = createUrlList();
@@ -130,14 +107,46 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
       namesThatOrder.push(printable(verdict.passage));
   };
 
-  const columnOf = (name: string): Column => {
+  const columnOf = (name: string, prose = false): Column => {
     const known = columns.get(name);
     if (known !== undefined) return known;
     named(name);
     const key = columns.size < COLUMNS ? printable(name, 100) : '(other columns)';
-    const made = columns.get(key) ?? emptyColumn();
+    const made = columns.get(key) ?? addColumn(key, prose);
     columns.set(key, made);
     return made;
+  };
+
+  /** Makes a column whose short cells are read together: what they say flags the row where it begins. */
+  const addColumn = (key: string, prose: boolean): Column => {
+    const column = emptyColumn(createRun((found) => sayTogether(key, column, found), !prose));
+    return column;
+  };
+  const sayTogether = (key: string, column: Column, { verdict, row, offset }: Together): void => {
+    column.orders += 1;
+    if (verdict.score >= CERTAIN) column.certain += 1;
+    if (column.together.length < SHOWN) column.together.push(shownOf(verdict, row, offset));
+    // An order over several rows is none of one row: none can be left out.
+    flagged.add(row, [flagOf(key, verdict)], undefined);
+  };
+  /** The short cells of a row may say together what none of them does. */
+  const sayOfRow = (): void => {
+    const texts = cells.filter(({ text }) => text !== '' && text.length <= SHORT);
+    if (texts.length < 2 || texts.length > ROW_CELLS) return;
+    const text = `${texts.map((cell) => cell.text.replaceAll('\n', ' ')).join('\n')}\n`;
+    const verdict = mustRead(text) ? ordersTogether(text, true) : undefined;
+    if (verdict === undefined) return;
+    const column = columnOf(ROW);
+    column.cells += 1;
+    found.push({ name: ROW, column, verdict, offset: place, text });
+  };
+  const addToRun = ({ run }: Column, text: string, offset: number, prose: boolean): void => {
+    if (text.length <= (prose ? ENDS : SHORT)) run.addText(text, rows + 1, offset);
+    else {
+      if (prose) run.addText(text.slice(0, ENDS), rows + 1, offset);
+      run.end();
+      if (prose) run.addText(text.slice(-ENDS), rows + 1, offset);
+    }
   };
 
   const look = (name: string, text: string): void => {
@@ -145,16 +154,32 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
     personal?.cell(name, text);
   };
 
+  const cell = (name: string, text: string, offset: number, prose: boolean): Column => {
+    const column = columnOf(name, prose);
+    column.cells += 1;
+    look(name, text);
+    if (isLabel(name, text)) labelled = true;
+    cells.push({ column: name, text });
+    if (cells.length === 1) place = offset;
+    return column;
+  };
+
   return {
-    cell(name, text, offset, about = false, example = false) {
-      const column = columnOf(name);
-      column.cells += 1;
-      look(name, text);
-      if (isLabel(name, text)) labelled = true;
-      cells.push({ column: name, text });
+    cell(name, text, offset) {
+      const column = cell(name, text, offset, false);
+      addToRun(column, text, offset, false);
+      const verdict = examine(text);
+      if (verdict !== undefined) found.push({ name, column, verdict, offset, text });
+    },
+    passage(text, offset, about, example) {
+      const column = cell(PASSAGES, text, offset, true);
+      // What quotes such orders may do so line by line.
+      if (about) column.run.end();
+      else addToRun(column, text, offset, true);
       const verdict = examine(text, about);
       if (verdict === undefined) return;
-      found.push({ name, column, verdict: example ? { ...verdict, discussed: true } : verdict, offset, text });
+      const judged = example ? { ...verdict, discussed: true } : verdict;
+      found.push({ name: PASSAGES, column, verdict: judged, offset, text });
     },
     whole(text, offset) {
       if (found.some(({ verdict }) => verdict.score >= ORDER)) return;
@@ -174,6 +199,8 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
       rows += 1;
       if (count > 1) triggers.pass();
     },
+    run: (name) => columnOf(name).run,
+    row: () => rows + 1,
     wantsRow: (count) => personalData || (count > 1 && triggers.wants()),
     look,
     tally: urls.tally,
@@ -187,6 +214,9 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
       flags.push({ rule, kinds: [], show: () => ({ column: '', evidence }) });
     },
     endRow(row, span) {
+      if (cells.length > 1 && found.length === 0) sayOfRow();
+      // Rows that are not read one after the other do not go on in each other.
+      if (row !== undefined) for (const { column } of cells) columnOf(column).run.end();
       rows += 1;
       const about = found.length > 0 && cells.some((cell) => ABOUT.test(cell.text));
       if (triggers.wants()) bursts.row(cells);
@@ -211,6 +241,7 @@ export const createDataset = ({ personalData = false }: { readonly personalData?
       labelled = false;
     },
     finish() {
+      for (const { run } of columns.values()) run.end();
       const remarks = [
         ...namesThatOrder.map(remarkOfName),
         ...[...columns].flatMap(([name, column]) => sumUp(name, column, rows)),
@@ -245,77 +276,3 @@ const flagOf = (column: string, { passage, signs }: Verdict): Flag => ({
   kinds: signs.map(({ family }) => family),
   show: () => ({ column: printable(column, 100), evidence: printable(passage) }),
 });
-
-/** Counts a cell, and says whether it is an order, or one only if control tokens are not the form of its column. */
-const count = (
-  column: Column,
-  verdict: Verdict,
-  row: number,
-  offset: number,
-  labelled: boolean,
-): 'order' | 'tokens' | undefined => {
-  const { score, tokens, discussed } = verdict;
-  const show = (list: Shown[]): void => {
-    if (list.length >= SHOWN) return;
-    const families = verdict.signs.map(({ family }) => family).join(', ');
-    list.push({ row, offset, families, evidence: printable(verdict.passage) });
-  };
-  if (tokens > 0) column.tokens += 1;
-  if (score + tokens < ORDER) return undefined;
-  if (discussed || labelled) {
-    column.discussed += 1;
-    return undefined;
-  }
-  if (score < ORDER) {
-    column.byTokens += 1;
-    show(column.shownTokens);
-    return 'tokens';
-  }
-  column.orders += 1;
-  if (score >= CERTAIN) column.certain += 1;
-  show(column.shown);
-  return 'order';
-};
-
-const isTemplate = (column: Column): boolean =>
-  column.cells >= TEMPLATE_ROWS && column.tokens / column.cells > TEMPLATE_SHARE;
-
-const sumUp = (name: string, column: Column, rows: number): Remark[] => {
-  const remarks: Remark[] = [];
-  const shownName = printable(name, 60);
-  const template = isTemplate(column);
-  const orders = column.orders + (template ? 0 : column.byTokens);
-  const often = rows < FEW_ROWS || orders / Math.max(1, column.cells) > RATE;
-  const severity = column.certain > 0 || often ? 'medium' : 'low';
-  for (const { row, offset, families, evidence } of [...column.shown, ...(template ? [] : column.shownTokens)].slice(
-    0,
-    SHOWN,
-  )) {
-    remarks.push({
-      rule: 'text.injection',
-      severity,
-      message: `${shownName}: ${orders} of ${column.cells} cells order a language model around; row ${row}: ${families}`,
-      offset,
-      evidence,
-      refs: REFS,
-    });
-  }
-  const first = column.shown[0] ?? column.shownTokens[0];
-  if (template) {
-    remarks.push({
-      rule: 'text.chat-format',
-      severity: 'info',
-      message: `${shownName}: ${column.tokens} of ${column.cells} cells hold control tokens: the form of the column`,
-      offset: first?.offset ?? 0,
-    });
-  }
-  if (column.discussed >= WORTH_SAYING) {
-    remarks.push({
-      rule: 'text.injection-discussed',
-      severity: 'info',
-      message: `${shownName}: ${column.discussed} of ${column.cells} cells quote or label orders to language models`,
-      offset: 0,
-    });
-  }
-  return remarks;
-};

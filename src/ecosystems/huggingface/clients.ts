@@ -12,6 +12,8 @@ export type Client = {
   readonly readsOnePage: boolean;
   /** Says nothing of why a weights file was refused with GatedRepo. */
   readonly dropsGatedText: boolean;
+  /** Prints words of its own for every error code, and the text only where there is none: the command `hf`. */
+  readonly dropsCodedText: boolean;
   /** Asks again for half a minute after any 5xx and then blames the connection. */
   readonly dropsServerErrors: boolean;
 };
@@ -59,6 +61,7 @@ const read = (userAgent: string): Client => {
     listsFilesBy: python ? (versions.get('hf_hub')?.startsWith('0.') ? 'info' : 'tree') : undefined,
     readsOnePage: name === 'llama-cpp',
     dropsGatedText: name === 'transformers',
+    dropsCodedText: versions.has('huggingface-cli') && python && !versions.get('hf_hub')?.startsWith('0.'),
     dropsServerErrors: python,
   };
 };

@@ -45,9 +45,9 @@ export const findRepo = async (
 };
 
 /** Refuses a repo that has no acceptable weights as a whole. True when it has been refused. */
-export const refuseWhole = ({ reply }: Asked, { refusal }: View, { kind }: RepoName): boolean => {
+export const refuseWhole = ({ caller, reply }: Asked, { refusal }: View, { kind }: RepoName): boolean => {
   if (refusal === undefined) return false;
-  sendRefusal(reply, refusal.decision, refusal.text, kind);
+  sendRefusal(reply, caller.client, refusal.decision, refusal.text, kind);
   return true;
 };
 

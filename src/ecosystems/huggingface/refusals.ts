@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { isOrderRule } from '../../gateway/orders/restrain.ts';
 import type { Decision } from '../../policy/types.ts';
 import type { UpstreamAnswer } from '../../upstream/types.ts';
+import type { Client } from './clients.ts';
 import type { Info } from './info.ts';
 import type { Kind } from './urls.ts';
 
@@ -40,10 +41,11 @@ export const sendError = (
 
 /**
  * A refusal by policy, as the code that keeps the text in every client's exception: GatedRepo for files and models. A
- * whole dataset is RepoNotFound, since `load_dataset` loses the text of any other.
+ * whole dataset is RepoNotFound, since `load_dataset` loses the text of any other. The command `hf` loses it with any code.
  */
 export const sendRefusal = (
   reply: FastifyReply,
+  { dropsCodedText }: Pick<Client, 'dropsCodedText'>,
   decision: Pick<Decision, 'action' | 'rule'>,
   text: string,
   whole?: Kind,
@@ -51,6 +53,7 @@ export const sendRefusal = (
   reply.header('x-weighbridge-decision', decisionHeader(decision));
   if (decision.action === 'quarantine' && !isOrderRule(decision.rule))
     reply.header('x-weighbridge-release', `POST /api/v1/quarantine {"request":"${reply.request.id}","reason":"..."}`);
+  if (dropsCodedText) return sendError(reply, 403, undefined, text);
   return whole === 'datasets' || whole === 'spaces'
     ? sendError(reply, 404, 'RepoNotFound', text)
     : sendError(reply, 403, 'GatedRepo', text);

@@ -1,4 +1,4 @@
-import { isFault } from '../../errors.ts';
+import { type ErrorCode, isFault } from '../../errors.ts';
 import { resolveRange } from '../../gateway/ranges.ts';
 import type { Answer, ByteRangeRequest, Described } from '../../gateway/types.ts';
 import type { Info } from './info.ts';
@@ -36,16 +36,25 @@ export const serveFile = async (asked: Asked, call: FileCall): Promise<void> => 
   return answering(asked, repo, call.path).catch((fault: unknown) => explain(asked, repo, call.path, fault));
 };
 
+/** Faults of upstream that stay until somebody does something, as rules that a refusal names. */
+const LASTING: Partial<Record<ErrorCode, string>> = {
+  UPSTREAM_MISMATCH: 'upstream/mismatch',
+  UPSTREAM_BLOCKED: 'upstream/blocked',
+  UPSTREAM_TOO_LARGE: 'upstream/too-large',
+};
+
 /**
  * The Hub may have turned this caller away since the repo was looked at: then its own words are the answer. That it
- * sends other bytes than it lists is told as a refusal to clients that would lose the text of a 502.
+ * sends other bytes than it lists, or to where nobody is sent, is told as a refusal to clients that would come again
+ * after a 502 and lose its text.
  */
 const explain = async (asked: Asked, repo: Repo, path: string, fault: unknown): Promise<void> => {
   const { mount, caller, reply } = asked;
   if (reply.raw.headersSent) throw fault;
-  if (isFault(fault, 'UPSTREAM_MISMATCH') && caller.client.dropsServerErrors) {
+  const rule = isFault(fault) ? LASTING[fault.code] : undefined;
+  if (isFault(fault) && rule !== undefined && caller.client.dropsServerErrors) {
     const text = `Weighbridge refuses ${path}: ${fault.message}. Request ${reply.request.id}`;
-    return refuseFile(asked, path, { decision: { action: 'deny', rule: 'upstream/mismatch' }, text });
+    return refuseFile(asked, path, { decision: { action: 'deny', rule }, text });
   }
   if (!isFault(fault, 'UPSTREAM_REFUSED')) throw fault;
   const error = await mount.repos.errorFor(repo.info, path, caller);

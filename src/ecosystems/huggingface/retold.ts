@@ -21,7 +21,7 @@ const SHARD_INDEX = /\.(safetensors|bin)\.index(\.[^/.]+)?\.json$/;
 export const refuseFile = (asked: Asked, path: string, { decision, text }: Retold): void => {
   const { caller, mount, reply, request } = asked;
   if (!caller.client.dropsGatedText || !(isWeights(path) || SHARD_INDEX.test(path))) {
-    sendRefusal(reply, decision, text);
+    sendRefusal(reply, caller.client, decision, text);
     return;
   }
   mount.retold.set(request.id, { decision, text: refusalLine(text, request.id) });

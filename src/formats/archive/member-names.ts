@@ -68,6 +68,7 @@ const LOOKALIKES = 'аеорсухіјѕԁһӏοανρ';
 const LATIN = 'aeopcyxijsdhloavp';
 
 const fold = (name: string): string => {
+  if (/^[\x00-\x7f]*$/.test(name)) return trimmed(name.toLowerCase());
   const folded = name.normalize('NFKC').toLowerCase();
   if (/^[\x00-\x7f]*$/.test(folded)) return trimmed(folded);
   let out = '';
@@ -79,7 +80,9 @@ const fold = (name: string): string => {
 };
 
 /** `a//b`, `./a/b` and `a/b/` are one file. */
-const trimmed = (name: string): string =>
+const trimmed = (name: string): string => (/^[^./][^/]*(?:\/[^/]+)*$/.test(name) ? name : trimmedOdd(name));
+
+const trimmedOdd = (name: string): string =>
   name
     .replace(/\/+/g, '/')
     .replace(/^(\.\/)+/, '')

@@ -1,7 +1,8 @@
 import { checkUtf8 } from '../../bytes/utf8.ts';
 import { createColumns } from '../../content/injection/columns.ts';
 import { type Dataset, mayLabel } from '../../content/injection/dataset.ts';
-import { FLAGS, sift, siftedUnits } from '../../content/injection/sieve/bytes.ts';
+import { type Run, SHORT } from '../../content/injection/runs.ts';
+import { FLAGS, sift, siftedEnd, siftedGroups, siftedUnits } from '../../content/injection/sieve/bytes.ts';
 import type { Remark } from '../../content/remark.ts';
 import { createSecretCells } from '../../content/secret-cells.ts';
 import { mayBeHash } from '../../content/url-list.ts';
@@ -23,7 +24,15 @@ export type CellReader = {
 };
 
 /** What was counted of a column since its group began: cells, those that are not empty, and their characters. */
-type Tally = { readonly column: string; readonly labels: boolean; cells: number; filled: number; characters: number };
+type Tally = {
+  readonly column: string;
+  readonly labels: boolean;
+  cells: number;
+  filled: number;
+  characters: number;
+  /** The short cells that follow each other: an order may be cut into them. */
+  run?: Run;
+};
 
 /** Most cells are told to be harmless as they lie, each entry of a dictionary once; only the others are decoded. */
 export const createCellReader = (dataset: Dataset): CellReader => {
@@ -39,12 +48,16 @@ export const createCellReader = (dataset: Dataset): CellReader => {
     return made;
   };
   /** Characters of a cell in which nothing is, or -1 when it must be read. */
-  const harmless = (labels: boolean, bytes: Uint8Array, start: number, end: number): number => {
+  const harmless = ({ labels, run }: Tally, bytes: Uint8Array, start: number, end: number): number => {
     if (labels && end - start <= LABEL) return -1;
-    if (sift(bytes, start, end, false) % FLAGS !== 0) return -1;
+    if (sift(bytes, start, end, false, run?.before()) % FLAGS !== 0) return -1;
     const units = siftedUnits();
     if (units !== end - start && !isUtf8(bytes.subarray(start, end))) return -1;
     return mayBeHash(units, false) && !hasSpace(bytes, start, end) ? -1 : units;
+  };
+  const runOf = (tally: Tally): Run => {
+    tally.run ??= dataset.run(tally.column);
+    return tally.run;
   };
   const flush = (): void => {
     for (const tally of tallies.values()) {
@@ -67,10 +80,13 @@ export const createCellReader = (dataset: Dataset): CellReader => {
           known = new Uint32Array(entries);
         },
         cell(bytes, start, end, row, offset, entry) {
-          let units = (known[entry] ?? 0) - 1;
-          if (units < 0 && !all) units = harmless(tally.labels, bytes, start, end);
+          const entered = (known[entry] ?? 0) - 1;
+          const units = entered < 0 && !all ? harmless(tally, bytes, start, end) : entered;
+          const at = dataset.row() + row;
           if (units < 0) {
             const text = textOfCell(bytes.subarray(start, end));
+            if (text.length > SHORT) runOf(tally).end();
+            else runOf(tally).addText(text, at, offset);
             columns.cell(name, row, text, offset);
             secrets.cell(name, text, offset);
             return;
@@ -79,13 +95,24 @@ export const createCellReader = (dataset: Dataset): CellReader => {
           // A column is listed where its first cell stands.
           if (tally.cells === 0) dataset.pass(name, 0);
           tally.cells += 1;
-          if (units > 0) tally.filled += 1;
           tally.characters += units;
+          if (units === 0) return;
+          tally.filled += 1;
+          const run = runOf(tally);
+          if (units > SHORT) {
+            run.end();
+            return;
+          }
+          // An entry that is known was looked at where it stood first.
+          if (entered >= 0) sift(bytes, start, end, false, run.before());
+          run.add(bytes, start, end, at, offset, siftedGroups(), siftedEnd());
         },
       };
     },
     endGroup(rows) {
       flush();
+      // What was kept comes once more, out of its order.
+      for (const { run } of tallies.values()) run?.end();
       columns.endGroup(rows);
     },
     finish() {

@@ -37,6 +37,7 @@ const BYTE_ARRAY = 6n;
 export const parquet: Format = {
   name: 'parquet',
   title: 'Apache Parquet',
+  begins: [0x50],
   recognisedBy: '`PAR1` at the start',
   checks:
     '`PAR1` at the end, footer length in bounds, Thrift metadata read whole, column chunks inside the file, no columns in other files, key-value metadata, pickled Arrow extension types, cells of byte arrays (plain, dictionary and delta encodings; Snappy, gzip, Zstandard, LZ4) against the rules for injected text, and those that are pickles',

@@ -34,6 +34,7 @@ const invalid: (message: string, offset?: number) => never = (message, offset = 
 export const catboost: Format = {
   name: 'catboost',
   title: 'CatBoost model',
+  begins: [0x43],
   recognisedBy: '`CBM1` at the start and a binary length behind it',
   checks:
     'every offset and vector inside its bounds; splits, nodes, leaves and statistics that are named exist, no tree leads back; nothing behind the last part; text and embedding processors are not read',

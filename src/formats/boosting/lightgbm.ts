@@ -32,10 +32,12 @@ const invalid: (message: string, offset: number) => never = (message, offset) =>
 export const lightgbm: Format = {
   name: 'lightgbm',
   title: 'LightGBM model (text)',
+  begins: [0x74, 0xef, 0xfe, 0xff],
   recognisedBy: 'text whose first line is `tree` and whose second begins with `version=v`',
   checks:
     'counts within limits and equal to the values that follow; every feature and child index exists; trees begin where the sizes say',
   references: ['https://github.com/microsoft/LightGBM/blob/master/src/io/tree.cpp', 'CVE-2024-43598'],
+  // A byte order mark, or a t.
   recognise: (head, source) => /^tree\r?\nversion=v[0-9]/.test(headText(head.subarray(0, 64), source.size) ?? ''),
   inspect(source, context): Inspection {
     const text = wholeText(source, SIZE);

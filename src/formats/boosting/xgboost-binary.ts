@@ -29,6 +29,7 @@ const invalid: (message: string, offset: number) => never = (message, offset) =>
 export const xgboostBinary: Format = {
   name: 'xgboost-binary',
   title: 'XGBoost model (old binary)',
+  begins: [0x62],
   recognisedBy: '`binf` at the start',
   checks:
     'every part in bounds up to the end of the file; nodes, children and features of every tree exist and each node is reached once',

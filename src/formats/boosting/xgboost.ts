@@ -9,12 +9,14 @@ import { readUbjson } from './ubjson.ts';
 export const xgboostUbj: Format = {
   name: 'xgboost-ubj',
   title: 'XGBoost model (UBJSON)',
+  begins: [0x7b],
   recognisedBy:
     'a UBJSON object whose first key has a length of 8, 16, 32 or 64 bits and is `learner`, `version` or `Config`',
   checks:
     'grammar to the last byte, depth, counts against bytes, no key twice; nodes, children and features of every tree exist and no path goes round',
   references: ['https://ubjson.org/', 'https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html'],
   recognise: (head) =>
+    (head[1] ?? 0) > 0x40 &&
     /^\{[iUIlL]\0{0,7}(?:\x07(?:learner|version)|\x06Config)/.test(String.fromCharCode(...head.subarray(0, 20))),
   inspect(source, context): Inspection {
     const { value, end, duplicate } = readUbjson(source, context.budget);

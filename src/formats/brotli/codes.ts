@@ -1,6 +1,6 @@
 import { WeighbridgeError } from '../../errors.ts';
 import type { ByteReader } from '../archive/byte-reader.ts';
-import { buildCode, type Code, FAST_BITS, MOST_BITS } from '../compressed/inflate.ts';
+import { buildCode, type Code, MOST_BITS } from '../compressed/inflate.ts';
 
 export const invalid: (message: string) => never = (message) => {
   throw new WeighbridgeError('FORMAT_INVALID', `brotli: ${message}`);
@@ -63,7 +63,7 @@ export const createBits = (input: ByteReader): Bits => {
     symbol(code) {
       if ('lone' in code) return code.lone;
       if (bits < MOST_BITS) fill();
-      const entry = code.fast[hold & ((1 << FAST_BITS) - 1)] ?? 0;
+      const entry = code.fast[hold & (code.fast.length - 1)] ?? 0;
       if (entry === 0) return long(code);
       drop(entry & 15);
       return entry >>> 4;

@@ -135,5 +135,6 @@ export const blosc: CompressedFormat = {
     another: () => false,
     padding: false,
   }),
+  begins: [0x02],
   recognise: (head, source) => headerOf(head)?.packed === source.size,
 };

@@ -232,6 +232,7 @@ const MAGIC = [0x42, 0x5a, 0x68];
 export const bzip2 = compressedFormat({
   name: 'bzip2',
   title: 'bzip2',
+  begins: [0x42],
   recognisedBy: 'The text BZh and a level.',
   checks: 'Every stream, its blocks and their checksums, nothing behind the last; the content is inspected.',
   references: ['bzip2 1.0.8 manual', 'bzip2 format specification (J. Tsai, 2016)'],

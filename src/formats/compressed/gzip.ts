@@ -47,6 +47,7 @@ export const decodeGzip = (input: ByteReader, sink: Sink): void => {
 export const gzip = compressedFormat({
   name: 'gzip',
   title: 'gzip',
+  begins: [0x1f],
   recognisedBy: 'The bytes 1F 8B.',
   checks:
     'Header, every member, checksum and size of each, nothing behind the last but zeros; the content is inspected.',

@@ -2,8 +2,8 @@ import { WeighbridgeError } from '../../errors.ts';
 import type { ByteReader } from '../archive/byte-reader.ts';
 import type { Sink } from '../archive/sink.ts';
 
-/** Codes up to this many bits are found in one look; the few longer ones bit by bit. */
-export const FAST_BITS = 10;
+/** Codes up to this many bits are found in one look, in a table as long as the longest of them; the few others bit by bit. */
+const FAST_BITS = 10;
 /** Longest code of DEFLATE. */
 export const MOST_BITS = 15;
 
@@ -35,7 +35,7 @@ export const buildCode = (lengths: Uint8Array, loneAllowed: boolean): Code => {
   }
   if (left > 0 && !(loneAllowed && used <= 1)) invalid('incomplete code');
   const symbols = new Uint16Array(lengths.length);
-  const fast = new Uint16Array(1 << FAST_BITS);
+  const fast = new Uint16Array(1 << Math.min(FAST_BITS, used));
   for (let symbol = 0; symbol < lengths.length; symbol += 1) {
     const length = lengths[symbol] ?? 0;
     if (length === 0) continue;
@@ -113,7 +113,7 @@ export const inflate = (input: ByteReader, sink: Sink): void => {
   };
   const symbol = (code: Code): number => {
     if (bits < MOST_BITS) fill();
-    const entry = code.fast[hold & ((1 << FAST_BITS) - 1)] ?? 0;
+    const entry = code.fast[hold & (code.fast.length - 1)] ?? 0;
     if (entry === 0) return slow(code);
     hold >>>= entry & 15;
     bits -= entry & 15;

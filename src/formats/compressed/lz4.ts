@@ -92,6 +92,7 @@ const isMagic = (value: number): boolean => value === MAGIC || value >>> 4 === S
 export const lz4 = compressedFormat({
   name: 'lz4',
   title: 'lz4 frame',
+  begins: [0x04],
   recognisedBy: 'The frame magic 04 22 4D 18.',
   checks: 'Frames, blocks and their checksums, nothing behind the last; the content is inspected.',
   references: ['lz4_Frame_format.md 1.6.4', 'lz4_Block_format.md'],

@@ -29,6 +29,9 @@ const lengthModel = (): LengthModel => ({
   high: chances(256),
 });
 
+/** lc + lp beyond this is refused by liblzma; each step doubles the literal tables. */
+export const LITERAL_BITS = 4;
+
 export type LzmaProperties = { readonly lc: number; readonly lp: number; readonly pb: number };
 
 /** The three parameters that one byte holds; throws FORMAT_INVALID when it holds none. */

@@ -3,23 +3,25 @@ import { fromBytes } from '../../bytes/random-access.ts';
 import { isFault, WeighbridgeError } from '../../errors.ts';
 import { type ByteReader, createByteReader } from '../archive/byte-reader.ts';
 import { createSink, type Sink } from '../archive/sink.ts';
-import { createLzmaDecoder, propertiesOf } from './lzma-decoder.ts';
+import { createLzmaDecoder, LITERAL_BITS, propertiesOf } from './lzma-decoder.ts';
 import { compressedFormat } from './stream.ts';
+import { isXz } from './xz.ts';
 
-/** lc + lp beyond this is refused by liblzma; each step doubles the literal tables. */
-export const LITERAL_BITS = 4;
 const UNKNOWN_SIZE = 2 ** 64;
 const HEADER = 13;
-/** Where zeros from the header on end in files that are no streams. */
-const ZEROS = 64;
+/** Where a stream of nothing ends: five bytes of the range coder. */
+const NOTHING = HEADER + 5;
 
-const decode = (input: ByteReader, sink: Sink): void => {
+/** Bytes that a stream may say it becomes. */
+const SIZE = 128 * MIB;
+
+const decode = (input: ByteReader, sink: Sink, most = SIZE): void => {
   const properties = propertiesOf(input.next());
   within('lzma lc + lp', properties.lc + properties.lp, LITERAL_BITS);
   const dictionary = Math.max(4096, input.u32());
   const size = input.u32() + input.u32() * 2 ** 32;
   const sized = size < UNKNOWN_SIZE - 2 ** 11;
-  if (sized) within('decompressed size', size, 128 * MIB);
+  if (sized) within('decompressed size', size, most);
   const decoder = createLzmaDecoder(input, sink, dictionary);
   decoder.resetState(properties);
   decoder.begin();
@@ -42,11 +44,10 @@ const isDictionarySize = (size: number): boolean => {
 
 const plausible = (head: Uint8Array): boolean => {
   const properties = head[0] ?? 255;
-  if (head.length < HEADER + 5 || properties >= 225 || head[HEADER] !== 0) return false;
+  if (head.length < NOTHING || properties >= 225 || head[HEADER] !== 0) return false;
   // What liblzma refuses no reader of Python's opens; other formats begin like that (weights of Core ML).
   if ((properties % 9) + (Math.floor(properties / 9) % 5) > LITERAL_BITS) return false;
-  // Nothing compressed, then zeros only: what weights of Core ML begin with. No stream can follow in them.
-  if (head.length >= ZEROS && head.subarray(5, ZEROS).every((byte) => byte === 0)) return false;
+  if (saysNothing(head)) return false;
   const view = new DataView(head.buffer, head.byteOffset, head.length);
   const high = view.getUint32(9, true);
   return (
@@ -55,10 +56,20 @@ const plausible = (head: Uint8Array): boolean => {
   );
 };
 
-/** The header is a weak magic: the beginning must really decompress. */
+/**
+ * Nothing compressed, and no stream behind it: what weights of Core ML and tables of Lance begin with. Readers that go on
+ * to the next stream find none and give nothing; a file that ends there stays what it is.
+ */
+const saysNothing = (head: Uint8Array): boolean => {
+  const next = head.subarray(NOTHING);
+  if (next.length < NOTHING || head.subarray(5, NOTHING).some((byte) => byte !== 0)) return false;
+  return !plausible(next) && !isXz(next);
+};
+
+/** The header is a weak magic: the beginning must really decompress, however much the whole says that it becomes. */
 const reallyDecodes = (head: Uint8Array): boolean => {
   try {
-    decode(createByteReader(fromBytes(head)), createSink(head.length, createBudget()));
+    decode(createByteReader(fromBytes(head)), createSink(head.length, createBudget()), UNKNOWN_SIZE);
     return true;
   } catch (error) {
     return isFault(error, 'LIMIT_EXCEEDED') || isFault(error, 'FORMAT_TRUNCATED');

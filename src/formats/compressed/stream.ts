@@ -18,7 +18,7 @@ import {
 const STREAM_LIMIT = 1_000_000;
 
 /** A compression: how it is recognised, and how one stream of it is decompressed. */
-export type Compression = Pick<Format, 'name' | 'title' | 'recognisedBy' | 'checks' | 'references'> & {
+export type Compression = Pick<Format, 'name' | 'title' | 'recognisedBy' | 'checks' | 'references' | 'begins'> & {
   readonly recognise: (head: Uint8Array) => boolean;
   /** Decompresses one stream; the input then stands behind it. `note` records what could not be verified. */
   readonly decode: (input: ByteReader, sink: Sink, note: (message: string) => void) => void;
@@ -38,6 +38,7 @@ export const compressedFormat = (compression: Compression): CompressedFormat => 
   recognisedBy: compression.recognisedBy,
   checks: compression.checks,
   references: compression.references,
+  ...(compression.begins === undefined ? {} : { begins: compression.begins }),
   recognise: (head) => compression.recognise(head),
   inspect: (source, context) => inspectStreams(compression, source, context),
   decompress(source, budget) {

@@ -3,8 +3,7 @@ import { WeighbridgeError } from '../../errors.ts';
 import type { ByteReader } from '../archive/byte-reader.ts';
 import { crc32, crc64 } from '../archive/checksum.ts';
 import type { Sink } from '../archive/sink.ts';
-import { LITERAL_BITS } from './lzma.ts';
-import { createLzmaDecoder, propertiesOf } from './lzma-decoder.ts';
+import { createLzmaDecoder, LITERAL_BITS, propertiesOf } from './lzma-decoder.ts';
 import { compressedFormat } from './stream.ts';
 
 const MAGIC = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00];
@@ -183,15 +182,19 @@ const decode = (input: ByteReader, sink: Sink, note: (message: string) => void):
   if (input.next() !== 0x59 || input.next() !== 0x5a) invalid('the footer is wrong');
 };
 
+/** True when a stream of xz begins like these bytes. */
+export const isXz = (head: Uint8Array): boolean => MAGIC.every((byte, at) => head[at] === byte);
+
 export const xz = compressedFormat({
   name: 'xz',
   title: 'xz',
+  begins: [0xfd],
   recognisedBy: 'The magic FD 37 7A 58 5A 00.',
   checks:
     'Headers, blocks, index and footer with their checksums; CRC-32 and CRC-64 of the content (another check is stated, not ' +
     'verified); LZMA2 only; nothing behind but padding. The content is inspected.',
   references: ['The .xz File Format 1.2.1', 'lzma-specification.txt'],
-  recognise: (head) => MAGIC.every((byte, i) => head[i] === byte),
+  recognise: isXz,
   decode,
   another: (input) => {
     const at = input.position;

@@ -128,6 +128,7 @@ const isMagic = (value: number): boolean => value === MAGIC || value >>> 4 === S
 const frames = compressedFormat({
   name: 'zstd',
   title: 'Zstandard',
+  begins: [0x28],
   recognisedBy: 'The frame magic 28 B5 2F FD.',
   checks:
     'Frame and block headers, window, sizes and checksum, nothing behind the last frame; the content is inspected.',

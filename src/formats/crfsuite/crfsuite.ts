@@ -31,6 +31,7 @@ type Header = {
 export const crfsuite: Format = {
   name: 'crfsuite',
   title: 'CRFsuite model',
+  begins: [0x6c],
   recognisedBy: '`lCRF` at the start and `FOMC` at byte 8',
   checks:
     'parts follow each other up to the end of the file; every label, attribute, feature and offset that is named exists; hash tables in which a search ends',

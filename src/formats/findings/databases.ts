@@ -33,6 +33,12 @@ export const databaseFindings = toFindings({
     ASK,
     ['CWE-22', ...FOREIGN_CODE],
   ],
+  'lance.pickled-cells': [
+    'The cells of a column are pickles.',
+    'Code that reads the table unpickles them.',
+    ASK,
+    UNPICKLING,
+  ],
   'ocdbt.disguised-data': [
     'The numbers of an array begin like another kind of file.',
     'No reader of the store takes them for it; whoever cuts them out may.',

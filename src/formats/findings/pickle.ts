@@ -155,7 +155,7 @@ export const pickleFindings = toFindings({
   'torch.legacy-tar': [
     'The checkpoint has the tar form of PyTorch before 0.1.10.',
     'torch.load unpickled this form without restriction even where weights_only was asked for.',
-    'Load it once in a sandbox with an old release and save it as safetensors.',
+    'Ask for safetensors: its tensors are converted when all of its pickles hold nothing else.',
     ['CVE-2025-32434', ...UNPICKLING],
   ],
   'torch-distcp.part': ['One of several archives in the file is no checkpoint.', READERS_DIFFER, DELETE, CONFUSION],
@@ -175,6 +175,7 @@ export const pickleFindings = toFindings({
   'torch.storage-twice': ['A storage is given two sizes.', OVERREAD, DELETE, ['CVE-2026-24747', ...BOUNDS]],
   'torch.tensor-bounds': ['A tensor reaches outside its storage.', OVERREAD, DELETE, ['CVE-2026-24747', ...BOUNDS]],
   'torch-legacy.storages': ['The storages of the checkpoint cannot be walked.', UNSEEN, AGAIN, BROKEN],
+  'torch-tar.storages': ['The storages or tensors of the checkpoint cannot be walked.', UNSEEN, AGAIN, BROKEN],
   '*.storage-missing': ['A storage that the pickle names is not in the archive.', OVERREAD, AGAIN, BOUNDS],
   '*.storage-size': [
     'A storage has another size than the pickle says.',

@@ -29,6 +29,7 @@ const FACTS: ReadonlyMap<string, string> = new Map([
 export const gguf: Format = {
   name: 'gguf',
   title: 'GGUF',
+  begins: [0x47, 0x46],
   recognisedBy: '`GGUF` at the start (or `FUGG`, which is refused)',
   checks:
     'versions 1 to 3, every count and length bounded, keys and tensors unique, known value and tensor types, alignment a power of two, tensors contiguous and inside the file, nothing behind them, chat templates, plain prompt injection in texts and tokens; odd numbers in a sample of the tensors that are not quantised are told',

@@ -20,18 +20,19 @@ import { kindOf } from '../text/kind.ts';
 import { linesOf } from './lines.ts';
 import { checkNotebook, isNotebook } from './notebook.ts';
 import { type Duplicate, isList, isObject, type JsonValue, parseJson } from './parse.ts';
+import { DIALECT, parsePart } from './part.ts';
+import { readQdrant } from './qdrant.ts';
 import { createQuickRows } from './quick.ts';
 import { inLines, inList } from './rows.ts';
 import { type Checked, checkDocument, checkOverwritten, checkRow, endRow } from './rules.ts';
+import { inspectStreamed, isLongList, isStreamedObject } from './streamed.ts';
 import { readManifest } from './weights-manifest.ts';
 import { readZarr } from './zarr.ts';
 
-/** Bytes of one document. The largest tokenizers have some 35 MB; larger data comes as JSON Lines. */
+/** Bytes of a document that is read whole. The largest tokenizers have some 35 MB; larger data is read in pieces. */
 const DOCUMENT = 128 * MIB;
 /** Characters that cost a step; every value costs one more. */
 const CHARACTERS = 64;
-/** Python's json module gives up at about a thousand levels. */
-const DIALECT = { depth: 512, python: true };
 
 /** JSON documents: configurations, tokenizers, shard indexes, notebooks, records. */
 export const json: Format = {
@@ -39,10 +40,12 @@ export const json: Format = {
   title: 'JSON',
   recognisedBy: 'text that begins like a JSON object or array and is not JSON Lines',
   checks:
-    'grammar, depth, duplicate keys; code to import (auto_map, custom pipelines, Hydra targets, jsonpickle), chat templates, shard, weights and module paths, chunks of arrays and their codecs (Zarr), notebook cells, plain prompt injection',
+    'grammar, depth, duplicate keys; code to import (auto_map, custom pipelines, Hydra targets, jsonpickle), chat templates, shard, weights and module paths, chunks of arrays and their codecs (Zarr), notebook cells, plain prompt injection; lists of rows from 4 MiB on element by element, as JSON Lines are read',
   references: ['RFC 8259', 'CVE-2025-23304', 'CVE-2024-34359'],
   recognise: (head, source) => kindOf(head, source) === 'json',
   inspect(source, context): Inspection {
+    if (isLongList(source) || (source.size > DOCUMENT && isStreamedObject(source)))
+      return inspectStreamed(source, context);
     const text = wholeText(source, DOCUMENT);
     context.budget.spend('steps', Math.ceil(text.length / CHARACTERS));
     const { value, duplicates, end } = parseJson(text, DIALECT);
@@ -59,7 +62,7 @@ export const json: Format = {
     if (notebook) reportAt(checkNotebook(value, context.budget), text, context);
     const coverage = coverageOf(source, opaque);
     // Of a key that stands twice readers take one or the other.
-    const companions = duplicates.length > 0 ? [] : [...manifest.companions, ...zarr.companions];
+    const companions = duplicates.length > 0 ? [] : [...manifest.companions, ...zarr.companions, ...readQdrant(value)];
     return {
       format: 'json',
       content: notebook ? 'code' : 'inert',
@@ -93,9 +96,7 @@ export const jsonLines: Format = {
       quick.flush();
       rows += 1;
       context.budget.spend('steps', 1 + line.length / CHARACTERS);
-      const { value, duplicates, end } = parseLine(line, offset);
-      if (line.slice(end).trim() !== '')
-        throw new WeighbridgeError('FORMAT_INVALID', `JSON: row ${rows} goes on behind its value`, { offset });
+      const { value, duplicates } = parsePart(line, offset, `row ${rows}`);
       if (duplicates.length > 0)
         reportDuplicates(
           duplicates.map((found) => ({ ...found, at: 0 })),
@@ -120,15 +121,6 @@ export const jsonLines: Format = {
       details: { rows },
     };
   },
-};
-
-const parseLine = (line: string, offset: number): ReturnType<typeof parseJson> => {
-  try {
-    return parseJson(line, DIALECT);
-  } catch (error) {
-    if (!(error instanceof WeighbridgeError)) throw error;
-    throw new WeighbridgeError(error.code, error.message, { ...error.details, offset }, { cause: error });
-  }
 };
 
 const encodingAt = (source: RandomAccess): Encoding => encodingOf(head(source, 4));

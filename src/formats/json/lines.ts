@@ -27,7 +27,7 @@ export const linesOf = function* (source: RandomAccess, quick: QuickRows, budget
       const narrow = checkBlock(block);
       let start = 0;
       for (let feed = block.bytes.indexOf(0x0a); feed >= 0; feed = block.bytes.indexOf(0x0a, start)) {
-        if (quick.take(block.bytes, start, feed)) {
+        if (quick.take(block.bytes, start, feed, block.offset)) {
           passed += 1;
           budget.spend('steps', 1 + (feed - start) / BYTES);
         } else {

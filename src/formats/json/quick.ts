@@ -1,7 +1,9 @@
 import { decodeUtf8 } from '../../bytes/utf8.ts';
 import type { Dataset } from '../../content/injection/dataset.ts';
 import { examine } from '../../content/injection/examine.ts';
-import { FLAGS, sift, siftedUnits } from '../../content/injection/sieve/bytes.ts';
+import { type Run, SHORT } from '../../content/injection/runs.ts';
+import { mayOrder } from '../../content/injection/sets.ts';
+import { FLAGS, sift, siftedEnd, siftedGroups, siftedUnits } from '../../content/injection/sieve/bytes.ts';
 import { SECRET, SPEAKS } from '../../content/injection/sieve/marks.ts';
 import { looksLikeTemplate } from '../../content/jinja/check.ts';
 import { secretIn } from '../../content/secrets.ts';
@@ -31,6 +33,8 @@ type Place = {
   numbered: boolean;
   /** The object in which the key was seen last. */
   object: number;
+  /** Short cells of it, which are read together. */
+  run: Run | undefined;
   cells: number;
   /** Cells that are not empty, and no address or digest; their characters. */
   filled: number;
@@ -46,6 +50,7 @@ const placeOf = (column: string, told: Told): Place => ({
   known: false,
   numbered: false,
   object: 0,
+  run: undefined,
   cells: 0,
   filled: 0,
   characters: 0,
@@ -56,14 +61,17 @@ const placeOf = (column: string, told: Told): Place => ({
  * Whatever is not plain (a new key, a key twice, a rule that may apply, a mistake) is left to the parser.
  */
 export type QuickRows = {
-  /** Takes the row of valid UTF-8 from `start` to `end`, or leaves it. */
-  take(bytes: Uint8Array, start: number, end: number): boolean;
+  /** Takes the row of valid UTF-8 from `start` to `end`, or leaves it; `offset` is where `bytes` lie in the file. */
+  take(bytes: Uint8Array, start: number, end: number, offset: number): boolean;
+  /** Takes the row that begins at `start`; answers with where it ends, or -1 when it is left. */
+  takeNext(bytes: Uint8Array, start: number, offset: number): number;
   /** Tells the data set of the rows that were taken: before any other row of it, and at the end. */
   flush(): void;
 };
 
-export const createQuickRows = (dataset: Dataset): QuickRows => {
-  const root = placeOf('', undefined);
+/** `column` is what the columns of the rows are below. */
+export const createQuickRows = (dataset: Dataset, column = ''): QuickRows => {
+  const root = placeOf(column, undefined);
   let places = 1;
   let objects = 0;
   let taken = 0;
@@ -71,16 +79,24 @@ export const createQuickRows = (dataset: Dataset): QuickRows => {
   let end = 0;
   let plain = true;
   let bytes: Uint8Array = new Uint8Array();
+  let base = 0;
+  let groups = 0;
   /** The cells of this row: their places, their characters, and their texts where these are looked at. */
   const cells: Place[] = [];
   const lengths: number[] = [];
   const texts: (string | undefined)[] = [];
+  /** Where they lie in `bytes`. */
+  const starts: number[] = [];
+  const closes: number[] = [];
+  /** What the look at them found. */
+  const begun: number[] = [];
+  const lasts: number[] = [];
   let used = 0;
 
   const space = (): number => {
     for (;;) {
       const byte = at < end ? (bytes[at] ?? 0) : 0;
-      if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) return byte;
+      if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d && byte !== 0x0a) return byte;
       at += 1;
     }
   };
@@ -128,11 +144,13 @@ export const createQuickRows = (dataset: Dataset): QuickRows => {
   };
   const string = (place: Place): boolean => {
     at += 1;
-    const answer = sift(bytes, at, end, true);
+    const answer = sift(bytes, at, end, true, place.run?.before());
     if (answer < 0) return false;
     const close = Math.floor(answer / FLAGS);
     const flags = answer % FLAGS;
     const units = siftedUnits();
+    const [found, last] = [siftedGroups(), siftedEnd()];
+    if (units <= SHORT) groups |= found;
     const looked =
       flags !== 0 || place.told !== undefined || mayBeHash(units, bytes.subarray(at, close).includes(0x20));
     let text: string | undefined;
@@ -147,6 +165,10 @@ export const createQuickRows = (dataset: Dataset): QuickRows => {
     cells[used] = place;
     lengths[used] = units;
     texts[used] = text;
+    starts[used] = at;
+    closes[used] = close;
+    begun[used] = found;
+    lasts[used] = last;
     used += 1;
     at = close + 1;
     return true;
@@ -237,8 +259,7 @@ export const createQuickRows = (dataset: Dataset): QuickRows => {
     }
   };
 
-  const count = (place: Place | undefined, units: number, text: string | undefined): void => {
-    if (place === undefined) return;
+  const count = (place: Place, units: number, text: string | undefined): void => {
     place.cells += 1;
     if (text !== undefined) dataset.look(place.column, text);
     else if (units > 0) {
@@ -247,22 +268,56 @@ export const createQuickRows = (dataset: Dataset): QuickRows => {
     }
   };
 
+  /** Reads the row; what it is counted as is not known yet. */
+  const read = (source: Uint8Array, start: number, close: number, offset: number): boolean => {
+    // Rows mostly have as many cells as the one before.
+    if (dataset.wantsRow(used)) return false;
+    bytes = source;
+    base = offset;
+    at = start;
+    end = close;
+    used = 0;
+    groups = 0;
+    plain = true;
+    if (space() !== 0x7b || !object(root, 1) || !plain || dataset.wantsRow(used)) return false;
+    // The short cells of a row may say together what none of them does.
+    return groups === 0 || used < 2 || !mayOrder(groups);
+  };
+  /** Reads a cell on with those above it. What is written with escapes is decoded for that. */
+  const readOn = (place: Place, index: number): void => {
+    const units = lengths[index] ?? 0;
+    if (units === 0) return;
+    place.run ??= dataset.run(place.column);
+    const { run } = place;
+    const [start, close] = [starts[index] ?? 0, closes[index] ?? 0];
+    if (units > SHORT) run.end();
+    else if (close - start === units)
+      run.add(bytes, start, close, dataset.row(), base + start, begun[index] ?? 0, lasts[index] ?? 0);
+    else run.addText(texts[index] ?? textAt(start, close) ?? '', dataset.row(), base + start);
+  };
+  const keep = (): void => {
+    for (let index = 0; index < used; index++) {
+      const place = cells[index];
+      if (place === undefined) continue;
+      count(place, lengths[index] ?? 0, texts[index]);
+      readOn(place, index);
+    }
+    dataset.passRow(used);
+    taken += 1;
+  };
+
   return {
-    take(source, start, close) {
-      // Rows mostly have as many cells as the one before.
-      if (dataset.wantsRow(used)) return false;
-      bytes = source;
-      at = start;
-      end = close;
-      used = 0;
-      plain = true;
-      if (space() !== 0x7b || !object(root, 1) || !plain) return false;
+    take(source, start, close, offset) {
+      if (!read(source, start, close, offset)) return false;
       space();
-      if (at !== end || dataset.wantsRow(used)) return false;
-      for (let index = 0; index < used; index++) count(cells[index], lengths[index] ?? 0, texts[index]);
-      dataset.passRow(used);
-      taken += 1;
+      if (at !== end) return false;
+      keep();
       return true;
+    },
+    takeNext(source, start, offset) {
+      if (!read(source, start, source.length, offset)) return -1;
+      keep();
+      return at;
     },
     flush() {
       if (taken === 0) return;

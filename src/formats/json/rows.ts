@@ -1,3 +1,5 @@
+import { KIB } from '../../bytes/limits.ts';
+import type { RandomAccess } from '../../bytes/random-access.ts';
 import { createOffsets } from '../../bytes/utf8.ts';
 import { type DatasetRows, type GatheredRows, notDroppable, type RowRun, rowsOf, UTF16 } from '../dataset-rows.ts';
 import type { Encoding } from '../text/decode.ts';
@@ -31,6 +33,31 @@ export const inList = (
   });
   return rowsOf({ ...flagged, runs });
 };
+
+/** Bytes of white space between two rows of a list that is read element by element. */
+const BETWEEN = 4 * KIB;
+
+/**
+ * The same for a list that was read element by element: runs last from row to row, the last one to the bracket at
+ * `closed`. So only where those begin that the list ends with is not known yet.
+ */
+export const inStreamedList = (
+  flagged: GatheredRows,
+  source: RandomAccess,
+  closed: number,
+  objects: boolean,
+): DatasetRows => {
+  if (!objects) return notDroppable(flagged, 'its rows are no objects');
+  const { runs, total } = flagged;
+  if (runs === undefined || flagged.flagged >= total || runs.at(-1)?.end !== closed) return rowsOf(flagged);
+  const tail = tailOf(runs, total);
+  const begins = runs.find(({ first }) => first === tail)?.start ?? 0;
+  const from = Math.max(0, begins - BETWEEN);
+  const comma = from + source.read(from, begins - from).lastIndexOf(COMMA);
+  if (comma < from) return notDroppable(flagged, 'the comma before its last rows is too far from them');
+  return rowsOf({ ...flagged, runs: runs.map((run) => (run.first === tail ? { ...run, start: comma } : run)) });
+};
+const COMMA = 0x2c;
 
 /** The row from which on all are flagged to the end. */
 const tailOf = (runs: readonly RowRun[], rows: number): number => {

@@ -52,7 +52,7 @@ export const checkDocument = (
       endRow(dataset, checked.remarks.slice(before), isObject(row) ? { start: row.at, end: row.at } : undefined);
     }
   } else {
-    checkRow(root, dataset, checked, budget, 0);
+    checkRow(root, withoutTemplates(dataset), checked, budget, 0);
     for (const twice of duplicates) checkOverwritten(twice, dataset, checked, budget, 0);
     dataset.endRow();
   }
@@ -61,6 +61,20 @@ export const checkDocument = (
   if (isList(root)) checked.flagged = flagged;
   return checked;
 };
+
+/**
+ * The chat template of a document's own (`tokenizer_config.json`) orders a language model around by design, in code that
+ * reads like control tokens. It was judged as the template that it is, as in a file of its own or in a GGUF; a set of rows has
+ * no such column.
+ */
+const withoutTemplates = (dataset: Dataset): Dataset => ({
+  ...dataset,
+  cell(column, text, offset) {
+    const own = /^chat_template(?:$|[.[])/.test(column) && looksLikeTemplate(text);
+    if (own) dataset.named(column);
+    else dataset.cell(column, text, offset);
+  },
+});
 
 /** Ends a row, which what is dangerous in it by itself flags as well. */
 export const endRow = (dataset: Dataset, remarks: readonly Remark[], span: Span | undefined): void => {
@@ -104,6 +118,7 @@ const checkValues = (root: JsonValue, dataset: Dataset, checked: Checked, budget
   enter(root, '', 0);
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { value, column } = next;
+    const before = waiting.length;
     if (isList(value)) {
       budget.spend('steps', value.length * VALUE);
       const name = column.endsWith('[]') ? column : `${column}[]`;
@@ -117,6 +132,8 @@ const checkValues = (root: JsonValue, dataset: Dataset, checked: Checked, budget
         enter(item, column === '' ? key : `${column}.${key}`, value.at);
       }
     }
+    // The last one is next: what waits is read in the order in which it stands.
+    if (waiting.length - before > 1) for (const later of waiting.splice(before).reverse()) waiting.push(later);
   }
 };
 
@@ -274,7 +291,7 @@ const checkShards = (value: JsonValue, { remarks }: Checked): void => {
 };
 
 /** `modules.json` of sentence-transformers: classes that are imported and constructed, and the folders they read. */
-const checkModules = (root: readonly JsonValue[], { remarks }: Checked): void => {
+export const checkModules = (root: readonly JsonValue[], { remarks }: Checked): void => {
   for (const item of root) {
     if (!isObject(item)) continue;
     const type = item.entries.get('type');

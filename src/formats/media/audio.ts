@@ -1,7 +1,9 @@
 import { complete, type Format, type Inspection } from '../format.ts';
 
-const starts = (head: Uint8Array, text: string, at = 0): boolean =>
-  [...text].every((letter, index) => head[at + index] === letter.charCodeAt(0));
+const starts = (head: Uint8Array, text: string, at = 0): boolean => {
+  for (let index = 0; index < text.length; index++) if (head[at + index] !== text.charCodeAt(index)) return false;
+  return true;
+};
 
 const kindOf = (head: Uint8Array): string | undefined => {
   if (starts(head, 'fLaC')) return 'FLAC';

@@ -1,3 +1,4 @@
+import { latin1 } from '../../bytes/latin1.ts';
 import { createBudget, MIB } from '../../bytes/limits.ts';
 import { fromBytes } from '../../bytes/random-access.ts';
 import { decodeUtf8 } from '../../bytes/utf8.ts';
@@ -15,12 +16,13 @@ const CAPTION = 2 * MIB;
 /** Text beside the picture: captions, comments, workflows. Models and their tools read it as they read any text. */
 export type Captions = { add(name: string, bytes: Uint8Array, offset: number): void; finish(): void };
 
-const textOf = (bytes: Uint8Array): string => {
+/** Bytes as UTF-8, else each as the character of its number. */
+export const textOf = (bytes: Uint8Array): string => {
   try {
     return decodeUtf8(bytes);
   } catch (error) {
     if (!isFault(error)) throw error;
-    return Array.from(bytes.subarray(0, CAPTION), (byte) => String.fromCharCode(byte)).join('');
+    return latin1(bytes.subarray(0, CAPTION));
   }
 };
 

@@ -16,6 +16,7 @@ const tableSize = (packed: number): number => ((packed & 0x80) === 0 ? 0 : 3 * 2
 export const gif: Format = {
   name: 'gif',
   title: 'GIF image',
+  begins: [0x47],
   recognisedBy: '`GIF87a` or `GIF89a`',
   checks:
     'every block in bounds up to the trailer; comments and metadata against the rules for injected text; what stands behind it is inspected',

@@ -16,6 +16,7 @@ const CAPTIONS = [0xfe, 0xe1, 0xed];
 export const jpeg: Format = {
   name: 'jpeg',
   title: 'JPEG image',
+  begins: [0xff],
   recognisedBy: 'the start-of-image marker followed by another marker',
   checks:
     'every segment up to the end-of-image marker; comments and metadata against the rules for injected text; what stands behind it is inspected; damage is told',

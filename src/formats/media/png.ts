@@ -34,6 +34,7 @@ const isDocument = (caption: Uint8Array): boolean => {
 export const png: Format = {
   name: 'png',
   title: 'PNG image',
+  begins: [0x89],
   recognisedBy: 'the eight bytes of its signature',
   checks:
     'every chunk in bounds up to IEND; captions against the rules for injected text, documents among them (workflows) as JSON; what stands behind it is inspected',

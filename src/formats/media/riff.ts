@@ -21,6 +21,7 @@ const ascii = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
 export const riff: Format = {
   name: 'riff',
   title: 'WebP, WAV or AVI',
+  begins: [0x52],
   recognisedBy: '`RIFF`, a length, and one of the forms `WEBP`, `WAVE`, `AVI `',
   checks:
     'every chunk inside the length of the whole; metadata against the rules for injected text; what stands behind it is inspected',

@@ -38,6 +38,7 @@ type Walk = { readonly source: RandomAccess; readonly context: Context; arrays: 
 export const flax: Format = {
   name: 'flax',
   title: 'Flax parameters (MessagePack)',
+  begins: [0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e, 0x8f, 0xde, 0xdf],
   recognisedBy: 'a MessagePack map whose first key is printable text',
   checks:
     'one value to the last byte, depth, counts against bytes, no key twice, only the extensions 1 to 3 of Flax with shape, type and size that agree, no pickled arrays of msgpack-numpy',

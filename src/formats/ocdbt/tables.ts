@@ -1,3 +1,4 @@
+import { latin1 } from '../../bytes/latin1.ts';
 import { escapes } from '../../content/targets.ts';
 import { type Context, printable } from '../format.ts';
 import { invalid, type PartReader } from './node.ts';
@@ -17,12 +18,6 @@ export type Named = {
   readonly nodes: readonly Extent[];
 };
 
-const latin = (bytes: Uint8Array): string => {
-  let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
-};
-
 /** Texts that share beginnings with the one before: how much they share, and what follows. */
 const readTexts = (body: PartReader, count: number, more: (suffixes: number) => void, start: number): string[] => {
   const shared = count === 0 ? [] : [0, ...body.counts(count - 1)];
@@ -32,7 +27,7 @@ const readTexts = (body: PartReader, count: number, more: (suffixes: number) => 
   return own.map((length, index) => {
     const prefix = shared[index] ?? 0;
     if (prefix > before.length) invalid('a name shares more than there is', start);
-    before = before.slice(0, prefix) + latin(body.bytes(length));
+    before = before.slice(0, prefix) + latin1(body.bytes(length));
     return before;
   });
 };

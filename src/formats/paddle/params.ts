@@ -42,6 +42,7 @@ const invalid: (message: string, offset: number) => never = (message, offset) =>
 export const paddleParams: Format = {
   name: 'paddle-params',
   title: 'PaddlePaddle parameters',
+  begins: [0x00],
   recognisedBy: 'version 0, no sequences, version 0 and the description of a tensor',
   checks:
     'every tensor to the last byte of the file: versions, offsets of sequences, a known type, as many bytes as its dimensions need',

@@ -3,11 +3,18 @@ import type { RandomAccess } from '../../bytes/random-access.ts';
 import { isFault } from '../../errors.ts';
 import { type Context, complete } from '../format.ts';
 import { attackOf } from './attacks.ts';
-import { OPCODE_NAMES } from './opcodes.ts';
+import { OPCODE_NAMES, type OpcodeName } from './opcodes.ts';
 import type { PickleRun, RunPickle } from './options.ts';
 
 /** Opcodes of a trial: enough for a payload behind a long preface, and a stream that lasts longer is a pickle. */
 const TRIAL_OPCODES = 20_000;
+
+/** Opcodes that take something from the stack before they do anything else: a stream that begins with one breaks at once. */
+export const TAKING: ReadonlySet<OpcodeName> = new Set([
+  ...(['REDUCE', 'BUILD', 'OBJ', 'NEWOBJ', 'NEWOBJ_EX', 'STACK_GLOBAL', 'BINPERSID', 'MEMOIZE', 'DUP'] as const),
+  ...(['TUPLE', 'TUPLE1', 'TUPLE2', 'TUPLE3', 'LIST', 'DICT', 'FROZENSET'] as const),
+  ...(['APPEND', 'APPENDS', 'ADDITEMS', 'SETITEM', 'SETITEMS'] as const),
+]);
 
 /** Streams that a trial follows, one behind the other. */
 const TRIAL_STREAMS = 8;
@@ -32,6 +39,10 @@ export const tryWith = (run: RunPickle, source: RandomAccess, start: number, end
  */
 export const looksLikeWith = (run: RunPickle, source: RandomAccess, start: number, end: number): boolean => {
   if (startsWithProto(source, start, end)) return true;
+  if (start < end) {
+    const first = OPCODE_NAMES[source.read(start, 1)[0] ?? 0];
+    if (first === undefined || TAKING.has(first)) return false;
+  }
   try {
     return runs(run, source, start, end);
   } catch (error) {

@@ -1,9 +1,9 @@
+import { latin1 } from '../../bytes/latin1.ts';
 import {
   binaryLong,
   floatLine,
   integer,
   intLine,
-  latin1,
   longLine,
   MAX_TEXT,
   stringLine,

@@ -1,5 +1,6 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { type Content, type Context, type Format, type Inspection, worseContent } from '../format.ts';
+import { rememberLast } from '../last-answer.ts';
 import { isArrayWrapper, joblibArrays, readAsOpcodes } from './arrays.ts';
 import { partsNamedBy } from './checkpoint-index.ts';
 import { runStreams } from './streams.ts';
@@ -57,8 +58,9 @@ export const inspectPickle = (file: RandomAccess, context: Context): Inspection 
 };
 
 /** True when a loader of pickles would do something with the file; legacy torch checkpoints have their own format. */
-export const isPickle = (head: Uint8Array, source: RandomAccess): boolean =>
-  source.size > 0 && !isTorchLegacy(head) && looksLikePickle(windowed(source), 0, source.size);
+export const isPickle = rememberLast(
+  (head, source) => source.size > 0 && !isTorchLegacy(head) && looksLikePickle(windowed(source), 0, source.size),
+);
 
 export const pickle: Format = {
   name: 'pickle',

@@ -1,3 +1,4 @@
+import { latin1 } from '../../bytes/latin1.ts';
 import { exceeded } from '../../bytes/limits.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import { unescaped } from './escapes.ts';
@@ -14,9 +15,6 @@ const MAX_LONG = 4096;
 
 /** Bytes of a string below which plain ASCII is made into text without a decoder: most keys and names. */
 const SHORT = 64;
-
-/** Bytes that become text in one call; bounds the arguments of that call. */
-const UNITS = 8192;
 
 const SINGLE = 0x27;
 const DOUBLE = 0x22;
@@ -36,15 +34,6 @@ const bigInteger = (value: bigint): Int =>
   value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
     ? integer(Number(value))
     : { kind: 'int', value };
-
-/** Bytes as characters of the same number, the way names and numbers of text opcodes are looked at. */
-export const latin1 = (bytes: Uint8Array): string => {
-  if (bytes.length <= UNITS) return Reflect.apply(String.fromCharCode, null, bytes);
-  const parts: string[] = [];
-  for (let at = 0; at < bytes.length; at += UNITS)
-    parts.push(Reflect.apply(String.fromCharCode, null, bytes.subarray(at, at + UNITS)));
-  return parts.join('');
-};
 
 /** A string from UTF-8; surrogates encoded as three bytes are let through as CPython's `surrogatepass` does. */
 export const utf8Text = (bytes: Uint8Array): string => {

@@ -114,6 +114,7 @@ export const peek = (
   range: Range = { start: 0, end: source.size },
 ): { readonly fields: readonly Field[]; readonly fits: boolean } => {
   const fields: Field[] = [];
+  if (!mayBegin(source, schema, message, range)) return { fields, fits: false };
   try {
     for (const field of fieldsIn(byteAt(source), schema, message, range.start, range.end)) {
       if (field.spec === undefined) return { fields, fits: false };
@@ -126,3 +127,14 @@ export const peek = (
   }
   return { fields, fits: true };
 };
+
+/** Whether the first byte begins a field that the schema knows, or is empty: most files are told by it to be something else. */
+const mayBegin = (source: RandomAccess, schema: Schema, message: string, { start, end }: Range): boolean => {
+  if (start >= end || start >= source.size) return true;
+  const [tag = 0] = source.read(start, 1);
+  // A number of more than four bits goes on in the next byte.
+  return tag >= 0x80 || (isWireType(tag & 7) && schema.get(message)?.has(tag >> 3) === true);
+};
+
+/** Groups (3, 4) are out of use, and 6 and 7 do not exist. */
+const isWireType = (type: number): boolean => type < 3 || type === 5;

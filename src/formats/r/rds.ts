@@ -61,6 +61,7 @@ const readPreamble = (stream: Stream): number => {
 export const rds: Format = {
   name: 'rds',
   title: 'R object or workspace',
+  begins: [0x58, 0x41, 0x42, 0x52],
   recognisedBy:
     '`X`, `A` or `B` and version 2 or 3 in the first lines, with or without `RDX2`, `RDX3`, `RDA2` and the like before',
   checks:

@@ -8,6 +8,7 @@ import { createSink } from '../archive/sink.ts';
 import { decompressed } from '../arrow/decompress.ts';
 import { bzip2Stream } from '../compressed/bzip2.ts';
 import { inflate } from '../compressed/inflate.ts';
+import { xxh3 } from '../compressed/xxh3.ts';
 import { xxh64 } from '../compressed/xxh64.ts';
 
 /** Behind each block: how it is compressed, and a checksum. */
@@ -18,6 +19,8 @@ const BLOCK = 64 * MIB;
 const KEY = 1 * MIB;
 /** The last number of a block of data: how many restarts, and whether a hash index stands behind them. */
 const HASHED = 0x80000000;
+/** Multiplier of the byte behind a block in its checksum. */
+const LAST_BYTE = 0x6b9083d9;
 
 /** Where a block is, without its trailer. */
 export type Handle = { readonly offset: number; readonly size: number };
@@ -49,14 +52,12 @@ export const readSlice = (cursor: Cursor): Uint8Array => {
   return cursor.bytes(length);
 };
 
-/**
- * The bytes of a block, decompressed (rocksdb/table/format.cc, `UncompressBlockData`). Throws FORMAT_INVALID when the
- * checksum is wrong; XXH3 is not calculated.
- */
+/** The bytes of a block, decompressed (rocksdb/table/format.cc, `UncompressBlockData`). Throws FORMAT_INVALID when the checksum is wrong. */
 export const readBlock = (source: RandomAccess, { offset, size }: Handle, sums: Sums, budget: Budget): Uint8Array => {
   within('RocksDB block bytes', size, BLOCK);
   const stored = source.read(offset, size + TRAILER);
-  checkSum(stored.subarray(0, size + 1), new DataView(stored.buffer, stored.byteOffset + size + 1, 4), offset, sums);
+  const sum = new DataView(stored.buffer, stored.byteOffset + size + 1, 4).getUint32(0, true);
+  expectSum(stored.subarray(0, size + 1), sum, offset, sums);
   const content = stored.subarray(0, size);
   const kind = stored[size] ?? 0;
   if (kind === 0) return content;
@@ -92,17 +93,35 @@ const inflated = (kind: number, content: Uint8Array, at: number, length: number,
   }
 };
 
-const checkSum = (bytes: Uint8Array, stored: DataView, offset: number, { checksum, base }: Sums): void => {
+/** Throws FORMAT_INVALID unless `stored` is the checksum of the bytes at this place of the file. */
+export const expectSum = (bytes: Uint8Array, stored: number, offset: number, { checksum, base }: Sums): void => {
   const modifier = base === 0 ? 0 : base ^ ((offset >>> 0) + Math.floor(offset / 2 ** 32));
-  const sum = sumOf(checksum, bytes);
-  if (sum !== undefined && (sum + modifier) >>> 0 !== stored.getUint32(0, true))
-    invalid('the checksum of a block is wrong', offset);
+  const sum = sumOf(checksum, bytes, offset);
+  if (sum !== undefined && (sum + modifier) >>> 0 !== stored) invalid('the checksum of a block is wrong', offset);
 };
 
-const sumOf = (kind: number, bytes: Uint8Array): number | undefined => {
-  if (kind === 1) return masked(crc32c(bytes));
-  if (kind === 2) return xxh32(bytes);
-  return kind === 3 ? Number(xxh64(bytes) & 0xffffffffn) : undefined;
+/** The checksum of a block with its kind behind it; undefined for tables that are written without any. */
+const sumOf = (kind: number, bytes: Uint8Array, offset: number): number | undefined => {
+  switch (kind) {
+    case 0:
+      return undefined;
+    case 1:
+      return masked(crc32c(bytes));
+    case 2:
+      return xxh32(bytes);
+    case 3:
+      return Number(xxh64(bytes) & 0xffffffffn);
+    case 4:
+      return sumWithLast(bytes);
+    default:
+      return invalid('a kind of checksum that is not known', offset);
+  }
+};
+
+/** XXH3 of all but the last byte, which is mixed in behind it (`ModifyChecksumForLastByte`). */
+export const sumWithLast = (bytes: Uint8Array): number => {
+  const last = bytes.length - 1;
+  return (Number(xxh3(bytes.subarray(0, last)) & 0xffffffffn) ^ Math.imul(bytes[last] ?? 0, LAST_BYTE)) >>> 0;
 };
 
 /** A CRC as it is kept: rotated, and a constant added (rocksdb/util/crc32c.h, `Mask`). */

@@ -1,13 +1,15 @@
 import { createCursor } from '../../bytes/cursor.ts';
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { WeighbridgeError } from '../../errors.ts';
-import { type Handle, readHandle, TRAILER } from './block.ts';
+import { expectSum, type Handle, readHandle, TRAILER } from './block.ts';
 
 /** Bytes of the footer, and of the magic number at its end (`kBlockBasedTableMagicNumber`). */
 const FOOTER = 53;
 const MAGIC = [0xf7, 0xcf, 0xf4, 0x85, 0xb7, 0x41, 0xe2, 0x88];
 /** Where the version stands, from the end. */
 const VERSION = 12;
+/** Where its own checksum stands in it, since version 6. */
+const SUM = 5;
 /** Versions whose footer and blocks are known. */
 const [FIRST, LAST] = [1, 6];
 /** The mark of a footer since version 6, and the zeros that it reserves. */
@@ -53,12 +55,16 @@ export const readFooter = (source: RandomAccess): Footer => {
     return { version, checksum, base: 0, meta, index, start };
   }
   if (cursor.u32() !== EXTENDED) invalid('a footer without its mark', start);
-  cursor.skip(4);
+  const sum = cursor.u32();
   const base = cursor.u32();
   const size = cursor.u32();
   expectZeros(source, cursor.position, source.size - VERSION);
   const offset = start - TRAILER - size;
   if (offset < 0) invalid('a block before the file', start);
+  // The checksum of the footer is that of its bytes with zeros in place of itself.
+  const bytes = source.read(start, FOOTER).slice();
+  bytes.fill(0, SUM, SUM + 4);
+  expectSum(bytes, sum, start, { checksum, base });
   return { version, checksum, base, meta: { offset, size }, start };
 };
 

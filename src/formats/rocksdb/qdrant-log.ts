@@ -31,6 +31,7 @@ const reversed = (value: number): number => {
 export const qdrantLog: Format = {
   name: 'qdrant-log',
   title: 'Log of Qdrant',
+  begins: [0x77],
   recognisedBy: '`wal` and a version at the start',
   checks:
     'every entry with its checksum, which goes on from the one before; nothing but zeros behind the last; what a format recognises is inspected as a file, texts against the rules for data',

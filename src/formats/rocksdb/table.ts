@@ -1,10 +1,10 @@
 import { createCursor } from '../../bytes/cursor.ts';
+import { latin1 } from '../../bytes/latin1.ts';
 import { within } from '../../bytes/limits.ts';
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { fromBytes } from '../../bytes/random-access.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import { type Context, complete, type Format, type Inspection } from '../format.ts';
-import { latin1 } from '../zip/directory.ts';
 import { entriesOf, type Handle, handlesOf, readBlock, readHandle, TRAILER } from './block.ts';
 import { type Footer, isRocksTable, readFooter } from './footer.ts';
 import { createValues } from './values.ts';
@@ -30,7 +30,7 @@ export const rocksdbTable: Format = {
   title: 'RocksDB table (Qdrant)',
   recognisedBy: 'the magic number of tables made of blocks, at the end',
   checks:
-    'footer, index and all other blocks, none twice and nothing between them; checksums but XXH3; every key and value: what a format recognises is inspected as a file, texts against the rules for data; bits of filters are not read',
+    'footer, index and all other blocks, none twice and nothing between them; every checksum; every key and value: what a format recognises is inspected as a file, texts against the rules for data; bits of filters are not read',
   references: [
     'https://github.com/facebook/rocksdb/wiki/Rocksdb-BlockBasedTable-Format',
     'https://github.com/facebook/rocksdb/blob/main/table/format.cc',

@@ -23,6 +23,7 @@ const LINK = 0xa000;
 export const sevenZip: Format = {
   name: '7z',
   title: '7z archive',
+  begins: [0x37],
   recognisedBy: 'The magic 37 7A BC AF 27 1C.',
   checks:
     'Checksums of headers and files; packed streams follow each other without gap up to the header, which ends the file; copy, ' +

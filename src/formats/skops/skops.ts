@@ -6,15 +6,16 @@ import { complete, type Format, type Inspection } from '../format.ts';
 import { parseJson } from '../json/parse.ts';
 import { readZipDirectory, type ZipDirectory } from '../zip/directory.ts';
 import { openMember } from '../zip/member.ts';
-import { zipRole } from '../zip/recognise.ts';
+import { looksLikeZip } from '../zip/recognise.ts';
 import { checkSchema } from './schema.ts';
 
 /** Bytes of the schema: forests have some megabytes. */
 const SCHEMA = 64 * MIB;
 const NAME = 'schema.json';
 
+/** Whatever else the archive may be: who has skops load it does not ask. */
 const schemaIn = (head: Uint8Array, source: RandomAccess): boolean => {
-  if (zipRole(head, source) !== 'zip') return false;
+  if (!looksLikeZip(head, source)) return false;
   try {
     return readZipDirectory(source).members.some(({ name }) => name === NAME);
   } catch (error) {

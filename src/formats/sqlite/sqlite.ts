@@ -28,6 +28,7 @@ const MODULES = /^(?:fts[345](?:aux|vocab|tokenize)?|rtree(?:_i32)?|geopoly|vec0
 export const sqlite: Format = {
   name: 'sqlite',
   title: 'SQLite database',
+  begins: [0x53],
   recognisedBy: '`SQLite format 3` and a NUL at the start',
   checks:
     'header, the tree of the schema and of every table, no page used twice; triggers, views and virtual tables, functions that reach out; every blob is inspected as a file; plain prompt injection in texts',

@@ -1,5 +1,6 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import type { Format, Inspection } from '../format.ts';
+import { isMediaPipe } from '../mediapipe/recognise.ts';
 import { coverageOf, openWire, peek, walk } from '../protobuf/walk.ts';
 import { type Field, textOf } from '../protobuf/wire.ts';
 import { inspectGraphs } from './model.ts';
@@ -86,7 +87,8 @@ export const graphDef: Format = {
   recognisedBy: 'a protocol buffer with the fields of GraphDef, holding a node with the name of an operator',
   checks: CHECKS,
   references: REFERENCES,
-  recognise: (_head, source) => isGraph(source, all(source)),
+  // MediaPipe writes its graphs alike; a graph with one of its calculators loads in no TensorFlow.
+  recognise: (_head, source) => isGraph(source, all(source)) && !isMediaPipe(source),
   inspect: (source, context) => inspectGraphs(source, context, 'GraphDef', 'tf-graphdef'),
 };
 

@@ -1,9 +1,9 @@
 import { type Cursor, createCursor } from '../../bytes/cursor.ts';
+import { latin1 } from '../../bytes/latin1.ts';
 import { within } from '../../bytes/limits.ts';
 import { type RandomAccess, section } from '../../bytes/random-access.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import type { Context } from '../format.ts';
-import { latin1 as latin } from '../zip/directory.ts';
 
 /** Footer: two handles, padding, and the magic number in its last eight bytes. */
 const FOOTER = 48;
@@ -80,7 +80,7 @@ const blockEntries = function* (source: RandomAccess, { offset, size }: Handle, 
     const length = varint(cursor);
     if (shared > key.length) invalid('a key shares more than there is', offset + cursor.position);
     within('bytes of a key', shared + rest, KEY);
-    key = key.slice(0, shared) + latin(cursor.bytes(rest));
+    key = key.slice(0, shared) + latin1(cursor.bytes(rest));
     const start = cursor.position;
     if (length > end - start) invalid('a value ends behind its block', offset + start);
     cursor.skip(length);

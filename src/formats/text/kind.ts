@@ -4,6 +4,7 @@ import { cutSequence } from '../../bytes/utf8.ts';
 import { readAsPython } from '../../content/python/recognise.ts';
 import { isFault } from '../../errors.ts';
 import { parseJson } from '../json/parse.ts';
+import { rememberLast } from '../last-answer.ts';
 import { headText } from './decode.ts';
 
 /** What a text is, by content; every text is exactly one of these. */
@@ -16,18 +17,6 @@ const PYTHON_WHOLE = 8 * MIB;
 /** Bytes of a first line that is read to tell JSON lines from one JSON document. */
 const FIRST_LINE = 1 * MIB;
 const DIALECT = { depth: 512, python: true };
-
-/** What was told of a source by so many bytes of its beginning: each format of text asks, and the answer may take all of it. */
-const known = new WeakMap<RandomAccess, { readonly bytes: number; readonly kind: TextKind | undefined }>();
-
-/** The kind of a text, or nothing when the file is not text. */
-export const kindOf = (head: Uint8Array, source: RandomAccess): TextKind | undefined => {
-  const told = known.get(source);
-  if (told?.bytes === head.length) return told.kind;
-  const kind = readKind(head, source);
-  known.set(source, { bytes: head.length, kind });
-  return kind;
-};
 
 const readKind = (head: Uint8Array, source: RandomAccess): TextKind | undefined => {
   const text = headText(head, source.size);
@@ -45,6 +34,9 @@ const readKind = (head: Uint8Array, source: RandomAccess): TextKind | undefined 
   if (isPython(text, head, source)) return 'python';
   return rendersMessages(text) ? 'template' : 'plain';
 };
+
+/** The kind of a text, or nothing when the file is not text. */
+export const kindOf = rememberLast(readKind);
 
 /** A chat template that begins with text still loops over messages. */
 const rendersMessages = (text: string): boolean =>
@@ -79,7 +71,7 @@ const firstLine = (source: RandomAccess): { line: string; more: boolean } => {
  * answer is settled by the whole file; what stays unclear beyond that is code only when it is nearly all comment.
  */
 export const isPython = (text: string, head: Uint8Array, source: RandomAccess): boolean => {
-  if (NO_STATEMENT.test(text)) return false;
+  if (NO_STATEMENT.test(text) || IMPORT.test(text)) return false;
   try {
     const first = readAsPython(text, head.length < source.size);
     if (first === 'no' || head.length === source.size) return first === 'yes';
@@ -94,6 +86,12 @@ export const isPython = (text: string, head: Uint8Array, source: RandomAccess): 
 
 /** Signs that no statement of Python begins with. */
 const NO_STATEMENT = /^\s*[<>)\]},=|&^/:;]/;
+
+/**
+ * What a pickle of protocol 0 begins with: the import of a name. To Python its first line is a name that nobody defined
+ * (none of its own that begin with a c), at which it ends before anything else is run.
+ */
+const IMPORT = /^c(?!(?:allable|ase|hr|lass|lassmethod|ompile|omplex|ontinue|opyright|redits)\b)[\w.]+\n[\w.]+\n/;
 
 /** A row of names and numbers. */
 const ROW = /^[\w.+,-]+$/;

@@ -1,6 +1,8 @@
 import { decodeUtf8 } from '../../bytes/utf8.ts';
 import type { Dataset } from '../../content/injection/dataset.ts';
-import { FLAGS, sift, siftedUnits } from '../../content/injection/sieve/bytes.ts';
+import { type Run, SHORT } from '../../content/injection/runs.ts';
+import { mayOrder } from '../../content/injection/sets.ts';
+import { FLAGS, sift, siftedEnd, siftedGroups, siftedUnits } from '../../content/injection/sieve/bytes.ts';
 import { ADDRESS, SPEAKS } from '../../content/injection/sieve/marks.ts';
 import { mayBeHash } from '../../content/url-list.ts';
 import { CELLS, type Table, USUAL } from './table.ts';
@@ -10,17 +12,38 @@ const RETURN = 0x0d;
 const FEED = 0x0a;
 
 /** What was counted of a column since the last row that was read; `known` once such a row had it. */
-type Tally = { readonly column: string; known: boolean; cells: number; filled: number; characters: number };
-/** A cell of the current record: where its text lies, and its characters, or its text where that is looked at. */
-type Taken = { tally: Tally; units: number; text: string | undefined };
+type Tally = {
+  readonly column: string;
+  /** Its short cells, which are read together. */
+  run: Run | undefined;
+  known: boolean;
+  cells: number;
+  filled: number;
+  characters: number;
+};
+/** A cell of the current record: where its text lies, and its characters, or its text where that is looked at; `doubled` when marks in it are. */
+type Taken = {
+  tally: Tally;
+  units: number;
+  text: string | undefined;
+  from: number;
+  end: number;
+  doubled: boolean;
+  /** What the look at it found, and its end begins. */
+  begun: number;
+  ending: number;
+};
 
 /**
  * Takes records of a table as they lie in the file, without decoding them, as long as there is nothing to say about them;
  * whatever else there is, is for who reads them one by one (rows.ts).
  */
 export type QuickTable = {
-  /** Where the record at `start` ends, behind its line feed; -1 when it does not end in `bytes`, which are valid UTF-8. */
-  take(bytes: Uint8Array, start: number): number;
+  /**
+   * Where the record at `start` ends, behind its line feed; -1 when it does not end in `bytes`, which are valid UTF-8 and
+   * lie at `base` in the file.
+   */
+  take(bytes: Uint8Array, start: number, base: number): number;
   /** Whether the last record is counted already. Otherwise it must be read, behind `flush`. */
   taken(): boolean;
   /** Tells the data set of the records that were taken. */
@@ -32,11 +55,13 @@ export const createQuickTable = (dataset: Dataset, { separator, columns }: Table
   const between = separator.charCodeAt(0);
   const others = USUAL.filter((other) => other !== separator).map((other) => other.charCodeAt(0));
   const tallies = [...columns, '(more columns)'].map(
-    (column): Tally => ({ column, known: false, cells: 0, filled: 0, characters: 0 }),
+    (column): Tally => ({ column, run: undefined, known: false, cells: 0, filled: 0, characters: 0 }),
   );
   const last = tallies.length - 1;
   const cells: Taken[] = [];
   let used = 0;
+  /** What the short cells of the record have beginnings of. */
+  let groups = 0;
   let taken = false;
   let plain = true;
   let behind = 0;
@@ -69,8 +94,10 @@ export const createQuickTable = (dataset: Dataset, { separator, columns }: Table
       plain = false;
       return;
     }
-    const flags = sift(bytes, from, end, false) % FLAGS;
+    const flags = sift(bytes, from, end, false, tally.run?.before()) % FLAGS;
+    const [begun, ending] = [siftedGroups(), siftedEnd()];
     const units = siftedUnits() - doubled;
+    if (units <= SHORT) groups |= begun;
     const looked = (flags & ADDRESS) !== 0 || (mayBeHash(units, false) && !bytes.subarray(from, end).includes(0x20));
     if ((flags & SPEAKS) !== 0 || !tally.known || (looked && doubled > 0)) plain = false;
     tally.known = true;
@@ -78,12 +105,31 @@ export const createQuickTable = (dataset: Dataset, { separator, columns }: Table
     const cell = cells[used];
     used += 1;
     if (cell === undefined) {
-      cells.push({ tally, units, text });
+      cells.push({ tally, units, text, from, end, doubled: doubled > 0, begun, ending });
       return;
     }
     cell.tally = tally;
     cell.units = units;
     cell.text = text;
+    cell.from = from;
+    cell.end = end;
+    cell.doubled = doubled > 0;
+    cell.begun = begun;
+    cell.ending = ending;
+  };
+
+  /** Reads a cell on with those above it. */
+  const readOn = (
+    { tally, units, from, end, doubled, begun, ending }: Taken,
+    bytes: Uint8Array,
+    base: number,
+  ): void => {
+    tally.run ??= dataset.run(tally.column);
+    const { run } = tally;
+    if (units > SHORT) run.end();
+    else if (doubled)
+      run.addText(decodeUtf8(bytes.subarray(from, end)).replaceAll('""', '"'), dataset.row(), base + from);
+    else run.add(bytes, from, end, dataset.row(), base + from, begun, ending);
   };
 
   /** Whether other readers take the record apart in another way, and it says something to them. */
@@ -93,8 +139,9 @@ export const createQuickTable = (dataset: Dataset, { separator, columns }: Table
   };
 
   return {
-    take(bytes, start) {
+    take(bytes, start, base) {
       used = 0;
+      groups = 0;
       plain = true;
       taken = false;
       for (let at = start; ; ) {
@@ -102,8 +149,13 @@ export const createQuickTable = (dataset: Dataset, { separator, columns }: Table
         if (next < 0) return -1;
         at = next;
         if (bytes[behind] !== FEED) continue;
-        if (!plain || dataset.wantsRow(used) || saysWhole(bytes, start, at)) return at;
-        for (let index = 0; index < used; index++) count(cells[index], dataset);
+        if (!plain || dataset.wantsRow(used) || mayOrder(groups) || saysWhole(bytes, start, at)) return at;
+        for (let index = 0; index < used; index++) {
+          const cell = cells[index];
+          if (cell === undefined) continue;
+          count(cell, dataset);
+          if (cell.units > 0) readOn(cell, bytes, base);
+        }
         dataset.passRow(used);
         taken = true;
         return at;
@@ -122,9 +174,7 @@ export const createQuickTable = (dataset: Dataset, { separator, columns }: Table
   };
 };
 
-const count = (cell: Taken | undefined, dataset: Dataset): void => {
-  if (cell === undefined) return;
-  const { tally, units, text } = cell;
+const count = ({ tally, units, text }: Taken, dataset: Dataset): void => {
   tally.cells += 1;
   if (text !== undefined) dataset.look(tally.column, text);
   else if (units > 0) {

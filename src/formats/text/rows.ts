@@ -64,9 +64,11 @@ export const createTextRows = (dataset: Dataset): TextRows => {
       const fence = line.startsWith('```') || line.startsWith('~~~');
       const last = fence ? at : end;
       at = end + 1;
+      // What ends with the block may go on in the next.
+      if (!whole && at >= text.length && at - start < PASSAGE) return start;
       if (!fence && line.trim().length >= WRAPPED && end - start < PASSAGE && at < text.length) continue;
       if (last > start) {
-        dataset.cell('text', text.slice(start, last), offsetOf(start), about, about && fenced);
+        dataset.passage(text.slice(start, last), offsetOf(start), about, about && fenced);
         dataset.endRow();
       }
       if (fence) fenced = !fenced;
@@ -87,7 +89,7 @@ export const createTextRows = (dataset: Dataset): TextRows => {
   const readBytes = (table: Table, quick: QuickTable, bytes: Uint8Array): void => {
     let at = 0;
     for (;;) {
-      const end = quick.take(bytes, at);
+      const end = quick.take(bytes, at, base);
       if (end < 0 || end - at > RECORD) break;
       if (!quick.taken()) {
         quick.flush();

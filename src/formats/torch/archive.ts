@@ -1,9 +1,11 @@
+import { latin1 } from '../../bytes/latin1.ts';
+import { MIB } from '../../bytes/limits.ts';
 import { joinMember, type Together } from '../archive/together.ts';
 import { WINDOW } from '../archive/window.ts';
 import { type Context, complete, type Inspection, type PlanStorage, printable } from '../format.ts';
-import { latin1, type ZipDirectory, type ZipMember } from '../zip/directory.ts';
+import type { ZipDirectory, ZipMember } from '../zip/directory.ts';
 import { derivedData, readLocalHeader } from '../zip/local-header.ts';
-import { openMember } from '../zip/member.ts';
+import { openMember, peekMember } from '../zip/member.ts';
 import { inspectMember } from '../zip/plain.ts';
 import { torchRoot } from '../zip/recognise.ts';
 import { bytesOf, judgeStorageBytes } from './storages.ts';
@@ -25,6 +27,11 @@ const PICKLE_LIMIT = 64 * 1024 * 1024;
 
 /** Bytes of storages whose checksum is computed, in all: torch itself ignores it, and weights of any size must be judged at once. */
 const CHECKED = 128 * 1024;
+
+/** A deflated storage beyond this is not inflated to be inspected but only where it is converted, piece by piece. */
+const INFLATED = 64 * MIB;
+/** What is seen of such a storage. */
+const PEEKED = 1 * MIB;
 
 /** A torch archive: a zip whose members all lie in one folder. */
 export type TorchArchive = {
@@ -164,8 +171,16 @@ export const locateStorage = (
   };
 };
 
-/** Reads the member's own header; a deflated member is inflated, to know that it can be and is as large as it says. */
+/**
+ * Reads the member's own header; a deflated member is inflated, to know that it can be and is as large as it says. Of a large
+ * one that is known once it was converted: the executor refuses one that is not.
+ */
 const exactData = ({ directory, context, format, toCheck }: TorchArchive, member: ZipMember): number => {
+  if (member.method === 8 && member.size > INFLATED) {
+    const seen = peekMember(directory, member, context, format, PEEKED);
+    if (seen !== undefined) judgeStorageBytes(seen, member.name, member.localHeader, context);
+    return readLocalHeader(directory.source, member).data;
+  }
   const opened = openMember(directory, member, context, format, toCheck.bytes);
   if (member.method === 0 && member.size <= toCheck.bytes) toCheck.bytes -= member.size;
   if ('unreadable' in opened) return readLocalHeader(directory.source, member).data;

@@ -29,6 +29,7 @@ const PROTOCOL = 1001;
 export const torchLegacy: Format = {
   name: FORMAT,
   title: 'PyTorch checkpoint (stacked pickles)',
+  begins: [0x80, 0x4c],
   recognisedBy: 'A first pickle that is exactly the magic number of torch.save.',
   checks:
     'All five pickles run on the abstract machine; the first two are constants; the keys are those of the object; storages follow ' +

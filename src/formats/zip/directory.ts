@@ -1,5 +1,5 @@
-import { createCursor } from '../../bytes/cursor.ts';
-import { fromBytes, type RandomAccess } from '../../bytes/random-access.ts';
+import { latin1 } from '../../bytes/latin1.ts';
+import { checkRange, type RandomAccess } from '../../bytes/random-access.ts';
 import { decodeUtf8 } from '../../bytes/utf8.ts';
 import { WeighbridgeError } from '../../errors.ts';
 import { type Deviation, judgeName, judgeTwins } from '../archive/member-names.ts';
@@ -101,33 +101,24 @@ const parseEntry = (bytes: Uint8Array, at: number, base: number, prefix: number,
   if (bytes.length - at < ENTRY_SIZE) {
     throw new WeighbridgeError('FORMAT_TRUNCATED', 'the central directory ends inside an entry', { offset: base + at });
   }
-  const cursor = createCursor(fromBytes(bytes), at);
-  if (cursor.u32() !== ENTRY) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, ENTRY_SIZE);
+  if (view.getUint32(0, true) !== ENTRY) {
     throw new WeighbridgeError('FORMAT_INVALID', 'no central directory entry where one belongs', { offset: base + at });
   }
-  const madeBy = cursor.u16();
-  cursor.skip(2);
-  const flags = cursor.u16();
-  const method = cursor.u16();
-  cursor.skip(4);
-  const crc = cursor.u32();
-  const compressed = cursor.u32();
-  const plain = cursor.u32();
-  const nameLength = cursor.u16();
-  const extraLength = cursor.u16();
-  const commentLength = cursor.u16();
-  const disk = cursor.u16();
-  cursor.skip(2);
-  const attributes = cursor.u32();
-  const offset = cursor.u32();
-  const rawBytes = cursor.bytes(nameLength);
+  const [madeBy, flags, method] = [view.getUint16(4, true), view.getUint16(8, true), view.getUint16(10, true)];
+  const [crc, compressed, plain] = [view.getUint32(16, true), view.getUint32(20, true), view.getUint32(24, true)];
+  const [nameLength, extraLength] = [view.getUint16(28, true), view.getUint16(30, true)];
+  const [commentLength, disk] = [view.getUint16(32, true), view.getUint16(34, true)];
+  const [attributes, offset] = [view.getUint32(38, true), view.getUint32(42, true)];
+  const nameEnd = at + ENTRY_SIZE + nameLength;
+  checkRange(bytes.length, nameEnd, extraLength);
+  const rawBytes = bytes.subarray(at + ENTRY_SIZE, nameEnd);
   const place = base + at;
   const name = decodeName(rawBytes, flags);
   const odd = (rule: string, severity: Deviation['severity'], message: string) =>
     report({ rule, severity, message, offset: place, evidence: printable(name.text), refs: ['CWE-436'] });
   if (!name.clean) odd('name-encoding', 'low', 'readers decode the name of a member differently');
-  const extra = splitExtra(cursor.bytes(extraLength));
-  cursor.skip(commentLength);
+  const extra = splitExtra(bytes.subarray(nameEnd, nameEnd + extraLength));
   if (extra === undefined) odd('extra', 'medium', 'the extra fields of a member are malformed');
   const wide = readZip64(extra?.get(0x0001), { plain, compressed, offset, disk });
   if (wide === undefined) odd('zip64-extra', 'high', 'the zip64 field of a member does not fit its entry');
@@ -151,7 +142,7 @@ const parseEntry = (bytes: Uint8Array, at: number, base: number, prefix: number,
     kind: kindOf(name.text, madeBy, attributes),
     entry: place,
   };
-  return { value, next: cursor.position };
+  return { value, next: nameEnd + extraLength + commentLength };
 };
 
 const kindOf = (name: string, madeBy: number, attributes: number): ZipMember['kind'] => {
@@ -182,13 +173,6 @@ const decodeName = (bytes: Uint8Array, flags: number): { text: string; clean: bo
   } catch {
     return { text: latin1(bytes), clean: false };
   }
-};
-
-/** Bytes as characters of the same number. */
-export const latin1 = (bytes: Uint8Array): string => {
-  let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
 };
 
 /** Members in the order of their records must follow each other from the first byte to the directory. */

@@ -3,12 +3,14 @@ import { fromBytes } from '../../bytes/random-access.ts';
 
 const ALL_16 = 0xffff;
 const ALL_32 = 0xffffffff;
+const NONE: ReadonlyMap<number, Uint8Array> = new Map();
 
 /**
  * Extra fields by id (APPNOTE 4.5). Undefined when their lengths do not add up; a rest of zero bytes is padding, which
  * aligning writers leave.
  */
 export const splitExtra = (bytes: Uint8Array): ReadonlyMap<number, Uint8Array> | undefined => {
+  if (bytes.length === 0) return NONE;
   const fields = new Map<number, Uint8Array>();
   const cursor = createCursor(fromBytes(bytes));
   while (cursor.remaining() >= 4) {

@@ -1,8 +1,10 @@
 import { createCursor } from '../../bytes/cursor.ts';
+import { latin1 } from '../../bytes/latin1.ts';
 import { fromBytes, type RandomAccess } from '../../bytes/random-access.ts';
+import { WeighbridgeError } from '../../errors.ts';
 import type { Deviation } from '../archive/member-names.ts';
 import { printable } from '../format.ts';
-import { latin1, type ZipMember } from './directory.ts';
+import type { ZipMember } from './directory.ts';
 import { localZip64Agrees, splitExtra } from './extra.ts';
 
 const HEADER = 0x04034b50;
@@ -31,17 +33,13 @@ export const readLocalHeader = (source: RandomAccess, member: ZipMember): LocalH
     deviations.push({ rule, severity, message, offset: member.localHeader, evidence: printable(member.name), refs });
   const guess = Math.min(source.size - member.localHeader, HEADER_SIZE + member.rawName.length + 64);
   const block = source.read(member.localHeader, Math.max(guess, 0));
-  const cursor = createCursor(fromBytes(block));
-  if (cursor.u32() !== HEADER) odd('local-signature', 'high', 'no local header where the directory says');
-  cursor.skip(2);
-  const flags = cursor.u16();
-  const method = cursor.u16();
-  cursor.skip(4);
-  const crc = cursor.u32();
-  const compressed = cursor.u32();
-  const plain = cursor.u32();
-  const nameLength = cursor.u16();
-  const extraLength = cursor.u16();
+  if (block.length < HEADER_SIZE)
+    throw new WeighbridgeError('FORMAT_TRUNCATED', 'a local header ends with the file', { offset: member.localHeader });
+  const view = new DataView(block.buffer, block.byteOffset, HEADER_SIZE);
+  if (view.getUint32(0, true) !== HEADER) odd('local-signature', 'high', 'no local header where the directory says');
+  const [flags, method] = [view.getUint16(6, true), view.getUint16(8, true)];
+  const [crc, compressed, plain] = [view.getUint32(14, true), view.getUint32(18, true), view.getUint32(22, true)];
+  const [nameLength, extraLength] = [view.getUint16(26, true), view.getUint16(28, true)];
   const length = HEADER_SIZE + nameLength + extraLength;
   const data = member.localHeader + length;
   const header = length <= block.length ? block : source.read(member.localHeader, length);

@@ -1,4 +1,4 @@
-import { MIB } from '../../bytes/limits.ts';
+import { KIB, MIB } from '../../bytes/limits.ts';
 import { fromBytes, type RandomAccess, section } from '../../bytes/random-access.ts';
 import { isFault } from '../../errors.ts';
 import { createByteReader } from '../archive/byte-reader.ts';
@@ -12,6 +12,8 @@ import { ENCRYPTED, readLocalHeader } from './local-header.ts';
 /** Stored bytes whose checksum is computed, per member: a wrong one hides nothing, and reading gigabytes twice costs seconds. */
 const CHECKED = 64 * MIB;
 const CHUNK = MIB;
+/** Stored bytes that are held, since recognisers look at a small file some dozen times. */
+const HELD = 64 * KIB;
 
 /** A member that can be read, or why it cannot. */
 export type Opened = { readonly bytes: RandomAccess; readonly data: number } | { readonly unreadable: string };
@@ -70,11 +72,45 @@ export const openMember = (
   return { bytes: plain.bytes, data: local.data };
 };
 
+/**
+ * The first bytes of a deflated member, at most `most`, for one whose numbers nobody needs to see: undefined, with a finding,
+ * when it cannot be read or declares more than its bytes can honestly become.
+ */
+export const peekMember = (
+  { source }: ZipDirectory,
+  member: ZipMember,
+  context: Context,
+  format: string,
+  most: number,
+): RandomAccess | undefined => {
+  const local = readLocalHeader(source, member);
+  reportDeviations(local.deviations, context, format);
+  const { compressedSize: size, localHeader: offset } = member;
+  const evidence = printable(member.name);
+  const find = (rule: string, severity: 'medium' | 'high', message: string, refs: readonly string[]): undefined => {
+    context.report({ rule: `${format}.${rule}`, severity, message, offset, evidence, refs });
+  };
+  if ((member.flags & ENCRYPTED) !== 0 || local.deviations.some(({ rule }) => rule === 'local-encrypted'))
+    return find('encrypted', 'medium', 'a member is encrypted: its content cannot be inspected', []);
+  if (local.data + size > source.size) return undefined;
+  if (isBomb({ length: member.size, compressed: size }))
+    return find('bomb', 'medium', `a member declares more than ${RATIO_LIMIT} times its bytes`, ['CWE-409']);
+  const sink = createSink(size, context.budget, most);
+  try {
+    inflate(createByteReader(section(source, local.data, local.data + size)), sink);
+  } catch (error) {
+    if (!isFault(error) || error.details['limit'] === 'bytesInflated') throw error;
+    if (error.details['limit'] !== 'decompressed size')
+      return find('data', 'high', `the data of a member are not as declared: ${error.message}`, ['CWE-436']);
+  }
+  return fromBytes(sink.bytes.subarray(0, sink.length));
+};
+
 /** What a reader gets out of a member; `problem` says how that differs from what was declared. */
 type Plain = { readonly bytes: RandomAccess; readonly problem: string; readonly bomb: boolean };
 
 const stored = (compressed: RandomAccess, member: ZipMember): Plain => ({
-  bytes: compressed,
+  bytes: compressed.size <= HELD ? fromBytes(compressed.read(0, compressed.size).slice()) : compressed,
   problem: compressed.size === member.size ? '' : 'a stored member has two sizes',
   bomb: false,
 });

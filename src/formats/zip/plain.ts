@@ -1,8 +1,9 @@
+import { latin1 } from '../../bytes/latin1.ts';
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { judgePathsThroughLinks, staysInside } from '../archive/member-names.ts';
 import { joinMember, type Together } from '../archive/together.ts';
 import { type Context, complete, type Inspection, incomplete, printable } from '../format.ts';
-import { latin1, reportDeviations, type ZipDirectory, type ZipMember } from './directory.ts';
+import { reportDeviations, type ZipDirectory, type ZipMember } from './directory.ts';
 import { openMember } from './member.ts';
 
 /** Bytes of a symbolic link's target (PATH_MAX). */

@@ -1,5 +1,6 @@
 import type { RandomAccess } from '../../bytes/random-access.ts';
 import { isFault } from '../../errors.ts';
+import { rememberLast } from '../last-answer.ts';
 import { isTarHeader } from '../tar/header.ts';
 import { isTflite } from '../tflite/identifier.ts';
 import { archivesIn } from './back-to-back.ts';
@@ -26,10 +27,10 @@ export type ZipRole =
   | 'npz'
   | 'keras'
   | 'torch-export'
+  | 'h2o-mojo'
   | 'zip';
 
-/** The role of the archive in `source`; a directory that cannot be read makes it a plain zip, whose inspection says why. */
-export const zipRole = (head: Uint8Array, source: RandomAccess): ZipRole | undefined => {
+const readRole = (head: Uint8Array, source: RandomAccess): ZipRole | undefined => {
   if (!looksLikeZip(head, source)) return undefined;
   try {
     const directory = readZipDirectory(source);
@@ -40,6 +41,16 @@ export const zipRole = (head: Uint8Array, source: RandomAccess): ZipRole | undef
     throw error;
   }
 };
+
+/** What was told of an archive: it is asked again when its members have been, and the answer may take a long directory. */
+const known = new WeakMap<RandomAccess, ZipRole>();
+
+/** The role of the archive in `source`; a directory that cannot be read makes it a plain zip, whose inspection says why. */
+export const zipRole = rememberLast((head, source): ZipRole | undefined => {
+  const role = known.get(source) ?? readRole(head, source);
+  if (role !== undefined) known.set(source, role);
+  return role;
+});
 
 /** True when the archive that readers find is the last of several that fill the file. */
 const isOneOfMany = ({ deviations }: ZipDirectory, source: RandomAccess): boolean =>
@@ -63,6 +74,7 @@ const roleOf = (directory: ZipDirectory): ZipRole => {
   if (root !== '' && has('constants.pkl') && has('version')) return 'torchscript';
   if (isExported(directory)) return 'torch-export';
   if (isKeras(directory)) return 'keras';
+  if (isMojo(directory)) return 'h2o-mojo';
   return members.length > 0 && members.every(({ name }) => name.endsWith('.npy')) ? 'npz' : 'zip';
 };
 
@@ -74,3 +86,8 @@ export const isExported = ({ members }: ZipDirectory): boolean =>
 const isKeras = ({ members }: ZipDirectory): boolean =>
   members.some(({ name }) => name === 'config.json') &&
   members.some(({ name }) => /^(?:metadata\.json|model\.weights\.(?:h5|npz|json))$/.test(name));
+
+/** H2O's scoring library opens `model.ini` in the root of the archive; any other program may have a file of that name. */
+const isMojo = ({ members }: ZipDirectory): boolean =>
+  members.some(({ name }) => name === 'model.ini') &&
+  members.some(({ name }) => /^(?:domains|trees|experimental)\//.test(name));

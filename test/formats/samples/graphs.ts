@@ -38,6 +38,29 @@ const coreml = (layer: number, parameters: Uint8Array): Uint8Array =>
 const paddle = (operator: string): Uint8Array =>
   message([1, message([1, 0], [2, 0], [4, message([3, operator])])], [4, message([1, 0])]);
 
+type Options = readonly (readonly [number, string | Uint8Array | number])[];
+const calculator = (name: string, ...options: Options): Uint8Array =>
+  message([2, name], ...(options.length === 0 ? [] : [[7, message(...options)] as const]));
+/** A graph of MediaPipe: a packet for each pass, and the nodes. */
+const mediapipe = (...nodes: readonly Uint8Array[]): Uint8Array =>
+  message(
+    [1, message([2, 'PassThroughCalculator'], [3, 'in'], [4, 'out'])],
+    ...nodes.map((node) => [1, node] as const),
+    [10, 'in'],
+  );
+const INFERENCE = 336783863;
+const CONSTANT = 291214597;
+/** A packet with a text, and a node that takes it. */
+const textPacket = (tag: string): Uint8Array =>
+  mediapipe(
+    message(
+      [2, 'ConstantSidePacketCalculator'],
+      [6, 'PACKET:text'],
+      [7, message([CONSTANT, message([1, message([4, '/etc/passwd'])])])],
+    ),
+    message([2, 'ObjectronGpuSubgraph'], [5, `${tag}:text`]),
+  );
+
 const u32s = (file: Uint8Array, ...changes: readonly (readonly [at: number, value: number])[]): Uint8Array => {
   const copy = Uint8Array.from(file);
   for (const [at, value] of changes) new DataView(copy.buffer).setUint32(at, value, true);
@@ -86,6 +109,42 @@ export const graphSamples: readonly Samples[] = [
       'a pickle behind the blobs': () => bytes(blobs(float32(1)), new Uint8Array(60), hostilePickle),
     },
     cuts: 'the file may end with the bytes of its last blob',
+  },
+  {
+    format: 'mediapipe',
+    accept: {
+      'packets passed': () => mediapipe(),
+      'a model beside the graph': () =>
+        mediapipe(calculator('InferenceCalculator', [INFERENCE, message([1, 'models/face.tflite'])])),
+      'a text of labels': () => textPacket('LABELS_CSV'),
+      'a file that the caller names': () =>
+        message([1, message([2, 'LocalFileContentsCalculator'], [5, 'FILE_PATH:path'])], [16, 'path']),
+    },
+    reject: {
+      'a calculator that reads files': () => mediapipe(calculator('OpenCvVideoDecoderCalculator')),
+      'a file that the graph names': () =>
+        mediapipe(message([2, 'LocalFileContentsCalculator'], [5, 'FILE_PATH:path'])),
+      'a calculator on no list': () => mediapipe(calculator('SurpriseCalculator')),
+      'an operator of TensorFlow': () => mediapipe(calculator('ReadFile')),
+      'a model elsewhere': () =>
+        mediapipe(calculator('InferenceCalculator', [INFERENCE, message([1, '../../x.tflite'])])),
+      'a folder to write to': () =>
+        mediapipe(calculator('InferenceCalculator', [INFERENCE, message([5, message([2, message([7, '/tmp'])])])])),
+      'a library to load': () =>
+        mediapipe(
+          calculator('InferenceCalculator', [
+            INFERENCE,
+            message([5, message([8, message([10, message([2, 'x.so'])])])]),
+          ]),
+        ),
+      'a text that may be a path': () => textPacket('MODEL_PATH'),
+      'options on no list': () => mediapipe(calculator('GateCalculator', [20001, message([1, 1])])),
+      'an executor on no list': () => bytes(mediapipe(), message([14, message([2, 'SurpriseExecutor'])])),
+      'a log that is written': () => bytes(mediapipe(), message([18, message([9, '/tmp/x'])])),
+      'functions of TensorFlow': () => bytes(mediapipe(), message([2, message([1, message([1, message([1, 'f'])])])])),
+      'a pickle behind the graph': () => bytes(mediapipe(), hostilePickle),
+    },
+    cuts: END,
   },
   {
     format: 'paddle',

@@ -7,12 +7,15 @@ import { exportedSamples } from './exported.ts';
 import { graphSamples } from './graphs.ts';
 import { indexSamples } from './indexes.ts';
 import { kerasSamples } from './keras.ts';
+import { lanceSamples } from './lance.ts';
 import { languageSamples } from './language.ts';
 import { mediaSamples } from './media.ts';
 import { modelSamples } from './models.ts';
+import { mojoSamples } from './mojo.ts';
 import { partSamples } from './parts.ts';
 import { pickleSamples } from './pickles.ts';
 import { programSamples } from './programs.ts';
+import { qdrantSamples } from './qdrant.ts';
 import { rocksdbSamples } from './rocksdb.ts';
 import { serialisedSamples } from './serialised.ts';
 import { storeSamples } from './stores.ts';
@@ -36,6 +39,7 @@ export const samples: readonly Samples[] = [
   ...modelSamples,
   ...graphSamples,
   ...boostingSamples,
+  ...mojoSamples,
   ...estimatorSamples,
   ...tensorflowSamples,
   ...serialisedSamples,
@@ -45,7 +49,9 @@ export const samples: readonly Samples[] = [
   ...languageSamples,
   ...exportedSamples,
   ...vectorSamples,
+  ...lanceSamples,
   ...storeSamples,
   ...rocksdbSamples,
+  ...qdrantSamples,
   ...partSamples,
 ];

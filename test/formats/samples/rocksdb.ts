@@ -1,5 +1,6 @@
 import { deflateRawSync, zstdCompressSync } from 'node:zlib';
 import { crc32c } from '../../../src/formats/archive/checksum.ts';
+import { sumWithLast } from '../../../src/formats/rocksdb/block.ts';
 import { u16, u32, u64 } from '../../support/little-writer.ts';
 import { varint } from '../../support/protobuf-writer.ts';
 import { bytes } from '../../support/reports.ts';
@@ -24,9 +25,9 @@ const entries = (pairs: readonly Pair[]): Uint8Array =>
     u32(0, 1),
   );
 /** A block with its trailer. */
-const block = (content: Uint8Array, kind = 0, off = 0): Uint8Array => {
+const block = (content: Uint8Array, kind = 0, off = 0, sum = masked): Uint8Array => {
   const whole = bytes(content, [kind]);
-  return bytes(whole, u32((masked(whole) + off) >>> 0));
+  return bytes(whole, u32((sum(whole) + off) >>> 0));
 };
 const handle = (offset: number, size: number): Uint8Array => bytes(varint(offset), varint(size - 5));
 
@@ -40,6 +41,9 @@ type Lies = {
   readonly twice?: boolean;
   readonly deltas?: boolean;
   readonly other?: string;
+  /** XXH3 instead of CRC-32C. */
+  readonly newer?: boolean;
+  readonly footerOff?: number;
 };
 /** A table of one block of data, an index, properties and their names. */
 const table = ({
@@ -52,14 +56,21 @@ const table = ({
   twice = false,
   deltas = false,
   other = 'rocksdb.properties',
+  newer = false,
+  footerOff = 0,
 }: Lies = {}): Uint8Array => {
+  const sum = newer ? sumWithLast : masked;
+  const type = newer ? 4 : 1;
   const plain = entries([[bytes('key', u64(1)), value]]);
-  const data = block(kind === 0 ? plain : bytes(varint(plain.length), pack(plain)), kind, off);
+  const data = block(kind === 0 ? plain : bytes(varint(plain.length), pack(plain)), kind, off, sum);
   const first = handle(0, data.length);
   const index = block(
     deltas
       ? bytes(varint(0), varint(1), 'z', first, u32(0, 1))
       : entries(twice ? [['y', first] as const, ['z', first] as const] : [['z', first]]),
+    0,
+    0,
+    sum,
   );
   const indexAt = data.length + gap.length;
   const properties = block(
@@ -69,19 +80,22 @@ const table = ({
         ? [['rocksdb.index.value.is.delta.encoded', [1]] as const].map(([k, v]) => [k, bytes(v)] as const)
         : []),
     ]),
+    0,
+    0,
+    sum,
   );
   const propertiesAt = indexAt + index.length;
   const named: Pair[] = [[other, handle(propertiesAt, properties.length)]];
   if (version === 6) named.unshift(['rocksdb.index', handle(indexAt, index.length)]);
-  const meta = block(entries(named));
+  const meta = block(entries(named), 0, 0, sum);
   const metaAt = propertiesAt + properties.length;
   const handles = bytes(handle(metaAt, meta.length), handle(indexAt, index.length));
-  const footer =
-    version === 6
-      ? bytes([1, 0x3e, 0, 0x7a, 0], u32(0, 0, meta.length - 5), new Uint8Array(24))
-      : bytes([1], handles, new Uint8Array(40 - handles.length));
   const magic = [0xf7, 0xcf, 0xf4, 0x85, 0xb7, 0x41, 0xe2, 0x88];
-  return bytes(data, gap, index, properties, meta, footer, u32(version), magic);
+  const footer = (own: number): Uint8Array =>
+    version === 6
+      ? bytes([type, 0x3e, 0, 0x7a, 0], u32(own, 0, meta.length - 5), new Uint8Array(24), u32(version), magic)
+      : bytes([type], handles, new Uint8Array(40 - handles.length), u32(version), magic);
+  return bytes(data, gap, index, properties, meta, footer((sum(footer(0)) + footerOff) >>> 0));
 };
 
 const logged = (content: Uint8Array, { kind = 1, off = 0 } = {}): Uint8Array => {
@@ -122,6 +136,8 @@ export const rocksdbSamples: readonly Samples[] = [
     accept: {
       'a table': () => table(),
       'a table of version 6': () => table({ version: 6 }),
+      'checksums of XXH3': () => table({ newer: true }),
+      'checksums of XXH3 in version 6': () => table({ newer: true, version: 6 }),
       'an index of differences': () => table({ deltas: true }),
       'a block packed with zstd': () => table({ kind: 7, pack: (content) => bytes(zstdCompressSync(content)) }),
       'a block packed with deflate': () => table({ kind: 2, pack: (content) => bytes(deflateRawSync(content)) }),
@@ -135,6 +151,8 @@ export const rocksdbSamples: readonly Samples[] = [
       'an order in a text between binary numbers': () => table({ value: bytes([0xa1, 0xff, 0], ORDER, [0, 0xfe]) }),
       'bytes that no block has': () => table({ gap: hostilePickle }),
       'a wrong checksum': () => table({ off: 1 }),
+      'a wrong checksum of XXH3': () => table({ newer: true, off: 1 }),
+      'a footer with a wrong checksum': () => table({ version: 6, footerOff: 1 }),
       'a block that is named twice': () => table({ twice: true }),
       'a block of a kind that is not known': () => table({ other: 'rocksdb.compression_dict' }),
       'a version that is not known': () => table({ version: 9 }),

@@ -8,6 +8,8 @@ import {
   legacyCheckpoint,
   packageMembers,
   type Storage,
+  tarCheckpoint,
+  tarObject,
   tensor,
   unsummedMembers,
   value,
@@ -19,6 +21,8 @@ import type { Samples } from './types.ts';
 const storage: Storage = { key: '0', type: 'FloatStorage', elements: 6, bytes: new Uint8Array(24).fill(1) };
 const state = (legacy: boolean): Uint8Array => dict([['w', tensor({ storage, shape: [2, 3], legacy })]]);
 const outside = (legacy: boolean): Uint8Array => dict([['w', tensor({ storage, shape: [9, 9], legacy })]]);
+const inTar = { key: 11, storage: 0, view: { shape: [2, 3] } };
+const tarRoot = dict([['w', tarObject(11)]]);
 const calling = (legacy: boolean): Uint8Array => assemble(systemCall(), state(legacy));
 
 const packed = (shape: readonly number[] = [2, 3]): Uint8Array =>
@@ -185,6 +189,23 @@ export const torchSamples: readonly Samples[] = [
       'a tensor larger than its storage': () => legacyCheckpoint(outside(true), [storage]),
       'a storage that is missing': () => legacyCheckpoint(state(true), []),
       'a pickle behind the storages': () => legacyCheckpoint(state(true), [storage], { after: hostilePickle }),
+    },
+  },
+  {
+    format: 'torch-tar',
+    accept: { 'state dict': () => tarCheckpoint(tarRoot, [storage], [inTar]) },
+    contents: { 'state dict': 'tensors' },
+    reject: {
+      'a call of os.system': () => tarCheckpoint(assemble(systemCall(), tarRoot), [storage], [inTar]),
+      'a tensor larger than its storage': () =>
+        tarCheckpoint(tarRoot, [storage], [{ ...inTar, view: { shape: [9, 9] } }]),
+      'a tensor of no storage': () => tarCheckpoint(tarRoot, [storage], [{ ...inTar, storage: 7 }]),
+      'a storage that is missing': () => tarCheckpoint(tarRoot, [], [inTar], { count: 1 }),
+      'a pickle behind the storages': () => tarCheckpoint(tarRoot, [storage], [inTar], { behind: hostilePickle }),
+      'a pickle beside it': () =>
+        tarCheckpoint(tarRoot, [storage], [inTar], { more: [{ name: 'x', data: hostilePickle }] }),
+      'a storage twice': () => tarCheckpoint(tarRoot, [storage, storage], [inTar]),
+      'a view outside its storage': () => tarCheckpoint(tarRoot, [storage], [inTar], { views: [[5, 0, 4, 3]] }),
     },
   },
 ];

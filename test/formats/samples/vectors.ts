@@ -1,6 +1,5 @@
 import { flatBuffer, table, tables } from '../../support/flatbuffer-writer.ts';
 import { f32, f64, u16, u32, u64 } from '../../support/little-writer.ts';
-import { message } from '../../support/protobuf-writer.ts';
 import { bytes } from '../../support/reports.ts';
 import { hostilePickle } from './hostile.ts';
 import type { Samples } from './types.ts';
@@ -43,47 +42,6 @@ const hnsw = ({ neighbour = 1, entry = 0, level = 1, above = 0 }: Index = {}): U
   const header = bytes(u64(0, 4, 2, 28, 20, 12), u32(level, entry), u64(1, 2, 1), f64(1), u64(10));
   const element = (other: number): Uint8Array => bytes(u16(1, 0), u32(other, 0), f32(1, 2), u64(other));
   return bytes(header, element(neighbour), element(0), u32(8), u16(above, 0), u32(1), u32(0));
-};
-
-type Lance = {
-  readonly metadata?: string;
-  readonly size?: number;
-  readonly between?: Uint8Array;
-  readonly kind?: string;
-  readonly named?: boolean;
-};
-/** A column of numbers: a page, its description, the schema, tables of places, the ending. */
-const lance = ({
-  metadata = '',
-  size = 16,
-  between = bytes(),
-  kind = 'float',
-  named = true,
-}: Lance = {}): Uint8Array => {
-  const page = f32(1, 2, 3, 4);
-  const column = message([2, message([1, 0], [2, size], [3, 4])]);
-  const field = message([1, 2], [2, 'x'], [5, kind], [10, metadata]);
-  const schema = message([1, named ? message([1, field]) : bytes()], [2, 4]);
-  const at = [page.length + between.length, page.length + between.length + column.length] as const;
-  const tablesAt = at[1] + schema.length;
-  const places = bytes(u64(at[0], column.length), u64(at[1], schema.length));
-  return bytes(
-    page,
-    between,
-    column,
-    schema,
-    places,
-    u64(at[0], tablesAt, tablesAt + 16),
-    u32(1, 1),
-    u16(2, 1),
-    'LANC',
-  );
-};
-const manifest = (path: string): Uint8Array => {
-  const content = message([1, message([2, 'x'], [5, 'float'])], [2, message([1, 1], [2, message([1, path])])], [3, 1]);
-  const transaction = message([1, 7]);
-  const before = bytes(u32(transaction.length), transaction);
-  return bytes(before, u32(content.length), content, u64(before.length), u16(0, 2), 'LANC');
 };
 
 type Boosted = {
@@ -142,21 +100,6 @@ export const vectorSamples: readonly Samples[] = [
       'an entry on a lower level': () => hnsw({ entry: 1 }),
       'levels that do not exist': () => hnsw({ level: 0 }),
       'bytes behind the index': () => bytes(hnsw(), hostilePickle),
-    },
-  },
-  {
-    format: 'lance',
-    accept: { 'a column of numbers': () => lance(), 'a table': () => manifest('1.lance') },
-    reject: {
-      'an extension type that unpickles': () => lance({ metadata: 'ARROW:extension:name arrow.py_extension_type' }),
-      'a page beyond the file': () => lance({ size: 4096 }),
-      'bytes that no column names': () => lance({ between: bytes(hostilePickle, new Uint8Array(2000)) }),
-      'a column of text': () => lance({ kind: 'string' }),
-      'a list of text': () => lance({ kind: 'fixed_size_list:string:4' }),
-      'a column of a type that is not known': () => lance({ kind: 'utf8_view' }),
-      'columns of which it does not say what they are': () => lance({ named: false }),
-      'a file outside of the folder': () => manifest('../../etc/passwd'),
-      'bytes before a table': () => bytes(hostilePickle, manifest('1.lance')),
     },
   },
 ];

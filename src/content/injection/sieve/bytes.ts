@@ -60,11 +60,12 @@ const inRun = (bytes: Uint8Array, at: number, json: boolean): boolean =>
  * Looks at valid UTF-8 from `start` to `end`, or, when `json` is set, to the quotation mark that closes a JSON string.
  * The answer is the place where it ended, times `FLAGS`, plus `SPEAKS` when the text must be read, `SECRET` when it may hold
  * a credential, `ADDRESS` when it may be an address; -1 when a JSON string is no plain one (or none): it must be read by the parser.
+ * `from` is what stands before the text begins (`siftedEnd`).
  */
-export const sift = (bytes: Uint8Array, start: number, end: number, json: boolean): number => {
+export const sift = (bytes: Uint8Array, start: number, end: number, json: boolean, from = 0): number => {
   const { classes, next, telling, groups, wide } = automaton();
   const columns = columnsOf();
-  let state = 0;
+  let state = from;
   let found = 0;
   let flags = 0;
   /** Where the last number ended. */
@@ -156,6 +157,8 @@ export const sift = (bytes: Uint8Array, start: number, end: number, json: boolea
   if (spelt) flags |= SPEAKS;
   if (spelt || mayBeMarked(bytes, start, last)) flags |= marksIn(bytes, start, last, json);
   units = last - start - spare;
+  groupsFound = found;
+  endState = state;
   return last * FLAGS + flags;
 };
 
@@ -172,6 +175,13 @@ const pointAt = (bytes: Uint8Array, at: number): number => {
 let units = 0;
 /** UTF-16 units of the text that was looked at last. */
 export const siftedUnits = (): number => units;
+
+let endState = 0;
+/** What the end of the text that was looked at last begins, for a look at what stands behind it. */
+export const siftedEnd = (): number => endState;
+let groupsFound = 0;
+/** Groups of which the text that was looked at last has beginnings, as bits: with those of others they may make an order. */
+export const siftedGroups = (): number => groupsFound;
 
 /** The column of the automaton's table in which each byte is looked up. */
 let columnTable: Uint8Array | undefined;

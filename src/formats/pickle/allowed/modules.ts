@@ -1,4 +1,5 @@
-import { type Row, record, reference, stateful } from './roles.ts';
+import { noArguments } from '../rules/general.ts';
+import { callable, type Row, record, reference, stateful } from './roles.ts';
 
 const dimensions = (names: readonly string[]): string[] =>
   names.flatMap((name) => [`${name}1d`, `${name}2d`, `${name}3d`]);
@@ -245,6 +246,11 @@ export const moduleRows: readonly Row[] = [
   ],
   ['nltk.tokenize.punkt', ['PunktLanguageVars'], stateful('library')],
   ['flair.data', ['Dictionary', 'Label', 'Span'], record('library')],
+  // Their states name layers, numbers and other embeddings; DocumentRNNEmbeddings makes itself anew from them.
+  ['flair.embeddings.document', ['DocumentRNNEmbeddings'], record('library')],
+  ['flair.embeddings.token', ['OneHotEmbeddings', 'StackedEmbeddings'], record('library')],
+  // Layers written by torch before 1.2 keep what it returned: one object of the library.
+  ['torch.nn.backends.thnn', ['_get_thnn_function_backend'], callable('library', noArguments)],
   [
     'gensim.models.keyedvectors',
     ['KeyedVectors', 'Vocab', 'Word2VecKeyedVectors', 'FastTextKeyedVectors'],

@@ -1,11 +1,11 @@
-import { MIB, within } from '../bytes/limits.ts';
-import type { RandomAccess } from '../bytes/random-access.ts';
-import { escapes } from '../content/targets.ts';
-import { WeighbridgeError } from '../errors.ts';
-import { unpickles } from './arrow/extension.ts';
-import { type Context, type Format, type Inspection, printable } from './format.ts';
-import { schemaOf } from './protobuf/schema.ts';
-import { all, coverageOf, openWire, text, type Wire, walk } from './protobuf/walk.ts';
+import { MIB, within } from '../../bytes/limits.ts';
+import type { RandomAccess } from '../../bytes/random-access.ts';
+import { escapes } from '../../content/targets.ts';
+import { WeighbridgeError } from '../../errors.ts';
+import { unpickles } from '../arrow/extension.ts';
+import { type Context, type Format, type Inspection, printable } from '../format.ts';
+import { schemaOf } from '../protobuf/schema.ts';
+import { all, coverageOf, openWire, text, type Wire, walk } from '../protobuf/walk.ts';
 
 /** Bytes of one transaction: it lists the files of a commit. */
 const BYTES = 64 * MIB;
@@ -87,6 +87,7 @@ const OPERATIONS = [...(TRANSACTION.get('Transaction')?.values() ?? [])]
 export const lanceTransaction: Format = {
   name: 'lance-transaction',
   title: 'Lance transaction (LanceDB)',
+  begins: [0x08, 0x12],
   recognisedBy: 'a message that begins with a version and the identity of a transaction',
   checks:
     'every field of transactions that change rows, columns, indexes or settings; files of a table lie in its folder; no pickled extension types of Arrow; other operations are not read, and the report says so',
